@@ -1,0 +1,169 @@
+import type { History } from "./log/history.js";
+import type { Lsn } from "./log/lsn.js";
+import type { Position, Term } from "./log/position.js";
+import type { Incarnation, NodeId, Ruleset, RulesetRecord } from "./ruleset/ruleset.js";
+
+/**
+ * What nodes say to one another, as plain values. The transport turns them into protobuf and back,
+ * refuses malformed ones at the edge, and refuses other clusters and protocol versions there too.
+ */
+
+/** One coordinator's try at a term. The nonce is drawn afresh for each try, so a restart is another attempt. */
+export interface Attempt {
+  readonly node: NodeId;
+  readonly nonce: string;
+}
+
+export function sameAttempt(a: Attempt | null, b: Attempt | null): boolean {
+  return a !== null && b !== null && a.node === b.node && a.nonce === b.nonce;
+}
+
+/** Who speaks. `systemIdentifier` is null while the speaker has no data. */
+export interface Sender {
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  readonly systemIdentifier: string | null;
+}
+
+/** An expected failure: a value, with a sentence for the operator. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly reason: string;
+  /** The receiver's promise when it refused: lets a coordinator see that it was outbid. */
+  readonly promise: Term;
+}
+
+export type RefusalCode =
+  | "stale_term"
+  | "promised_to_another"
+  | "already_follows"
+  | "not_promised"
+  | "promotion_already_started"
+  | "position_moved"
+  | "non_voter"
+  | "foreign_cluster"
+  | "incarnation_unknown"
+  | "not_ready"
+  | "stopping";
+
+export interface RecruitRequest {
+  readonly term: Term;
+  readonly attempt: Attempt;
+}
+
+/** A promise kept, with what the promiser holds as of that promise (DESIGN 5.2). */
+export interface RecruitAnswer {
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly voter: boolean;
+  readonly incarnation: Incarnation;
+  readonly systemIdentifier: string | null;
+  /** Canonical text of the ruleset its configuration would found a cluster with. */
+  readonly initial: string;
+  /** How long a lease it granted still runs, in ms. Always 0 until leases exist. */
+  readonly leaseMs: number;
+}
+
+export interface PromoteRequest {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  /** The candidate is promoted only at exactly this position. */
+  readonly position: Position;
+  /** Every ruleset that the recruitment had to satisfy: all are enforced until the first record is decided. */
+  readonly obliged: readonly Ruleset[];
+  /** The newest ruleset, proposed again as number (term, 0). */
+  readonly ruleset: Ruleset;
+  /** True when every node is empty: the candidate runs initdb. */
+  readonly founding: boolean;
+  readonly recruited: readonly NodeId[];
+  /** Why the change was started, for the history. */
+  readonly cause: string;
+}
+
+export interface FollowRequest {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly leader: NodeId;
+  readonly leaderIncarnation: Incarnation;
+  /** Null until the leader is out of recovery: the follower stops its receiver and waits. */
+  readonly ready: { readonly history: History; readonly systemIdentifier: string } | null;
+}
+
+export type PostgresState = "running" | "starting" | "stopped" | "cloning" | "rewinding" | "failed";
+
+/** What every sidecar tells every other one, at each change and as a heartbeat. */
+export interface NodeStatus {
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  /** Drawn at each start of the sidecar. */
+  readonly boot: string;
+  readonly systemIdentifier: string | null;
+  readonly initial: string;
+  readonly promise: Term;
+  readonly role: "leader" | "follower" | "none";
+  /** The term it leads or follows; 0 for neither. */
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  readonly established: boolean;
+  /** A follower that receives WAL from the leader of its term. */
+  readonly streaming: boolean;
+  /** Its last known position; a promise alone makes it final. */
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly voter: boolean;
+  readonly whyNot: string | null;
+  readonly postgres: PostgresState;
+  /** The term whose leader this node holds to be gone, or 0. */
+  readonly suspects: Term;
+  /** The term this node's coordinator is trying to win, or 0. */
+  readonly electing: Term;
+  readonly flushLsn: Lsn | null;
+  readonly replayLsn: Lsn | null;
+  /** Of an established leader. */
+  readonly quorumLsn: Lsn | null;
+  readonly blocked: Blocked | null;
+  readonly facts: NodeFacts;
+}
+
+/** Why nothing happens now, for `status`. */
+export interface Blocked {
+  readonly code: string;
+  readonly reason: string;
+  readonly missing: readonly NodeId[];
+  readonly nextStep: string;
+}
+
+/** What a person wants to see of a node; nothing is decided by it. */
+export interface NodeFacts {
+  readonly postgresVersion: string | null;
+  readonly host: string;
+  readonly postgresPort: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly sidecarPid: number;
+  readonly postmasterPid: number | null;
+  readonly dataDir: string;
+  /** Phases of the last election this node coordinated or led, in ms. */
+  readonly phases: ElectionPhases | null;
+  readonly rejoin: RejoinFacts | null;
+}
+
+/** Consecutive parts of one change of leadership, in ms. */
+export interface ElectionPhases {
+  readonly term: Term;
+  readonly detectMs: number;
+  readonly recruitMs: number;
+  readonly promoteMs: number;
+  readonly establishMs: number;
+}
+
+export interface RejoinFacts {
+  readonly term: Term;
+  readonly method: "stream" | "rewind" | "clone";
+  readonly ms: number;
+  /** 0 to 100, while a clone runs. */
+  readonly percent: number | null;
+}
+
+export type RecruitResult = { readonly ok: true; readonly answer: RecruitAnswer } | { readonly ok: false; readonly refusal: Refusal };
+export type PromoteResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
+export type FollowResult = { readonly ok: true; readonly contained: boolean | null } | { readonly ok: false; readonly refusal: Refusal };

@@ -1,0 +1,72 @@
+import { assert } from "../assert.js";
+import type { Ruleset, RulesetNumber, RulesetRecord } from "./ruleset.js";
+import { compareNumbers, sameRuleset } from "./ruleset.js";
+
+/** What a log's ruleset records oblige everybody to. */
+export interface InForce {
+  /** The ruleset last marked decided. */
+  readonly decided: Ruleset;
+  readonly decidedNumber: RulesetNumber;
+  /** The ruleset that a new leader proposes again: the last one that is not void. */
+  readonly newest: Ruleset;
+  readonly newestNumber: RulesetNumber;
+  readonly newestDecided: boolean;
+  /**
+   * The decided one and every later one that is not void, without repetitions of the same content:
+   * a recruitment must satisfy each of them (DESIGN 5.3), and so must every commit meanwhile (I7).
+   */
+  readonly obliged: readonly Ruleset[];
+}
+
+/**
+ * Reads a log's records, oldest first. A log's first ruleset counts as decided (DESIGN 8).
+ * Undefined for a log without any ruleset: such a log counts as empty.
+ */
+export function inForce(records: readonly RulesetRecord[]): InForce | undefined {
+  let decided: Numbered | undefined;
+  let pending: Numbered[] = [];
+  for (const record of records) {
+    switch (record.state) {
+      case "proposed": {
+        assert(record.ruleset !== null, "a proposed record carries its ruleset");
+        const proposal = { number: record.number, ruleset: record.ruleset };
+        if (decided === undefined) decided = proposal;
+        else pending.push(proposal);
+        break;
+      }
+      case "decided": {
+        const at = pending.findIndex((p) => compareNumbers(p.number, record.number) === 0);
+        const marked = pending[at];
+        if (marked !== undefined) {
+          decided = marked;
+          pending = pending.slice(at + 1);
+        }
+        break;
+      }
+      case "void":
+        pending = [];
+        break;
+    }
+  }
+  if (decided === undefined) return undefined;
+  const newest = pending.at(-1) ?? decided;
+  return {
+    decided: decided.ruleset,
+    decidedNumber: decided.number,
+    newest: newest.ruleset,
+    newestNumber: newest.number,
+    newestDecided: newest === decided,
+    obliged: distinct([decided, ...pending].map((p) => p.ruleset)),
+  };
+}
+
+interface Numbered {
+  readonly number: RulesetNumber;
+  readonly ruleset: Ruleset;
+}
+
+function distinct(rulesets: readonly Ruleset[]): Ruleset[] {
+  const kept: Ruleset[] = [];
+  for (const ruleset of rulesets) if (!kept.some((k) => sameRuleset(k, ruleset))) kept.push(ruleset);
+  return kept;
+}

@@ -1,0 +1,88 @@
+import type { Term } from "../log/position.js";
+
+/** A node's name: `[a-z][a-z0-9-]{0,39}`. */
+export type NodeId = string;
+
+/**
+ * Drawn when a node's state file is created. Rulesets name incarnations, so a wiped node
+ * that comes back under its old name is a stranger (DESIGN 2).
+ */
+export type Incarnation = string;
+
+/** How many copies, the leader's own included, make a write durable. */
+export type Policy = { readonly kind: "majority" } | { readonly kind: "at_least"; readonly copies: number };
+
+export interface Member {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Whether this member may lead. */
+  readonly eligible: boolean;
+}
+
+/** Whose copies count, and how many of them are enough. */
+export interface Ruleset {
+  readonly policy: Policy;
+  /** Sorted by id. */
+  readonly cohort: readonly Member[];
+}
+
+export interface RulesetNumber {
+  readonly term: Term;
+  readonly subterm: number;
+}
+
+/** One row of the append-only history in the WAL. `ruleset` is null for marks (decided, void). */
+export interface RulesetRecord {
+  readonly number: RulesetNumber;
+  readonly state: "proposed" | "decided" | "void";
+  readonly ruleset: Ruleset | null;
+  readonly writtenBy: NodeId;
+}
+
+/** What a configuration file says a new cluster starts with; incarnations are learned from the nodes. */
+export interface InitialRuleset {
+  readonly policy: Policy;
+  readonly nodes: readonly { readonly id: NodeId; readonly labels: Readonly<Record<string, string>> }[];
+}
+
+export function compareNumbers(a: RulesetNumber, b: RulesetNumber): number {
+  if (a.term !== b.term) return a.term < b.term ? -1 : 1;
+  return a.subterm - b.subterm;
+}
+
+export function memberOf(ruleset: Ruleset, id: NodeId): Member | undefined {
+  return ruleset.cohort.find((member) => member.id === id);
+}
+
+/** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */
+export function sameRuleset(a: Ruleset, b: Ruleset): boolean {
+  return samePolicy(a.policy, b.policy) && a.cohort.length === b.cohort.length && a.cohort.every((m, i) => sameMember(m, b.cohort[i]));
+}
+
+function samePolicy(a: Policy, b: Policy): boolean {
+  if (a.kind === "at_least" && b.kind === "at_least") return a.copies === b.copies;
+  return a.kind === b.kind;
+}
+
+function sameMember(a: Member, b: Member | undefined): boolean {
+  if (b === undefined) return false;
+  return a.id === b.id && a.incarnation === b.incarnation && a.eligible === b.eligible && sameLabels(a.labels, b.labels);
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** One canonical text of an initial ruleset: nodes found a cluster only if theirs are equal (DESIGN 8). */
+export function initialRulesetText(initial: InitialRuleset): string {
+  const nodes = [...initial.nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const policy = initial.policy.kind === "majority" ? "majority" : `at_least ${initial.policy.copies}`;
+  const labels = (l: Readonly<Record<string, string>>) =>
+    Object.keys(l)
+      .sort()
+      .map((k) => `${k}=${JSON.stringify(l[k])}`)
+      .join(",");
+  return `${policy}; ${nodes.map((n) => `${n.id}{${labels(n.labels)}}`).join(" ")}`;
+}
