@@ -150,6 +150,8 @@ export interface NodeFacts {
 /** Consecutive parts of one change of leadership, in ms. */
 export interface ElectionPhases {
   readonly term: Term;
+  /** Wall clock of the moment the coordinator acted, in ms since 1970: for people and harnesses, never for decisions. */
+  readonly startedUnixMs: number;
   readonly detectMs: number;
   readonly recruitMs: number;
   readonly promoteMs: number;
