@@ -113,6 +113,8 @@ export interface NodeStatus {
   readonly voter: boolean;
   readonly whyNot: string | null;
   readonly postgres: PostgresState;
+  /** First-hand: the highest term this node was to lead and leads no more, or 0. */
+  readonly ledUntil: Term;
   /** The term whose leader this node holds to be gone, or 0. */
   readonly suspects: Term;
   /** The term this node's coordinator is trying to win, or 0. */
