@@ -1,1 +1,41 @@
-export {};
+#!/usr/bin/env node
+import { readFile } from "node:fs/promises";
+import { hostname, networkInterfaces } from "node:os";
+import { runCli } from "./cli/main.js";
+
+/** How long the process may take to end by itself once its command is done. */
+const EXIT_GRACE_MS = 5000;
+
+/** Works from src and from dist: package.json lies beside both. */
+async function ownVersion(): Promise<string> {
+  const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+function ownHosts(): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+  const name = hostname();
+  return [name, name.split(".")[0] ?? name, ...addresses];
+}
+
+// A reader that has seen enough (`quorate status | head -1`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  hosts: ownHosts(),
+  version: await ownVersion(),
+  nodeVersion: process.versions.node,
+});
+
+// Does not keep the process alive; only fires when something else does, which is a mistake worth hearing about.
+setTimeout(() => {
+  process.stderr.write(`quorate did not end by itself within ${EXIT_GRACE_MS} ms; please report this\n`);
+  process.exit();
+}, EXIT_GRACE_MS).unref();

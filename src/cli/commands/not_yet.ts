@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { type CliContext, CommandFailed } from "../context.js";
+import { EXIT } from "../exit_codes.js";
+
+/** Commands of later versions, and what does the job until then. They are refused by name rather than as a typing error. */
+const LATER: Readonly<Record<string, string>> = {
+  watch: "repeat `quorate status`",
+  history: "the ruleset records are in quorate.ruleset_history of the database",
+  explain: "`blocked` of `quorate status -o json` names what is missing",
+  policy: "the policy of the first start stays",
+  switchover: "end the leader's sidecar with SIGTERM: another node takes over",
+  failover: "a dead leader is replaced without being asked",
+  pause: "end the sidecars with SIGTERM",
+  resume: "start the sidecars with `quorate run`",
+  join: "list all nodes before the first start",
+  remove: "the nodes of the first start stay",
+  reinit: "a wiped node is refused until rulesets can be changed",
+  init: "`quorate run` on every node founds the cluster once all are there",
+  adopt: "start with empty data directories and restore a dump",
+};
+
+export function registerNotYet(program: Command, _context: CliContext): void {
+  for (const [verb, instead] of Object.entries(LATER)) {
+    program
+      .command(verb, { hidden: true })
+      .argument("[anything...]")
+      .allowUnknownOption()
+      .helpOption(false)
+      .action(() => {
+        throw new CommandFailed(EXIT.usage, `quorate ${verb} is not in this version yet; ${instead}`);
+      });
+  }
+}

@@ -1,0 +1,205 @@
+import { sep } from "node:path";
+import type { NodeConfig } from "./cluster_config.js";
+import { walSendersNeeded } from "./derive.js";
+import { isLoopback, sameAddress, sameMachine } from "./hosts.js";
+import { refuseSetting } from "./managed_settings.js";
+import { toleranceOf } from "./policy.js";
+import type { Problem } from "./problems.js";
+import { resolveNode, settingText } from "./resolve.js";
+import type { FileConfig } from "./schema.js";
+import type { ConfigSource, Path } from "./source.js";
+
+/** More voters make commits and elections slower, not safer; and subsets of the cohort are enumerated. */
+export const NODES_MAX = 9;
+const NODE_ID = /^[a-z][a-z0-9-]{0,39}$/;
+
+/** What every check gets: the file's values without those already refused, and where they were written. */
+export interface CheckInput {
+  readonly source: ConfigSource;
+  readonly file: FileConfig;
+  readonly nodes: readonly NodeConfig[];
+}
+
+export function checkInput(source: ConfigSource, file: FileConfig): CheckInput {
+  const ids = Object.keys(file.nodes ?? {});
+  return { source, file, nodes: ids.map((id) => resolveNode(source.file, file, id, new Map())) };
+}
+
+/** Everything that one value alone does not show. The policy is judged apart, by `readPolicy`. */
+export function crossCheck(input: CheckInput): readonly Problem[] {
+  return [
+    checkRequired,
+    checkNodes,
+    checkTls,
+    checkHosts,
+    checkPorts,
+    checkDataDirs,
+    checkSettings,
+    checkRoles,
+  ].flatMap((check) => check(input));
+}
+
+function checkRequired({ source, file }: CheckInput): readonly Problem[] {
+  const missing: [Path, string][] = [
+    [["cluster"], "missing; name the cluster, as in `cluster: shop`"],
+    [["nodes"], "missing; list the nodes, as in `nodes: { n1: { host: 10.0.0.1 }, ... }`"],
+    [["policy"], "missing; write `policy: majority` or `policy: { at_least: N }`"],
+    ...Object.keys(file.nodes ?? {}).map((id): [Path, string] => [
+      ["nodes", id, "host"],
+      "missing; write the name or address by which the other nodes reach it",
+    ]),
+  ];
+  return missing.filter(([path]) => !source.has(path)).map(([path, message]) => source.problem(path, message));
+}
+
+function checkNodes({ source, file, nodes }: CheckInput): readonly Problem[] {
+  if (file.nodes === undefined) return [];
+  const problems = nodes
+    .filter(({ id }) => !NODE_ID.test(id))
+    .map(({ id }) =>
+      source.problem(["nodes", id], "not a node id; use a lower-case letter, then letters, digits and `-`, at most 40"),
+    );
+  if (nodes.length < 2) {
+    const message = `${nodes.length === 1 ? "one node has" : "no nodes have"} nobody to fail over to; list 3 or more (2 at least)`;
+    problems.push(source.problem(["nodes"], message));
+  }
+  if (nodes.length > NODES_MAX) {
+    problems.push(source.problem(["nodes"], `${nodes.length} nodes; use at most ${NODES_MAX}`));
+  }
+  return problems;
+}
+
+function checkTls({ source, nodes }: CheckInput): readonly Problem[] {
+  const places: Path[] = [["tls"], ...nodes.map(({ id }) => ["nodes", id, "tls"])];
+  const message =
+    "TLS between sidecars is not in this version yet; remove it, and set `insecure: true` if the network is trusted";
+  return places.filter((path) => source.has(path)).map((path) => source.problem(path, message));
+}
+
+function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const { id, host } of nodes) {
+    if (["0.0.0.0", "::"].includes(host)) {
+      problems.push(
+        source.problem(["nodes", id, "host"], `${host} is nobody's address; write one that the other nodes can reach`),
+      );
+    }
+  }
+  const remote = nodes.filter(({ host }) => host !== "" && !isLoopback(host));
+  const first = remote[0];
+  if (first !== undefined && file.insecure !== true && !source.has(["tls"])) {
+    const ids = remote.map(({ id }) => id).join(", ");
+    const message = `sidecars would talk without TLS over the network (${ids}); add \`insecure: true\` at the top if the network is trusted`;
+    problems.push(source.problem(["nodes", first.id, "host"], message));
+  }
+  return problems;
+}
+
+/** Two listeners that want one port of one address. The HTTP port counts only where somebody wrote it: it is not served yet. */
+function checkPorts({ source, nodes }: CheckInput): readonly Problem[] {
+  const problems: Problem[] = [];
+  const taken: { readonly id: string; readonly host: string; readonly port: number; readonly use: string }[] = [];
+  for (const node of nodes) {
+    const wants: [Path, number, string][] = [
+      [["port"], node.port, "port"],
+      [["postgres", "port"], node.postgres.port, "postgres.port"],
+    ];
+    if (source.has(written(source, node.id, ["http", "port"])))
+      wants.push([["http", "port"], node.http.port, "http.port"]);
+    for (const [key, port, use] of wants) {
+      const other = taken.find((entry) => entry.port === port && sameAddress(entry.host, node.host));
+      if (other === undefined) {
+        taken.push({ id: node.id, host: node.host, port, use });
+        continue;
+      }
+      const message = `${port} on ${node.host} is ${other.use} of ${other.id} already; give ${node.id} another ${use}`;
+      problems.push(source.problem(written(source, node.id, key), message));
+    }
+  }
+  return problems;
+}
+
+function checkDataDirs({ source, nodes }: CheckInput): readonly Problem[] {
+  return nodes.flatMap((node, i) => {
+    const other = nodes
+      .slice(0, i)
+      .find((entry) => sameMachine(entry.host, node.host) && overlap(entry.data_dir, node.data_dir));
+    if (other === undefined) return [];
+    const message = `${node.data_dir} on ${node.host} is where ${other.id} keeps its data; give ${node.id} a folder of its own`;
+    return [source.problem(written(source, node.id, ["data_dir"]), message)];
+  });
+}
+
+function overlap(a: string, b: string): boolean {
+  return a === b || a.startsWith(b.endsWith(sep) ? b : b + sep) || b.startsWith(a.endsWith(sep) ? a : a + sep);
+}
+
+function checkSettings({ source, file, nodes }: CheckInput): readonly Problem[] {
+  const places: [Path, FileConfig["postgres"]][] = [
+    [["postgres", "settings"], file.postgres],
+    ...nodes.map(({ id }): [Path, FileConfig["postgres"]] => [
+      ["nodes", id, "postgres", "settings"],
+      file.nodes?.[id]?.postgres,
+    ]),
+  ];
+  return places.flatMap(([path, postgres]) =>
+    Object.entries(postgres?.settings ?? {}).flatMap(([name, value]) => {
+      const refusal = refuseSetting(name, settingText(value), walSendersNeeded(nodes.length));
+      return refusal === undefined ? [] : [source.problem([...path, name], refusal)];
+    }),
+  );
+}
+
+/** Roles live in the data, which every node has a copy of: they cannot differ by node, nor be one and the same. */
+function checkRoles({ source, nodes }: CheckInput): readonly Problem[] {
+  const first = nodes[0];
+  if (first === undefined) return [];
+  const problems: Problem[] = [];
+  for (const { id, postgres } of nodes) {
+    for (const role of ["superuser", "replication"] as const) {
+      const expected = first.postgres[role].user;
+      if (postgres[role].user === expected) continue;
+      const message = `${postgres[role].user}, but ${expected} on ${first.id}; name one ${role} role for all nodes`;
+      problems.push(source.problem(written(source, id, ["postgres", role, "user"]), message));
+    }
+  }
+  if (first.postgres.superuser.user === first.postgres.replication.user) {
+    const message = `${first.postgres.superuser.user} is the superuser already; name another role, or remove it`;
+    problems.push(source.problem(written(source, first.id, ["postgres", "replication", "user"]), message));
+  }
+  return problems;
+}
+
+/** Where a node's value was written: inside the node, else at the top, else it is a default and the node is the place. */
+export function written(source: ConfigSource, id: string, key: Path): Path {
+  const inside = ["nodes", id, ...key];
+  return source.has(inside) || !source.has(key) ? inside : key;
+}
+
+/** What is allowed, but probably not what somebody wants. */
+export function findWarnings(
+  { source, file, nodes }: CheckInput,
+  policy: Parameters<typeof toleranceOf>[0],
+): readonly Problem[] {
+  const warnings: Problem[] = [];
+  const { copies, failover_survives } = toleranceOf(policy, nodes.length);
+  if (failover_survives === 0) {
+    const message = `${copies} copies on ${nodes.length} nodes: no automatic failover, the dead leader's copy would be needed; add a node`;
+    warnings.push(source.problem(["policy"], message));
+  }
+  for (const path of [["http"], ...nodes.map(({ id }) => ["nodes", id, "http"])]) {
+    if (source.has(path))
+      warnings.push(source.problem(path, "HTTP is not served in this version yet; the key is kept for later"));
+  }
+  const detect = nodes.find(({ timings }) => timings.detect_ms !== nodes[0]?.timings.detect_ms);
+  if (detect !== undefined) {
+    const message = "nodes that suspect at different times compete for the leadership; set it once at the top";
+    warnings.push(source.problem(written(source, detect.id, ["timings", "detect"]), message));
+  }
+  const local = nodes.find(({ host }) => isLoopback(host));
+  if (local !== undefined && nodes.some(({ host }) => !isLoopback(host)) && file.insecure === true) {
+    const message = `${local.host} is reached from its own host only; write an address that the other nodes can reach`;
+    warnings.push(source.problem(["nodes", local.id, "host"], message));
+  }
+  return warnings;
+}

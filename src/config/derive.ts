@@ -1,0 +1,47 @@
+/** Every deadline of the sidecar that follows from the one knob `timings.detect`. */
+export interface Timings {
+  /** Silence of the leader after which it is suspected, and the longest a start waits for all answers. */
+  readonly detect_ms: number;
+  /** How often a sidecar tells the others its status when nothing changes. */
+  readonly heartbeat_ms: number;
+  /** After this a call to another sidecar is given up. */
+  readonly rpc_deadline_ms: number;
+  /** A write of the state file that takes longer makes the sidecar fence its Postgres. */
+  readonly persist_deadline_ms: number;
+  /** How long a coordinator waits under one term for a recruit's answer, its fence and replay included. */
+  readonly recruit_deadline_ms: number;
+  /** A status older than this counts as silence. */
+  readonly status_stale_ms: number;
+}
+
+export const DETECT_DEFAULT_MS = 1500;
+/** Below this a garbage collection or one slow fsync looks like a dead node. */
+export const DETECT_MIN_MS = 300;
+/** Above this an outage is longer than a person with a runbook needs. */
+export const DETECT_MAX_MS = 60_000;
+
+const HEARTBEAT_MIN_MS = 50;
+
+export function deriveTimings(detect_ms: number): Timings {
+  return {
+    detect_ms,
+    // Six heartbeats fit into the silence that makes a suspicion: one lost or late one never does.
+    heartbeat_ms: Math.max(HEARTBEAT_MIN_MS, Math.floor(detect_ms / 6)),
+    // A peer that takes longer to answer would be suspected by then anyway.
+    rpc_deadline_ms: detect_ms,
+    // A disk that cannot keep a promise must be found out well before the others suspect the node.
+    persist_deadline_ms: Math.floor(detect_ms / 4),
+    // A recruited leader first fences, restarts as a standby and replays: longer than a call, but bounded.
+    recruit_deadline_ms: 4 * detect_ms,
+    // Silence is silence, whether a stream is quiet or gone.
+    status_stale_ms: detect_ms,
+  };
+}
+
+/**
+ * Walsenders and slots that a leader of this many nodes needs: each follower one to stream, one for a
+ * clone or for the old connection that Postgres has not yet given up, and three for people and backups.
+ */
+export function walSendersNeeded(nodes: number): number {
+  return 2 * (nodes - 1) + 3;
+}

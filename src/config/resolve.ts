@@ -1,0 +1,78 @@
+import { dirname, join, resolve } from "node:path";
+import type { Policy } from "../core/ruleset/ruleset.js";
+import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
+import { credentials } from "./cluster_config.js";
+import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
+import type { FileConfig, FileNode } from "./schema.js";
+
+export const DEFAULT_PORT = 7432;
+export const DEFAULT_POSTGRES_PORT = 5432;
+export const DEFAULT_HTTP_PORT = 8008;
+export const DEFAULT_SUPERUSER = "postgres";
+export const DEFAULT_REPLICATION_USER = "quorate_replication";
+const DATA_ROOT = "/var/lib/quorate";
+
+export type RoleName = "superuser" | "replication";
+/** Passwords by node and role; what is not in it was not given. */
+export type Passwords = ReadonlyMap<string, string>;
+
+export function passwordKey(id: string, role: RoleName): string {
+  return `${id}/${role}`;
+}
+
+/** Postgres writes booleans as on and off. */
+export function settingText(value: string | number | boolean): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return String(value);
+}
+
+/** Relative paths count from the folder of the file: the same file means the same wherever it is read from. */
+export function resolvePath(file: string, path: string): string {
+  return resolve(dirname(resolve(file)), path);
+}
+
+export function dataDirOf(file: string, top: FileConfig, node: FileNode, id: string): string {
+  const written = node.data_dir ?? top.data_dir;
+  return written === undefined ? join(DATA_ROOT, top.cluster ?? "", id) : resolvePath(file, written);
+}
+
+/** The file's keys, the node's over the top's, and a default for the rest. */
+export function resolveNode(file: string, top: FileConfig, id: string, passwords: Passwords): NodeConfig {
+  const node = top.nodes?.[id] ?? {};
+  const role = (name: RoleName, fallback: string) => {
+    const user = node.postgres?.[name]?.user ?? top.postgres?.[name]?.user ?? fallback;
+    return credentials(user, passwords.get(passwordKey(id, name)) ?? null);
+  };
+  const settings = Object.entries({ ...top.postgres?.settings, ...node.postgres?.settings });
+  return {
+    id,
+    host: node.host ?? "",
+    port: node.port ?? top.port ?? DEFAULT_PORT,
+    data_dir: dataDirOf(file, top, node, id),
+    labels: node.labels ?? {},
+    postgres: {
+      port: node.postgres?.port ?? top.postgres?.port ?? DEFAULT_POSTGRES_PORT,
+      bin_dir: node.postgres?.bin_dir ?? top.postgres?.bin_dir ?? null,
+      settings: Object.fromEntries(settings.map(([name, value]) => [name, settingText(value)])),
+      hba: node.postgres?.hba ?? top.postgres?.hba ?? [],
+      superuser: role("superuser", DEFAULT_SUPERUSER),
+      replication: role("replication", DEFAULT_REPLICATION_USER),
+    },
+    http: { port: node.http?.port ?? top.http?.port ?? DEFAULT_HTTP_PORT },
+    timings: deriveTimings(node.timings?.detect ?? top.timings?.detect ?? DETECT_DEFAULT_MS),
+    log: { level: node.log?.level ?? top.log?.level ?? "info" },
+  };
+}
+
+export function resolveCluster(file: string, top: FileConfig, policy: Policy, passwords: Passwords): ClusterConfig {
+  return {
+    cluster: top.cluster ?? "",
+    nodes: Object.keys(top.nodes ?? {})
+      .sort()
+      .map((id) => resolveNode(file, top, id, passwords)),
+    policy,
+    insecure: top.insecure ?? false,
+    timings: deriveTimings(top.timings?.detect ?? DETECT_DEFAULT_MS),
+    file,
+  };
+}

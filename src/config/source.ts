@@ -1,0 +1,90 @@
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Problem } from "./problems.js";
+
+export type Path = readonly (string | number)[];
+
+/** A file of more than this is no configuration but something given by mistake. */
+const BYTES_MAX = 1_000_000;
+
+const WHAT_TO_DO: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: "keep one of them",
+  TAB_AS_INDENT: "indent with spaces",
+  BAD_INDENT: "line the keys up with their neighbours",
+  MULTIPLE_DOCS: "keep one document: remove everything from the second `---` on",
+  MISSING_CHAR: "close the bracket or quote that was opened",
+  BLOCK_AS_IMPLICIT_KEY: "put the nested keys on lines of their own",
+};
+
+/** The text of a configuration, read as YAML, that still knows where each key was written. */
+export class ConfigSource {
+  readonly file: string;
+  readonly #document: Document.Parsed;
+  readonly #lines = new LineCounter();
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.#document = parseDocument(text.slice(0, BYTES_MAX), { lineCounter: this.#lines, prettyErrors: false });
+  }
+
+  /** What is wrong with the YAML itself. With any of these the values below it mean nothing. */
+  syntaxProblems(): readonly Problem[] {
+    return [...this.#document.errors, ...this.#document.warnings].map((error) => {
+      const { line, col } = this.#lines.linePos(error.pos[0]);
+      const duplicate = error.code === "DUPLICATE_KEY";
+      return {
+        file: this.file,
+        line: Math.max(line, 1),
+        column: Math.max(col, 1),
+        path: "",
+        message: `${duplicate ? "the same key twice" : `YAML: ${error.message}`}; ${WHAT_TO_DO[error.code] ?? "correct the syntax at this place"}`,
+      };
+    });
+  }
+
+  /**
+   * The plain value of the whole file.
+   * @throws ReferenceError for aliases that point nowhere or multiply without bound.
+   */
+  value(): unknown {
+    return this.#document.toJS({ maxAliasCount: 50 });
+  }
+
+  has(path: Path): boolean {
+    return path.length === 0 || this.#find(path) !== undefined;
+  }
+
+  /** A problem with the key at `path`, placed at the key, or at its nearest ancestor that was written. */
+  problem(path: Path, message: string): Problem {
+    let offset = 0;
+    for (let depth = path.length; depth > 0; depth--) {
+      const found = this.#find(path.slice(0, depth));
+      if (found === undefined) continue;
+      offset = found;
+      break;
+    }
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), path: path.join("."), message };
+  }
+
+  /** Where the key (in a list: the item) at `path` begins; undefined if it was not written. */
+  #find(path: Path): number | undefined {
+    let node: unknown = this.#document.contents;
+    let offset: number | undefined;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(this.#document);
+      if (isMap(node)) {
+        const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+        if (pair === undefined) return undefined;
+        offset = isNode(pair.key) ? pair.key.range?.[0] : undefined;
+        node = pair.value;
+      } else if (isSeq(node)) {
+        node = node.items[Number(step)];
+        if (!isNode(node)) return undefined;
+        offset = node.range?.[0];
+      } else {
+        return undefined;
+      }
+    }
+    return offset;
+  }
+}

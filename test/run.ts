@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * `npm test`: every check, the unit tests, and the tests on real Postgres once for each Postgres at hand.
+ * The last line is `N passed, N failed`, whatever went wrong before it; exit code 1 if anything failed.
+ */
+
+interface Tally {
+  passed: number;
+  failed: number;
+}
+
+/** The whole run has to end within 25 minutes, the installation included: a hanging step must not take the summary along. */
+const STEP_DEADLINE_MS = 9 * 60_000;
+const CHECKS = ["check:types", "check:core", "check:lint", "check:imports"] as const;
+
+const tally: Tally = { passed: 0, failed: 0 };
+
+/** Runs a command with our output; resolves to its exit code, 124 if it had to be killed at the deadline. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, ...env },
+      detached: true,
+    });
+    const deadline = setTimeout(() => {
+      process.stdout.write(`${command} ${args.join(" ")}: no end after ${STEP_DEADLINE_MS / 60_000} minutes, killed\n`);
+      // Its own process group: the workers of vitest go with it.
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    }, STEP_DEADLINE_MS);
+    child.once("error", (error) => {
+      process.stdout.write(`${command} cannot be started: ${error.message}\n`);
+      clearTimeout(deadline);
+      resolve(127);
+    });
+    child.once("exit", (code) => {
+      clearTimeout(deadline);
+      resolve(code ?? 124);
+    });
+  });
+}
+
+async function check(script: string): Promise<void> {
+  const code = await run("npm", ["run", "-s", script]);
+  process.stdout.write(`${code === 0 ? "ok" : "FAILED"}  npm run ${script}\n`);
+  if (code === 0) tally.passed += 1;
+  else tally.failed += 1;
+}
+
+/** Counts what vitest reports; a run that ended badly without a failed test (a crash, no report) counts as one failure. */
+async function vitest(project: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "quorate-test-report-"));
+  const report = join(folder, "report.json");
+  const code = await run(
+    "npx",
+    [
+      "vitest",
+      "run",
+      "--project",
+      project,
+      "--passWithNoTests",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+    ],
+    env,
+  );
+  const counts = await readFile(report, "utf8")
+    .then((text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number })
+    .catch(() => ({ numPassedTests: 0, numFailedTests: 0 }));
+  await rm(folder, { recursive: true, force: true });
+  tally.passed += counts.numPassedTests;
+  tally.failed += code !== 0 && counts.numFailedTests === 0 ? 1 : counts.numFailedTests;
+}
+
+/** The system's Postgres as the distribution lays it out, and the one from npm, which is always there. */
+function postgresSources(): readonly string[] {
+  const chosen = process.env.QUORATE_TEST_POSTGRES;
+  if (chosen !== undefined && chosen !== "") return [chosen];
+  const root = "/usr/lib/postgresql";
+  const system =
+    existsSync(root) && readdirSync(root).some((version) => existsSync(join(root, version, "bin/postgres")));
+  return system ? ["system", "npm"] : ["npm"];
+}
+
+try {
+  for (const script of CHECKS) await check(script);
+  await vitest("unit");
+  for (const source of postgresSources()) {
+    process.stdout.write(`tests on real Postgres, ${source}\n`);
+    await vitest("pg", { QUORATE_TEST_POSTGRES: source });
+  }
+} catch (error) {
+  process.stdout.write(`the test run broke: ${error instanceof Error ? error.stack : String(error)}\n`);
+  tally.failed += 1;
+}
+process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;
+process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
