@@ -59,10 +59,10 @@ function atLeast(value: string, needed: number): string | undefined {
 export function refuseSetting(name: string, value: string, walSendersNeeded: number): string | undefined {
   if (name !== name.toLowerCase()) return `Postgres' names are lower case; write ${name.toLowerCase()}`;
   if (!/^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$/.test(name)) return "not a name of a Postgres setting; correct it";
-  const reason = MANAGED[name];
+  const reason = Object.hasOwn(MANAGED, name) ? MANAGED[name] : undefined;
   if (reason !== undefined) return `managed by Quorate; ${reason}; remove it`;
   if (name.startsWith("recovery_target"))
     return "a node recovers as far as its leader says, never to a target; remove it";
   if (/[\r\n\0]/.test(value)) return "a value must be one line; remove the line break";
-  return BOUNDED[name]?.(value.trim().toLowerCase(), walSendersNeeded);
+  return Object.hasOwn(BOUNDED, name) ? BOUNDED[name]?.(value.trim().toLowerCase(), walSendersNeeded) : undefined;
 }

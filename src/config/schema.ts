@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { DETECT_MAX_MS, DETECT_MIN_MS } from "./derive.js";
 import { parseDuration } from "./duration.js";
@@ -25,6 +26,8 @@ const portNumber = (() => {
 
 const nonEmpty = (what: string, todo: string) =>
   z.string({ error: not(what, todo) }).min(1, { error: not(what, todo) });
+
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 
 const settingValue = z.union([z.string(), z.number(), z.boolean()], {
   error: not("a value of a Postgres setting", "write a text, a number or a boolean"),
@@ -119,7 +122,7 @@ const node = z.strictObject(
     ...perNode,
     host: z
       .string({ error: not("a host", "write its name or address") })
-      .regex(/^([A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/, {
+      .refine((host) => isIP(host) !== 0 || HOST_NAME.test(host), {
         error: not("a host", "write a name or an address alone; the port has a key of its own"),
       })
       .optional(),
