@@ -1,3 +1,4 @@
+import type { Note, OpId, PostgresAction } from "../core/effects.js";
 import type {
   FollowRequest,
   FollowResult,
@@ -9,6 +10,7 @@ import type {
   Sender,
 } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { Durable } from "../core/state.js";
 
 /** Names one incoming call until it is answered. */
 export type CallId = string;
@@ -49,4 +51,41 @@ export interface TransportPort {
   answerFollow(call: CallId, result: FollowResult): void;
   /** Pushes to every stream at once; the transport repeats the last one as a heartbeat. */
   publish(status: NodeStatus): void;
+}
+
+/** The local Postgres: takes an action, reports by event with the operation's number. */
+export interface PostgresPort {
+  perform(op: OpId, action: PostgresAction): void;
+  /** At once, whatever else is under way: for the shell itself, when the disk or an invariant failed. */
+  emergencyFence(): void;
+}
+
+export interface StorePort {
+  /** Calls back once `durable` is on disk, its directory entry included; with an error if it is not. */
+  persist(durable: Durable, done: (error: Error | null) => void): void;
+}
+
+export interface ClockPort {
+  /** Monotonic, counting suspended time, in ms. */
+  nowMs(): number;
+  /** Uniform in [0, 1). */
+  jitter(): number;
+  /** Calls back once after `ms`; the returned function cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export interface NotePort {
+  note(note: Note): void;
+}
+
+export interface Ports {
+  readonly transport: TransportPort;
+  readonly postgres: PostgresPort;
+  readonly store: StorePort;
+  readonly clock: ClockPort;
+  readonly notes: NotePort;
+  /** What travels with `Follow`; null while this node knows none. */
+  readonly credentials: () => Credentials | null;
+  /** The sidecar must end: an invariant broke, or a promise could not be made durable. Postgres is fenced already. */
+  readonly fatal: (reason: string) => void;
 }

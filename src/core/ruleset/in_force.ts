@@ -29,6 +29,9 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
     switch (record.state) {
       case "proposed": {
         assert(record.ruleset !== null, "a proposed record carries its ruleset");
+        // A leader that did not see its own write return writes the same record again.
+        const known = [...(decided === undefined ? [] : [decided]), ...pending];
+        if (known.some((k) => compareNumbers(k.number, record.number) === 0)) break;
         const proposal = { number: record.number, ruleset: record.ruleset };
         if (decided === undefined) decided = proposal;
         else pending.push(proposal);

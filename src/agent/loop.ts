@@ -1,0 +1,195 @@
+/**
+ * The loop: mailbox → step → persist → effects.
+ *
+ * One event at a time. What must be on disk first is on disk first: after a step that changes the durable word, no
+ * effect runs and no event is taken until the store has called back. There is no promise in here: the same loop runs
+ * in the sidecar, on real ports, and in a simulator, on tables.
+ */
+import { InvariantBroken } from "../core/assert.js";
+import type { Effect } from "../core/effects.js";
+import type { Event } from "../core/events.js";
+import { nextTickMs, step } from "../core/node.js";
+import type { State } from "../core/state.js";
+import type { Ports } from "./ports.js";
+
+/** Events that wait while one is being made durable; far above what a few peers and one Postgres can send meanwhile. */
+const MAILBOX_MAX = 10_000;
+
+export interface Recorder {
+  event(event: Event, nowMs: number, jitter: number): void;
+}
+
+export class Loop {
+  private current: State;
+  private readonly ports: Ports;
+  private readonly mailbox: Event[] = [];
+  private persisting = false;
+  private pumping = false;
+  private ended = false;
+  private cancelTick: () => void = () => {};
+  private readonly persistDeadlineMs: number;
+  private readonly recorder: Recorder | null;
+
+  constructor(initial: State, ports: Ports, recorder: Recorder | null = null) {
+    this.current = initial;
+    this.ports = ports;
+    this.recorder = recorder;
+    this.persistDeadlineMs = Math.floor(initial.config.timings.detectMs / 4);
+  }
+
+  get state(): State {
+    return this.current;
+  }
+
+  /** The first step: nothing has happened yet but the start. */
+  start(): void {
+    this.deliver({ kind: "tick" });
+  }
+
+  /** Takes an event; it is handled before this returns unless another one is being handled or made durable. */
+  deliver(event: Event): void {
+    if (this.ended) return;
+    if (this.mailbox.length >= MAILBOX_MAX) {
+      this.fail(`more than ${MAILBOX_MAX} events wait: the disk or the machine does not keep up`);
+      return;
+    }
+    this.mailbox.push(event);
+    this.pump();
+  }
+
+  /** Takes no more events and carries out no more effects. */
+  end(): void {
+    this.ended = true;
+    this.cancelTick();
+  }
+
+  private pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    try {
+      while (!this.ended && !this.persisting) {
+        const event = this.mailbox.shift();
+        if (event === undefined) break;
+        this.handle(event);
+      }
+    } finally {
+      this.pumping = false;
+    }
+    if (!this.ended && !this.persisting) this.scheduleTick();
+  }
+
+  private handle(event: Event): void {
+    const { clock, store } = this.ports;
+    const stamp = { nowMs: clock.nowMs(), jitter: clock.jitter() };
+    this.recorder?.event(event, stamp.nowMs, stamp.jitter);
+    let result: ReturnType<typeof step>;
+    try {
+      result = step(this.current, event, stamp);
+    } catch (error) {
+      if (!(error instanceof InvariantBroken)) throw error;
+      this.fail(`an invariant is broken: ${error.message}`);
+      return;
+    }
+    this.current = result.state;
+    const { persist, after } = result.output;
+    if (persist === null) {
+      this.carryOut(after);
+      return;
+    }
+    this.persisting = true;
+    // A disk that hangs must not keep a leader in office: fencing needs no promise and waits for no disk.
+    const cancelDeadline = clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());
+    store.persist(persist, (error) => {
+      cancelDeadline();
+      this.persisting = false;
+      if (this.ended) return;
+      if (error !== null) {
+        this.fail(`the state file could not be written: ${error.message}`);
+        return;
+      }
+      this.carryOut(after);
+      this.pump();
+    });
+  }
+
+  private carryOut(effects: readonly Effect[]): void {
+    for (const effect of effects) if (!this.ended) this.perform(effect);
+  }
+
+  private perform(effect: Effect): void {
+    const { transport, postgres, notes } = this.ports;
+    const self = this.current.config.self;
+    switch (effect.kind) {
+      case "send_recruit":
+        if (effect.to === self) this.toSelf({ kind: "recruit", call: selfCall("recruit"), from: this.sender(), request: effect.request });
+        else transport.recruit(effect.to, effect.request);
+        return;
+      case "send_promote":
+        if (effect.to === self) this.toSelf({ kind: "promote", call: selfCall("promote"), from: this.sender(), request: effect.request });
+        else transport.promote(effect.to, effect.request);
+        return;
+      case "send_follow":
+        if (effect.to === self) this.toSelf({ kind: "follow", call: selfCall("follow"), from: this.sender(), request: effect.request });
+        else transport.follow(effect.to, effect.request, this.ports.credentials());
+        return;
+      case "answer_recruit":
+        if (effect.call === selfCall("recruit")) this.answerSelf(effect);
+        else transport.answerRecruit(effect.call, effect.result);
+        return;
+      case "answer_promote":
+        if (effect.call === selfCall("promote")) this.answerSelf(effect);
+        else transport.answerPromote(effect.call, effect.result);
+        return;
+      case "answer_follow":
+        if (effect.call !== selfCall("follow")) transport.answerFollow(effect.call, effect.result);
+        return;
+      case "publish":
+        transport.publish(effect.status);
+        return;
+      case "postgres":
+        postgres.perform(effect.op, effect.action);
+        return;
+      case "note":
+        notes.note(effect);
+        return;
+    }
+  }
+
+  /** A node is a member like the others: what it sends itself goes through the mailbox, and so through the disk. */
+  private toSelf(event: Event): void {
+    this.mailbox.push(event);
+  }
+
+  private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" }>): void {
+    const { election } = this.current.volatile;
+    const peer = this.current.config.self;
+    if (effect.kind === "answer_recruit" && election.stage === "recruiting") {
+      this.toSelf({ kind: "recruit_result", peer, request: { term: election.term, attempt: election.attempt }, result: effect.result });
+    }
+    if (effect.kind === "answer_promote" && election.stage === "promoting") {
+      this.toSelf({ kind: "promote_result", peer, request: election.request, result: effect.result });
+    }
+  }
+
+  private sender() {
+    const { node, incarnation, systemIdentifier } = this.current.durable;
+    return { node, incarnation, systemIdentifier };
+  }
+
+  private scheduleTick(): void {
+    this.cancelTick();
+    const inMs = Math.max(1, nextTickMs(this.current) - this.ports.clock.nowMs());
+    this.cancelTick = this.ports.clock.after(inMs, () => this.deliver({ kind: "tick" }));
+  }
+
+  private fail(reason: string): void {
+    this.end();
+    this.ports.postgres.emergencyFence();
+    this.ports.fatal(reason);
+  }
+}
+
+/** Calls of this node to itself: one of each kind at a time, since a coordinator has one attempt. */
+function selfCall(kind: "recruit" | "promote" | "follow"): string {
+  return `self/${kind}`;
+}

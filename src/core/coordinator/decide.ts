@@ -1,0 +1,147 @@
+/**
+ * Discovery and choice: from answers to the one proposal that is safe, or the reason why there is none.
+ * The pre-vote asks it about statuses, the real thing about promises: one function, so they cannot differ.
+ */
+import type { Position } from "../log/position.js";
+import { comparePositions, isEmptyPosition, POSITION_EMPTY } from "../log/position.js";
+import type { Blocked } from "../messages.js";
+import { compileNative } from "../quorum/sync_standby_names.js";
+import { carries, missingFor, revokes } from "../quorum/sufficiency.js";
+import type { InForce } from "../ruleset/in_force.js";
+import { inForce } from "../ruleset/in_force.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
+import { initialRulesetText, memberOf } from "../ruleset/ruleset.js";
+
+/** One node's part in a recruitment. */
+export interface Answer {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly voter: boolean;
+  readonly systemIdentifier: string | null;
+  readonly initial: string;
+}
+
+export interface Proposal {
+  readonly candidate: NodeId;
+  readonly position: Position;
+  /** Every ruleset the recruitment had to satisfy. */
+  readonly obliged: readonly Ruleset[];
+  readonly ruleset: Ruleset;
+  readonly founding: boolean;
+  readonly recruited: readonly NodeId[];
+}
+
+export type Decision = { readonly ok: true; readonly proposal: Proposal } | { readonly ok: false; readonly blocked: Blocked };
+
+/**
+ * @param prefer orders candidates with equal positions, the best first.
+ */
+export function decide(answers: readonly Answer[], initial: InitialRuleset, prefer: (a: NodeId, b: NodeId) => number): Decision {
+  const voters = answers.filter((a) => a.voter);
+  const withData = voters.filter((a) => !isEmptyPosition(a.position));
+  if (withData.length === 0) return found(voters, initial, prefer);
+  const systems = [...new Set(withData.map((a) => a.systemIdentifier))];
+  if (systems.length > 1) {
+    return blocked("mixed_clusters", `the nodes hold data of different systems: ${withData.map((a) => `${a.id} of ${a.systemIdentifier}`).join(", ")}`, [], "move the directory that does not belong here aside, then start its node again");
+  }
+  // For the newest position p in a recruitment, the largest set with no newer position is the best: both conditions
+  // are monotone, and everybody who stands at p has the same log. So trying every p tries every subset of the answers.
+  let first: Decision | undefined;
+  for (const position of distinctPositions(withData)) {
+    const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
+    const decision = decideAt(position, recruited, prefer);
+    if (decision.ok) return decision;
+    first ??= decision;
+  }
+  return first ?? blocked("nobody", "no node answered", [], "start the nodes");
+}
+
+function distinctPositions(answers: readonly Answer[]): Position[] {
+  const sorted = answers.map((a) => a.position).sort((a, b) => comparePositions(b, a));
+  return sorted.filter((p, i) => i === 0 || comparePositions(p, sorted[i - 1] ?? POSITION_EMPTY) !== 0);
+}
+
+function decideAt(position: Position, recruited: readonly Answer[], prefer: (a: NodeId, b: NodeId) => number): Decision {
+  const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
+  const rules = inForce(newest[0]?.rulesets ?? []);
+  if (rules === undefined) return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
+  const candidates = newest.map((a) => a.id).sort(prefer);
+  for (const candidate of candidates) {
+    const answer = newest.find((a) => a.id === candidate);
+    if (answer === undefined || !mayLead(rules.newest, answer)) continue;
+    if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
+    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
+    const ids = recruited.map((a) => a.id).sort();
+    return { ok: true, proposal: { candidate, position, obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids } };
+  }
+  return explain(rules, recruited, newest);
+}
+
+function mayLead(ruleset: Ruleset, answer: Answer): boolean {
+  const member = memberOf(ruleset, answer.id);
+  return member?.eligible === true && member.incarnation === answer.incarnation;
+}
+
+/** Rulesets name incarnations: a wiped node that came back under its name is counted in none that knew it before (hole H8). */
+function sufficesByIncarnation(rules: InForce, recruited: readonly Answer[], candidate: NodeId): boolean {
+  return [...rules.obliged, rules.newest].every((ruleset) => {
+    const known = membersAmong(ruleset, recruited);
+    return revokes(ruleset, known) && carries(ruleset, known, candidate);
+  });
+}
+
+function membersAmong(ruleset: Ruleset, recruited: readonly Answer[]): Set<NodeId> {
+  return new Set(recruited.filter((a) => memberOf(ruleset, a.id)?.incarnation === a.incarnation).map((a) => a.id));
+}
+
+function explain(rules: InForce, recruited: readonly Answer[], newest: readonly Answer[]): Decision {
+  const known = membersAmong(rules.newest, recruited);
+  const strangers = recruited.filter((a) => memberOf(rules.newest, a.id) !== undefined && !known.has(a.id)).map((a) => a.id);
+  if (strangers.length > 0) {
+    return blocked(
+      "wiped_node",
+      `${strangers.join(", ")} came back without the data and promises it had: under its old name it would count copies it no longer holds`,
+      strangers,
+      "bring back its old data and state directories; the return of a wiped node is not in this version",
+    );
+  }
+  const additions = missingFor([...rules.obliged, rules.newest], known);
+  if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
+    const missing = [...new Set(additions.flat())].sort();
+    const sets = additions.map((a) => a.join(" and ")).join(", or ");
+    return blocked("not_enough", `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`, missing, `start ${sets}`);
+  }
+  return blocked(
+    "needs_catch_up",
+    `the newest log is on ${newest.map((a) => a.id).join(", ")}, which may not lead; handing it to another node first is not in this version`,
+    newest.map((a) => a.id),
+    "start the other nodes, so that one with this log can lead",
+  );
+}
+
+/** A new cluster needs all its nodes, all empty, all with the same initial ruleset (DESIGN 8, hole H9). */
+function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: NodeId, b: NodeId) => number): Decision {
+  const missing = initial.nodes.map((n) => n.id).filter((id) => !voters.some((a) => a.id === id));
+  if (missing.length > 0) {
+    return blocked("founding_incomplete", `a new cluster is founded by all of its nodes at once; waiting for ${missing.join(", ")}`, missing, `start ${missing.join(" and ")}`);
+  }
+  const text = initialRulesetText(initial);
+  const different = voters.filter((a) => a.initial !== text).map((a) => a.id);
+  if (different.length > 0) {
+    return blocked("different_configuration", `${different.join(", ")} was started with another policy or other nodes than this one`, different, "put the same configuration file on every host and start again");
+  }
+  const cohort = initial.nodes
+    .map((n) => ({ id: n.id, labels: n.labels, eligible: true, incarnation: voters.find((a) => a.id === n.id)?.incarnation ?? "" }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const ruleset: Ruleset = { policy: initial.policy, cohort };
+  const ids = cohort.map((m) => m.id);
+  const candidate = [...ids].sort(prefer)[0];
+  if (candidate === undefined) return blocked("nobody", "the configuration names no node", [], "name the nodes");
+  return { ok: true, proposal: { candidate, position: POSITION_EMPTY, obliged: [ruleset], ruleset, founding: true, recruited: ids } };
+}
+
+function blocked(code: string, reason: string, missing: readonly NodeId[], nextStep: string): Decision {
+  return { ok: false, blocked: { code, reason, missing, nextStep } };
+}

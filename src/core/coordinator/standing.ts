@@ -1,0 +1,59 @@
+import { isFresh } from "../detector/detector.js";
+import { TERM_NONE } from "../log/position.js";
+import type { NodeId } from "../ruleset/ruleset.js";
+import { initialRulesetText } from "../ruleset/ruleset.js";
+import type { State, Suspicion } from "../state.js";
+import { hasLostItsData } from "../state.js";
+import type { Answer } from "./decide.js";
+
+/**
+ * What a recruitment would probably answer, from statuses alone: the pre-vote touches nobody.
+ * For second-hand silence only nodes count that hear nothing either: one cut link must not depose a leader.
+ */
+export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
+  const { volatile, durable, config } = state;
+  const answers: Answer[] = [];
+  if (volatile.postgres.data === "absent" || volatile.postgres.position.timeline !== TERM_NONE || durable.founding > TERM_NONE) {
+    answers.push({
+      id: config.self,
+      incarnation: durable.incarnation,
+      position: volatile.postgres.position,
+      rulesets: volatile.postgres.rulesets,
+      voter: !hasLostItsData(state),
+      systemIdentifier: durable.systemIdentifier,
+      initial: initialRulesetText(config.initial),
+    });
+  }
+  for (const [id, peer] of Object.entries(volatile.peers)) {
+    if (!isFresh(state, peer) || peer.status.postgres === "starting") continue;
+    const { status } = peer;
+    if (!reason.firstHand && status.suspects < reason.term) continue;
+    answers.push({
+      id,
+      incarnation: status.incarnation,
+      position: status.position,
+      rulesets: status.rulesets,
+      voter: status.voter,
+      systemIdentifier: status.systemIdentifier,
+      initial: status.initial,
+    });
+  }
+  return answers;
+}
+
+/** Who should coordinate, and lead among equals: a running Postgres first, then the name. */
+export function byRank(state: State): (a: NodeId, b: NodeId) => number {
+  const running = (id: NodeId) => {
+    if (id === state.config.self) return state.volatile.postgres.process === "running" || state.volatile.postgres.data === "absent";
+    const peer = state.volatile.peers[id];
+    return isFresh(state, peer) && (peer.status.postgres === "running" || peer.status.position.timeline === TERM_NONE);
+  };
+  return (a, b) => Number(running(b)) - Number(running(a)) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** How many live nodes come before this one: each waits that many rank delays, so that coordinators do not duel. */
+export function rankOf(state: State): number {
+  const ids = [state.config.self];
+  for (const [id, peer] of Object.entries(state.volatile.peers)) if (isFresh(state, peer) && peer.status.voter) ids.push(id);
+  return ids.sort(byRank(state)).indexOf(state.config.self);
+}

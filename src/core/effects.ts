@@ -1,0 +1,68 @@
+import type { Position, Term } from "./log/position.js";
+import type { FollowRequest, FollowResult, NodeStatus, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult } from "./messages.js";
+import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+
+/** Names one operation on the local Postgres; its report carries the number back. */
+export type OpId = number;
+
+/** What the shell is to do. Whatever stands in `after` runs only once `persist` is on disk. */
+export type Effect =
+  | { readonly kind: "send_recruit"; readonly to: NodeId; readonly request: RecruitRequest }
+  | { readonly kind: "send_promote"; readonly to: NodeId; readonly request: PromoteRequest }
+  | { readonly kind: "send_follow"; readonly to: NodeId; readonly request: FollowRequest }
+  | { readonly kind: "answer_recruit"; readonly call: string; readonly result: RecruitResult }
+  | { readonly kind: "answer_promote"; readonly call: string; readonly result: PromoteResult }
+  | { readonly kind: "answer_follow"; readonly call: string; readonly result: FollowResult }
+  | { readonly kind: "publish"; readonly status: NodeStatus }
+  | { readonly kind: "postgres"; readonly op: OpId; readonly action: PostgresAction }
+  | Note;
+
+/** One note is one log line, one counter and one coverage mark of the simulator. */
+export interface Note {
+  readonly kind: "note";
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** A stable name: `elected`, `promise_raised`. */
+  readonly mark: string;
+  readonly text: string;
+  readonly data: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+}
+
+/**
+ * Operations on the local Postgres. All but `clone`, `observe`, `nudge`, `checkpoint` and `discard_old` run one at a time,
+ * in order; each answers by an event with its operation number.
+ */
+export type PostgresAction =
+  /** Make it a standby that receives nothing (start it safely if it is stopped, fence it first if it is a primary); then report its final position. */
+  | { readonly kind: "revoke" }
+  /** Stream from this leader under this term. Only after `revoke`, and only if contained in the leader's history. */
+  | { readonly kind: "follow"; readonly leader: NodeId; readonly term: Term }
+  /** Become leader of `term` with these names in force before the promotion. `founding` runs initdb first. */
+  | {
+      readonly kind: "promote";
+      readonly term: Term;
+      readonly names: string;
+      readonly followers: readonly NodeId[];
+      readonly founding: boolean;
+    }
+  /** Write a ruleset record; the founding one makes the roles and the schema in the same transaction. */
+  | { readonly kind: "write_record"; readonly term: Term; readonly record: RulesetRecord; readonly founding: boolean; readonly cause: string }
+  | { readonly kind: "set_door"; readonly open: boolean }
+  /** Put names in force on a running leader, behind the barrier (trap 15). */
+  | { readonly kind: "set_names"; readonly names: string }
+  /** Grow a clone beside the data, in the background. */
+  | { readonly kind: "clone"; readonly leader: NodeId; readonly term: Term }
+  | { readonly kind: "cancel_clone" }
+  /** Put the finished clone in the place of the data; the old data stays beside it. */
+  | { readonly kind: "swap"; readonly term: Term }
+  | { readonly kind: "discard_old" }
+  | { readonly kind: "fence" }
+  | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }
+  /** A small WAL record: releases waiters that a reconnected follower would leave hanging (trap 13). */
+  | { readonly kind: "nudge" }
+  | { readonly kind: "checkpoint" };
+
+/** What is known of a finished clone. */
+export interface ClonePoint {
+  readonly position: Position;
+  readonly systemIdentifier: string;
+}

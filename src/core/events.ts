@@ -1,0 +1,84 @@
+import type { OpId } from "./effects.js";
+import type { History } from "./log/history.js";
+import type { Lsn } from "./log/lsn.js";
+import type { Position, Term } from "./log/position.js";
+import type { FollowRequest, FollowResult, NodeStatus, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult, Sender } from "./messages.js";
+import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+
+/** A monotone clock that counts suspended time, in ms, and a random number for jitter: both handed in by the shell. */
+export interface Stamp {
+  readonly nowMs: number;
+  /** Uniform in [0, 1). */
+  readonly jitter: number;
+}
+
+export interface Unreachable {
+  readonly ok: "unreachable";
+  readonly reason: string;
+}
+
+export type Event =
+  /** Time has passed; nothing else happened. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "peer_status"; readonly peer: NodeId; readonly status: NodeStatus }
+  | { readonly kind: "peer_lost"; readonly peer: NodeId; readonly reason: string; readonly refused: boolean }
+  | { readonly kind: "recruit"; readonly call: string; readonly from: Sender; readonly request: RecruitRequest }
+  | { readonly kind: "promote"; readonly call: string; readonly from: Sender; readonly request: PromoteRequest }
+  | { readonly kind: "follow"; readonly call: string; readonly from: Sender; readonly request: FollowRequest }
+  | { readonly kind: "recruit_result"; readonly peer: NodeId; readonly request: RecruitRequest; readonly result: RecruitResult | Unreachable }
+  | { readonly kind: "promote_result"; readonly peer: NodeId; readonly request: PromoteRequest; readonly result: PromoteResult | Unreachable }
+  | { readonly kind: "follow_result"; readonly peer: NodeId; readonly request: FollowRequest; readonly result: FollowResult | Unreachable }
+  | { readonly kind: "postgres"; readonly report: PostgresReport }
+  /** The operator ends the sidecar: Postgres is fenced first. */
+  | { readonly kind: "shutdown" };
+
+/** What the local Postgres reports. Reports of operations carry their number, so that a stale one is recognised. */
+export type PostgresReport =
+  | { readonly kind: "revoked"; readonly op: OpId; readonly position: Position; readonly rulesets: readonly RulesetRecord[]; readonly systemIdentifier: string; readonly door: "open" | "shut" }
+  | { readonly kind: "following"; readonly op: OpId }
+  | { readonly kind: "promoted"; readonly op: OpId; readonly history: History; readonly systemIdentifier: string }
+  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }
+  | { readonly kind: "door_set"; readonly op: OpId; readonly open: boolean }
+  | { readonly kind: "names_set"; readonly op: OpId }
+  | { readonly kind: "cloned"; readonly op: OpId; readonly position: Position; readonly systemIdentifier: string }
+  | { readonly kind: "clone_progress"; readonly op: OpId; readonly percent: number }
+  | { readonly kind: "swapped"; readonly op: OpId }
+  | { readonly kind: "fenced"; readonly op: OpId }
+  /** `data`: what the operation left behind; a founding that failed may have made a directory. */
+  | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }
+  /** Not asked for: the postmaster is gone, or our session to it closed and no other could be opened. */
+  | { readonly kind: "exited"; readonly reason: string }
+  | { readonly kind: "observed"; readonly observation: Observation };
+
+/** One look at the running Postgres. */
+export interface Observation {
+  readonly flushLsn: Lsn;
+  readonly replayLsn: Lsn | null;
+  readonly postmasterPid: number;
+  /** Of a standby: whether its receiver streams from the leader it was told to follow. */
+  readonly streaming: boolean;
+  /** Of a primary: who streams from it, by application name. */
+  readonly senders: readonly SenderSeen[];
+}
+
+export interface SenderSeen {
+  readonly name: string;
+  readonly streaming: boolean;
+  readonly flushLsn: Lsn;
+  readonly pid: number;
+}
+
+/** The term an event belongs to, for logs. */
+export function termOf(event: Event): Term | null {
+  switch (event.kind) {
+    case "recruit":
+    case "promote":
+    case "follow":
+    case "recruit_result":
+    case "promote_result":
+    case "follow_result":
+      return event.request.term;
+    default:
+      return null;
+  }
+}

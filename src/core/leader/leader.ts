@@ -1,0 +1,212 @@
+/**
+ * The leader: one term in office.
+ *
+ * promoting → writing (its first record: the newest ruleset again) → establishing (until a quorum has that record)
+ * → established (the door opens; the mark is written). Every judgement is by positions that followers flushed,
+ * never by a COMMIT that returned. `advance` is level-triggered: it looks at the stage and does the next thing.
+ */
+import { assert } from "../assert.js";
+import { isFresh } from "../detector/detector.js";
+import type { Observation } from "../events.js";
+import type { Lsn } from "../log/lsn.js";
+import { LSN_ZERO, maxLsn } from "../log/lsn.js";
+import { TERM_NONE } from "../log/position.js";
+import type { FollowRequest } from "../messages.js";
+import { followersOf } from "../quorum/minimal_quorums.js";
+import { satisfiedAll } from "../quorum/policy.js";
+import { quorumLsn } from "../quorum/quorum_lsn.js";
+import { compileNative, followerName, formatNames } from "../quorum/sync_standby_names.js";
+import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
+import { memberOf } from "../ruleset/ruleset.js";
+import type { Leading, SenderState } from "../state.js";
+import type { Turn } from "../turn.js";
+
+function update(turn: Turn, change: Partial<Leading>): void {
+  const { leading } = turn.volatile;
+  assert(leading !== null, "only a leader's term is updated");
+  turn.set({ leading: { ...leading, ...change } });
+}
+
+/** The promotion is done and verified: followers may dial, and the first record is written. */
+export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>, systemIdentifier: string): void {
+  const { leading } = turn.volatile;
+  turn.setPostgres({ data: "present", process: "running", door: "shut" });
+  if (leading === null || leading.stage !== "promoting") return;
+  assert(history.timeline === leading.term, `promoted to timeline ${history.timeline} under term ${leading.term}`);
+  update(turn, { stage: "writing", history, systemIdentifier, promotedMs: turn.nowMs });
+  turn.set({ leaderSeenMs: turn.nowMs });
+  turn.note("info", "promoted", `timeline ${history.timeline} is open, its door shut`, { term: Number(leading.term) });
+  if (!leading.request.founding) callFollowers(turn, true);
+}
+
+/** A ruleset record is in the local WAL up to `lsn`. */
+export function onRecordWritten(turn: Turn, lsn: Lsn): void {
+  const { leading } = turn.volatile;
+  if (leading === null) return;
+  if (leading.stage === "writing") {
+    update(turn, { stage: "establishing", firstRecord: lsn });
+    // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.
+    turn.promise({ held: true, founding: 0n, systemIdentifier: leading.systemIdentifier });
+    if (leading.request.founding) callFollowers(turn, true);
+  } else if (leading.mark === "writing") {
+    update(turn, { mark: lsn });
+  }
+}
+
+/** Followers' flushed positions, as the leader's Postgres knows them. */
+export function onObserved(turn: Turn, seen: Observation): void {
+  const { leading } = turn.volatile;
+  if (leading === null || leading.stage === "promoting") return;
+  const senders: Record<NodeId, SenderState> = {};
+  let connected = false;
+  for (const id of followersOf([...leading.obliged, leading.ruleset], turn.self)) {
+    const found = seen.senders.find((s) => s.name === followerName(id, leading.term) && s.streaming);
+    if (found === undefined) continue;
+    const before = leading.senders[id];
+    if (before === undefined || before.pid !== found.pid) connected = true;
+    const changed = before === undefined || before.flushLsn !== found.flushLsn;
+    senders[id] = { pid: found.pid, flushLsn: found.flushLsn, changedMs: changed ? turn.nowMs : before.changedMs };
+  }
+  const flushed = new Map<NodeId, Lsn>([[turn.self, seen.flushLsn]]);
+  for (const [id, sender] of Object.entries(senders)) flushed.set(id, sender.flushLsn);
+  // A position ends with its connection, but what a quorum once had stays durable.
+  const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed));
+  update(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
+  if (connected) turn.background({ kind: "nudge" });
+  establish(turn);
+}
+
+function establish(turn: Turn): void {
+  const { leading } = turn.volatile;
+  if (leading === null || leading.stage !== "establishing") return;
+  if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;
+  update(turn, { stage: "established", establishedMs: turn.nowMs });
+  turn.set({
+    phases: {
+      term: leading.term,
+      startedUnixMs: Math.round(leading.startedMs + turn.config.unixOffsetMs),
+      detectMs: 0,
+      recruitMs: 0,
+      promoteMs: Math.round(leading.promotedMs - leading.startedMs),
+      establishMs: Math.round(turn.nowMs - leading.promotedMs),
+    },
+  });
+  turn.note("info", "established", `leads term ${leading.term}: a quorum holds its first record`, {
+    term: Number(leading.term),
+    promote_ms: Math.round(leading.promotedMs - leading.startedMs),
+    establish_ms: Math.round(turn.nowMs - leading.promotedMs),
+  });
+}
+
+/** The next operation that this term needs of the local Postgres, if none is under way. */
+export function advanceLeader(turn: Turn): void {
+  const { leading, postgres } = turn.volatile;
+  if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
+  if (leading.stage === "writing") {
+    turn.operate({ kind: "write_record", term: leading.term, record: proposal(turn, leading), founding: leading.request.founding, cause: leading.request.cause }, leading.term);
+    return;
+  }
+  if (leading.stage !== "established") return;
+  if (postgres.door === "shut") {
+    turn.operate({ kind: "set_door", open: true }, leading.term);
+    return;
+  }
+  if (leading.mark === "none") {
+    update(turn, { mark: "writing" });
+    const record: RulesetRecord = { number: leading.number, state: "decided", ruleset: null, writtenBy: turn.self };
+    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause }, leading.term);
+    return;
+  }
+  if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
+    // Only now may the rules before this one be let go (DESIGN 6.4).
+    update(turn, { mark: "durable", obliged: [leading.ruleset] });
+    turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });
+  }
+  if (!leading.checkpointed) {
+    update(turn, { checkpointed: true });
+    turn.background({ kind: "checkpoint" });
+  }
+  enforce(turn);
+}
+
+/** Puts the names in force that the rules of now ask for: they change when an older ruleset is let go. */
+function enforce(turn: Turn): void {
+  const { leading } = turn.volatile;
+  if (leading === null) return;
+  const compiled = compileNative(leading.obliged, turn.self);
+  assert(compiled.ok, "what is obliged was enforceable when this term began");
+  const names = formatNames(compiled.rule, leading.term);
+  if (names === leading.names) return;
+  update(turn, { names });
+  turn.operate({ kind: "set_names", names }, leading.term);
+}
+
+function proposal(turn: Turn, leading: Leading): RulesetRecord {
+  return { number: leading.number, state: "proposed", ruleset: leading.ruleset, writtenBy: turn.self };
+}
+
+/** Repeats `Follow` to every member that does not follow this term; the same message twice changes nothing. */
+export function callFollowers(turn: Turn, urgently: boolean): void {
+  const { leading, peers } = turn.volatile;
+  if (leading === null) return;
+  // Before the founding record is written nobody can log in: its roles are in it.
+  if (leading.history !== null && leading.request.founding && leading.firstRecord === null) return;
+  const sent: Record<NodeId, number> = { ...leading.followSentMs };
+  for (const id of followersOf([...leading.obliged, leading.ruleset], turn.self)) {
+    const peer = peers[id];
+    const last = sent[id];
+    const due = urgently || last === undefined || turn.nowMs - last >= turn.config.timings.followAgainMs;
+    if (!due || (!urgently && follows(turn, leading, id))) continue;
+    const member = memberOf(leading.ruleset, id);
+    // A wiped node under an old name is a stranger: under that name its copy would count (hole H8).
+    if (peer?.status != null && member !== undefined && peer.status.incarnation !== member.incarnation) continue;
+    if (!urgently && peer?.connected !== true) continue;
+    if (peer?.status != null && peer.status.promise > leading.term) continue;
+    sent[id] = turn.nowMs;
+    turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading) });
+  }
+  update(turn, { followSentMs: sent });
+}
+
+function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
+  const status = turn.volatile.peers[id]?.status;
+  return status != null && status.role === "follower" && status.term === leading.term && (leading.history === null || status.streaming || status.postgres === "cloning");
+}
+
+function followRequest(turn: Turn, leading: Leading): FollowRequest {
+  const { history, systemIdentifier } = leading;
+  return {
+    term: leading.term,
+    attempt: leading.request.attempt,
+    leader: turn.self,
+    leaderIncarnation: turn.durable.incarnation,
+    ready: history === null || systemIdentifier === null ? null : { history, systemIdentifier },
+  };
+}
+
+/** Notices members that have promised a higher term: they refuse this leader for good (DESIGN 5). */
+export function watchMembers(turn: Turn): void {
+  const { leading, peers } = turn.volatile;
+  if (leading === null) return;
+  const state = turn.state();
+  const refusing = leading.ruleset.cohort.some((member) => {
+    const peer = peers[member.id];
+    if (member.id === turn.self || !isFresh(state, peer)) return false;
+    const { status } = peer;
+    return status.incarnation === member.incarnation && status.promise > leading.term && status.electing === TERM_NONE;
+  });
+  if (refusing === (leading.refusedSinceMs !== null)) return;
+  update(turn, { refusedSinceMs: refusing ? turn.nowMs : null });
+}
+
+/** Whether a quorum is connected now: without one every commit waits. */
+export function quorumConnected(turn: Turn): boolean {
+  const { leading } = turn.volatile;
+  if (leading === null) return false;
+  return satisfiedAll(leading.obliged, turn.self, new Set([turn.self, ...Object.keys(leading.senders)]));
+}
+
+/** The lowest LSN that makes sense to report before a quorum LSN is known. */
+export function knownQuorumLsn(leading: Leading): Lsn | null {
+  return leading.quorumLsn === LSN_ZERO ? null : leading.quorumLsn;
+}

@@ -1,0 +1,65 @@
+import { assert } from "../assert.js";
+import { LSN_ZERO } from "../log/lsn.js";
+import type { PromoteRequest } from "../messages.js";
+import { followersOf } from "../quorum/minimal_quorums.js";
+import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
+import type { Turn } from "../turn.js";
+
+/** Takes office: the promise and `promotionStarted` are raised in the same step, so they are on disk before Postgres hears of it. */
+export function beginLeading(turn: Turn, request: PromoteRequest): void {
+  assert(turn.durable.promotionStarted === request.term, "a promotion is persisted before it begins");
+  const obliged = [...request.obliged];
+  const compiled = compileNative(obliged, turn.self);
+  if (!compiled.ok) {
+    // The coordinator asked the same question before it sent Promote; only a newer program could get here.
+    turn.note("error", "not_enforceable", `cannot lead term ${request.term}: ${compiled.reason}`, { term: Number(request.term) });
+    return;
+  }
+  const names = formatNames(compiled.rule, request.term);
+  turn.set({
+    following: null,
+    leading: {
+      term: request.term,
+      request,
+      stage: "promoting",
+      history: null,
+      systemIdentifier: null,
+      obliged,
+      names,
+      ruleset: request.ruleset,
+      number: { term: request.term, subterm: 0 },
+      firstRecord: null,
+      mark: "none",
+      senders: {},
+      flushLsn: LSN_ZERO,
+      quorumLsn: LSN_ZERO,
+      followSentMs: {},
+      startedMs: turn.nowMs,
+      promotedMs: turn.nowMs,
+      establishedMs: null,
+      checkpointed: false,
+      refusedSinceMs: null,
+    },
+  });
+  turn.operate(
+    {
+      kind: "promote",
+      term: request.term,
+      names,
+      followers: followersOf(obliged, turn.self),
+      founding: request.founding,
+    },
+    request.term,
+  );
+  turn.setPostgres({ still: null, receiver: null, streaming: false });
+  turn.note("info", "promoting", `is being promoted under term ${request.term}`, { term: Number(request.term), names });
+}
+
+/** Leaves office for good: a term that ended is never resumed. The keeper sees a primary that nobody wants and fences it. */
+export function stepDown(turn: Turn, why: string): void {
+  const { leading } = turn.volatile;
+  if (leading === null) return;
+  turn.set({ leading: null });
+  turn.setPostgres({ still: null });
+  turn.note("warn", "stepped_down", `leads term ${leading.term} no more: ${why}`, { term: Number(leading.term), reason: why });
+}

@@ -1,0 +1,10 @@
+/** Every bound of the program, with its reason. */
+
+/** Nodes in one cohort: the quorum maths tries all subsets of followers of a size, at most a few hundred sets. */
+export const COHORT_MAX = 9;
+
+/** Calls of one recruitment that wait for this node's position: a coordinator that asks again adds one each time. */
+export const PENDING_CALLS_MAX = 16;
+
+/** Elections that came to nothing, an hour: each one may have restarted a healthy leader (DESIGN 7). */
+export const FRUITLESS_ELECTIONS_PER_HOUR_MAX = 60;

@@ -1,0 +1,147 @@
+/**
+ * The parent of the five machines: `step(state, event) → { state, output }`.
+ *
+ * An event is handed to the machine it concerns. Then all of them look at the whole, in a fixed order: the detector
+ * suspects, the coordinator acts on suspicion, the leader or the keeper starts the next operation on Postgres, the
+ * acceptor answers whoever waits for a final position, and what changed is told to the others. Nothing here waits,
+ * knows a clock, or does anything: the shell first makes `persist` durable, then carries out `after`.
+ */
+import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
+import { coordinate, onPromoteResult, onRecruitResult } from "./coordinator/coordinator.js";
+import { detect } from "./detector/detector.js";
+import type { Effect } from "./effects.js";
+import type { Event, PostgresReport, Stamp } from "./events.js";
+import { checkInvariants } from "./invariants.js";
+import { keep, onReport } from "./keeper/keeper.js";
+import { advanceLeader, callFollowers, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
+import { stepDown } from "./leader/office.js";
+import type { Durable, State } from "./state.js";
+import { publishIfChanged } from "./status.js";
+import { Turn } from "./turn.js";
+
+export interface Output {
+  /** To be on disk before anything in `after` runs, and before the next event. */
+  readonly persist: Durable | null;
+  readonly after: readonly Effect[];
+}
+
+export function step(before: State, event: Event, stamp: Stamp): { readonly state: State; readonly output: Output } {
+  const turn = new Turn(before);
+  turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
+  route(turn, event);
+  detect(turn);
+  coordinate(turn);
+  watchMembers(turn);
+  callFollowers(turn, false);
+  advanceLeader(turn);
+  keep(turn);
+  answerPending(turn);
+  observePace(turn);
+  publishIfChanged(turn);
+  const state = turn.state();
+  checkInvariants(before, state);
+  return { state, output: { persist: turn.durable === before.durable ? null : turn.durable, after: turn.after } };
+}
+
+function route(turn: Turn, event: Event): void {
+  switch (event.kind) {
+    case "tick":
+      return;
+    case "peer_status":
+      turn.set({ peers: { ...turn.volatile.peers, [event.peer]: { status: event.status, heardMs: turn.nowMs, connected: true, lost: null } } });
+      return;
+    case "peer_lost": {
+      const known = turn.volatile.peers[event.peer];
+      turn.set({ peers: { ...turn.volatile.peers, [event.peer]: { status: known?.status ?? null, heardMs: known?.heardMs ?? turn.volatile.startedMs, connected: false, lost: event.reason } } });
+      return;
+    }
+    case "recruit":
+      return onRecruit(turn, event.call, event.from, event.request);
+    case "promote":
+      return onPromote(turn, event.call, event.from, event.request);
+    case "follow":
+      return onFollow(turn, event.call, event.from, event.request);
+    case "recruit_result":
+      return onRecruitResult(turn, event.peer, event.request, event.result);
+    case "promote_result":
+      return onPromoteResult(turn, event.peer, event.request, event.result);
+    case "follow_result":
+      if (event.result.ok === false) turn.note("info", "follow_refused", `${event.peer} refused to follow: ${event.result.refusal.reason}`, { peer: event.peer, code: event.result.refusal.code });
+      return;
+    case "postgres":
+      return onPostgres(turn, event.report);
+    case "shutdown":
+      turn.set({ stopping: true, following: null, pending: null });
+      stepDown(turn, "the sidecar is being stopped");
+      turn.note("info", "stopping", "fences its Postgres and stops", {});
+      return;
+  }
+}
+
+/** Reports of the operation under way end it; older ones were overtaken. */
+function onPostgres(turn: Turn, report: PostgresReport): void {
+  if (report.kind === "observed") {
+    const { observation } = report;
+    const stands = turn.postgres.still !== null;
+    const streaming = turn.postgres.receiver !== null && observation.streaming;
+    turn.setPostgres({ flushLsn: observation.flushLsn, replayLsn: observation.replayLsn, postmasterPid: observation.postmasterPid, streaming: stands ? false : streaming });
+    noteRejoined(turn);
+    return onObserved(turn, observation);
+  }
+  if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
+    const current = turn.postgres.op;
+    const own = current !== null && current.id === report.op;
+    if (own) turn.setPostgres({ op: null });
+    else if (!(report.kind === "failed" && turn.postgres.clone?.op === report.op)) return;
+  }
+  switch (report.kind) {
+    case "promoted":
+      return onPromoted(turn, report.history, report.systemIdentifier);
+    case "record_written":
+      return onRecordWritten(turn, report.lsn);
+    default:
+      return onReport(turn, report);
+  }
+}
+
+/** How long it took from `Follow` to streaming, and by which way. */
+function noteRejoined(turn: Turn): void {
+  const { following, rejoin, postgres } = turn.volatile;
+  if (following === null || !postgres.streaming) return;
+  if (rejoin !== null && rejoin.term === following.term && rejoin.percent === null) return;
+  const method = rejoin?.term === following.term ? rejoin.method : "stream";
+  turn.set({ rejoin: { term: following.term, method, ms: Math.round(turn.nowMs - following.sinceMs), percent: null } });
+  turn.note("info", "streaming", `streams from ${following.leader} under term ${following.term}`, { term: Number(following.term), method });
+}
+
+/** How closely Postgres is watched: a leader that waits for its quorum is, an idle one is not. */
+function observePace(turn: Turn): void {
+  const { leading, following, postgres } = turn.volatile;
+  const { observeFastMs, observeIdleMs } = turn.config.timings;
+  const waiting = leading !== null && (leading.stage === "establishing" || leading.mark === "writing" || typeof leading.mark === "bigint");
+  const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
+  const as = leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
+  const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : observeIdleMs;
+  const key = `${as}/${everyMs}/${leading?.term ?? following?.term ?? 0}`;
+  if (key === postgres.observing) return;
+  turn.setPostgres({ observing: key });
+  turn.background({ kind: "observe", everyMs, as });
+}
+
+/** When `step` must be called again even if nothing happens, in ms of the same clock. */
+export function nextTickMs(state: State): number {
+  const { volatile, config } = state;
+  const { timings } = config;
+  const now = volatile.nowMs;
+  const due: number[] = [now + timings.heartbeatMs];
+  if (volatile.postgres.op === null && volatile.postgres.retryAtMs > now) due.push(volatile.postgres.retryAtMs);
+  const { election, suspicion } = volatile;
+  if (election.stage === "recruiting") due.push(election.askAgainMs, ...[election.graceUntilMs, election.awaitAllUntilMs].filter((t) => t > now));
+  if (election.stage === "promoting") due.push(election.askAgainMs, election.giveUpMs);
+  if (election.stage === "idle" && suspicion !== null) due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
+  for (const peer of Object.values(volatile.peers)) {
+    const silentAt = peer.heardMs + timings.detectMs;
+    if (silentAt > now) due.push(silentAt);
+  }
+  return Math.max(now + 1, Math.min(...due));
+}

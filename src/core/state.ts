@@ -1,0 +1,291 @@
+import type { OpId } from "./effects.js";
+import type { SenderSeen } from "./events.js";
+import type { History } from "./log/history.js";
+import type { Lsn } from "./log/lsn.js";
+import type { Position, Term } from "./log/position.js";
+import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
+import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RecruitAnswer, Refusal, RejoinFacts } from "./messages.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
+import type { Timings } from "./timings.js";
+
+/** What the state file holds: this node's durable word. */
+export interface Durable {
+  readonly cluster: string;
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  /** Of the data this node holds; null before it holds any. */
+  readonly systemIdentifier: string | null;
+  /** No agent of a lower term gets anything from this node. One attempt a term, ever. */
+  readonly promise: Promised;
+  /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
+  readonly promotionStarted: Term;
+  /** The term under which this node ran initdb, until a ruleset record stands in that log; else 0. */
+  readonly founding: Term;
+  /** This node's data once held a copy that may have counted. If it is gone, the node does not vote. */
+  readonly held: boolean;
+}
+
+export interface Promised {
+  readonly term: Term;
+  /** Null only before the first promise. */
+  readonly attempt: Attempt | null;
+}
+
+/** Fixed while the sidecar runs. */
+export interface NodeConfig {
+  readonly self: NodeId;
+  readonly boot: string;
+  readonly initial: InitialRuleset;
+  readonly timings: Timings;
+  readonly host: string;
+  readonly postgresPort: number;
+  readonly postgresVersion: string | null;
+  readonly dataDir: string;
+  readonly sidecarPid: number;
+  /** Wall clock minus the monotonic one, in ms: only for what people read. */
+  readonly unixOffsetMs: number;
+}
+
+export interface State {
+  readonly config: NodeConfig;
+  readonly durable: Durable;
+  readonly volatile: Volatile;
+}
+
+/** Lost in a crash, without harm. */
+export interface Volatile {
+  readonly nowMs: number;
+  readonly jitter: number;
+  readonly startedMs: number;
+  readonly stopping: boolean;
+  readonly nextOp: OpId;
+  readonly postgres: LocalPostgres;
+  /** The recruitment this node has promised to and not yet answered. */
+  readonly pending: PendingRecruit | null;
+  readonly following: Following | null;
+  readonly leading: Leading | null;
+  readonly election: Election;
+  readonly suspicion: Suspicion | null;
+  /** When this node last saw a leader in office, or its own start. */
+  readonly leaderSeenMs: number;
+  readonly peers: Readonly<Record<NodeId, Peer>>;
+  readonly blocked: Blocked | null;
+  readonly phases: ElectionPhases | null;
+  readonly rejoin: RejoinFacts | null;
+  readonly published: string | null;
+}
+
+/** What is known of the Postgres beside this sidecar. */
+export interface LocalPostgres {
+  readonly data: "absent" | "present";
+  readonly process: "stopped" | "running";
+  /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
+  readonly still: Still | null;
+  /** The leader it was told to stream from. */
+  readonly receiver: { readonly leader: NodeId; readonly term: Term } | null;
+  readonly streaming: boolean;
+  readonly door: "shut" | "open";
+  readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
+  readonly retryAtMs: number;
+  readonly failures: number;
+  readonly fault: string | null;
+  readonly clone: Clone | null;
+  /** Old data kept beside a swapped-in clone until the clone streams. */
+  readonly oldKept: boolean;
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly flushLsn: Lsn | null;
+  readonly replayLsn: Lsn | null;
+  readonly postmasterPid: number | null;
+  readonly observing: string;
+}
+
+export interface Still {
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+}
+
+export interface Clone {
+  readonly op: OpId;
+  readonly leader: NodeId;
+  readonly term: Term;
+  readonly startedMs: number;
+  readonly percent: number;
+  /** Set when it is complete and on disk. */
+  readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
+}
+
+export interface PendingRecruit {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly calls: readonly string[];
+}
+
+export interface Following {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly leader: NodeId;
+  readonly ready: { readonly history: History; readonly systemIdentifier: string } | null;
+  readonly sinceMs: number;
+}
+
+/** A term in office. */
+export interface Leading {
+  readonly term: Term;
+  readonly request: PromoteRequest;
+  readonly stage: "promoting" | "writing" | "establishing" | "established";
+  readonly history: History | null;
+  readonly systemIdentifier: string | null;
+  /** Every ruleset that a commit must satisfy now. */
+  readonly obliged: readonly Ruleset[];
+  /** `synchronous_standby_names` as last put in force. */
+  readonly names: string;
+  readonly ruleset: Ruleset;
+  readonly number: RulesetNumber;
+  /** The quorum must pass this LSN before the leader is established. */
+  readonly firstRecord: Lsn | null;
+  /** The decided mark: not written, being written, at an LSN that a quorum does not have yet, durable. */
+  readonly mark: "none" | "writing" | Lsn | "durable";
+  readonly senders: Readonly<Record<NodeId, SenderState>>;
+  readonly flushLsn: Lsn;
+  readonly quorumLsn: Lsn;
+  readonly followSentMs: Readonly<Record<NodeId, number>>;
+  readonly startedMs: number;
+  readonly promotedMs: number;
+  readonly establishedMs: number | null;
+  readonly checkpointed: boolean;
+  /** Since when a member has been refusing this term for a higher promise; null if none does. */
+  readonly refusedSinceMs: number | null;
+}
+
+export interface SenderState {
+  readonly pid: SenderSeen["pid"];
+  readonly flushLsn: Lsn;
+  readonly changedMs: number;
+}
+
+export type Election =
+  | { readonly stage: "idle"; readonly notBeforeMs: number; readonly fruitless: number }
+  | Recruiting
+  | Promoting;
+
+export interface Recruiting {
+  readonly stage: "recruiting";
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly cause: string;
+  readonly suspectedMs: number;
+  readonly startedMs: number;
+  readonly askAgainMs: number;
+  readonly graceUntilMs: number;
+  /** Until then every answer is awaited: after a start a missing one may cost a clone. */
+  readonly awaitAllUntilMs: number;
+  readonly asked: readonly NodeId[];
+  readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
+  readonly refusals: Readonly<Record<NodeId, Refusal>>;
+  readonly fruitless: number;
+}
+
+export interface Promoting {
+  readonly stage: "promoting";
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly candidate: NodeId;
+  readonly request: PromoteRequest;
+  readonly follow: { readonly leaderIncarnation: Incarnation };
+  readonly startedMs: number;
+  readonly decidedMs: number;
+  readonly suspectedMs: number;
+  readonly askAgainMs: number;
+  readonly giveUpMs: number;
+  readonly accepted: boolean;
+  readonly fruitless: number;
+}
+
+/** Why a leader is needed, and what it is founded on. */
+export interface Suspicion {
+  /** The term whose leader is held to be gone; 0 if none was ever known. */
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  /** The leader itself says so: no corroboration is needed. */
+  readonly firstHand: boolean;
+  readonly cause: string;
+  readonly sinceMs: number;
+}
+
+export interface Peer {
+  readonly status: NodeStatus | null;
+  readonly heardMs: number;
+  readonly connected: boolean;
+  readonly lost: string | null;
+}
+
+export interface BootData {
+  readonly present: boolean;
+  readonly oldKept: boolean;
+}
+
+/** The state a sidecar starts with: its durable word, and nothing known of anybody. */
+export function initialState(config: NodeConfig, durable: Durable, data: BootData, nowMs: number): State {
+  return {
+    config,
+    durable,
+    volatile: {
+      nowMs,
+      jitter: 0,
+      startedMs: nowMs,
+      stopping: false,
+      nextOp: 1,
+      postgres: {
+        data: data.present ? "present" : "absent",
+        process: "stopped",
+        still: null,
+        receiver: null,
+        streaming: false,
+        door: "shut",
+        op: null,
+        retryAtMs: 0,
+        failures: 0,
+        fault: null,
+        clone: null,
+        oldKept: data.oldKept,
+        position: POSITION_EMPTY,
+        rulesets: [],
+        flushLsn: null,
+        replayLsn: null,
+        postmasterPid: null,
+        observing: "idle",
+      },
+      pending: null,
+      following: null,
+      leading: null,
+      election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
+      suspicion: null,
+      leaderSeenMs: nowMs,
+      peers: {},
+      blocked: null,
+      phases: null,
+      rejoin: null,
+      published: null,
+    },
+  };
+}
+
+/** A node's word before it has given any. */
+export function freshDurable(cluster: string, node: NodeId, incarnation: Incarnation): Durable {
+  return {
+    cluster,
+    node,
+    incarnation,
+    systemIdentifier: null,
+    promise: { term: TERM_NONE, attempt: null },
+    promotionStarted: TERM_NONE,
+    founding: TERM_NONE,
+    held: false,
+  };
+}
+
+/** Data that may have counted is gone: the node answers nothing that depends on it and is refused by name. */
+export function hasLostItsData(state: State): boolean {
+  return state.durable.held && state.volatile.postgres.data === "absent";
+}

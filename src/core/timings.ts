@@ -1,0 +1,47 @@
+/**
+ * Every duration of the protocol, in ms, derived from one knob: `detect`, the silence after which
+ * a node is suspected. Nothing here is needed for safety; a wrong value costs time or needless elections.
+ */
+export interface Timings {
+  readonly detectMs: number;
+  /** A status is repeated this often: several must be lost before silence means anything. */
+  readonly heartbeatMs: number;
+  /** A coordinator asks again, under the same term, after this long without enough answers. */
+  readonly askAgainMs: number;
+  /** Once enough have answered: how long the other running nodes are waited for, so that the longest log wins and nobody needs a clone. */
+  readonly graceMs: number;
+  /** Between two coordinators of adjacent rank, so that they do not duel. */
+  readonly rankDelayMs: number;
+  /** A leader that was appointed but is not established after this long is suspected. */
+  readonly establishMs: number;
+  /** First pause of a coordinator after an attempt that came to nothing; doubles. */
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  /** A leader repeats `Follow` to a member that does not follow it this often. */
+  readonly followAgainMs: number;
+  /** A Postgres operation that failed is tried again after this long; doubles up to `detect` * 4. */
+  readonly retryMs: number;
+  /** A dead leader's Postgres is started again after this long, unless somebody asks for its position first. */
+  readonly restartDelayMs: number;
+  /** How often Postgres is looked at when nothing is happening, and while a leader waits for its quorum. */
+  readonly observeIdleMs: number;
+  readonly observeFastMs: number;
+}
+
+export function timingsFrom(detectMs: number): Timings {
+  return {
+    detectMs,
+    heartbeatMs: Math.max(50, Math.floor(detectMs / 6)),
+    askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
+    graceMs: 60,
+    rankDelayMs: Math.max(60, Math.floor(detectMs / 10)),
+    establishMs: detectMs * 3,
+    backoffMs: Math.max(100, Math.floor(detectMs / 5)),
+    backoffMaxMs: detectMs * 8,
+    followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
+    retryMs: 200,
+    restartDelayMs: 250,
+    observeIdleMs: 1000,
+    observeFastMs: 2,
+  };
+}
