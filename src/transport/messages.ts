@@ -1,0 +1,197 @@
+import type { Credentials } from "../agent/ports.js";
+import type {
+  FollowRequest,
+  FollowResult,
+  NodeStatus,
+  PromoteRequest,
+  PromoteResult,
+  RecruitRequest,
+  RecruitResult,
+} from "../core/messages.js";
+import {
+  answerToCore,
+  answerToWire,
+  attemptToCore,
+  followToCore,
+  passwords,
+  refusalToCore,
+  refusalToWire,
+} from "./consensus_codec.js";
+import { EDGE_LIMITS } from "./edge_limits.js";
+import type { Envelope } from "./envelope.js";
+import { envelopeToCore, envelopeToWire } from "./envelope.js";
+import type { Decoded } from "./fields.js";
+import { cut, decoding, leadableTerm, list, nodeId, position, present, text } from "./fields.js";
+import * as admin from "./gen/quorate/v1/admin.js";
+import * as consensus from "./gen/quorate/v1/consensus.js";
+import { historyToWire, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
+import { statusToCore, statusToWire } from "./status_codec.js";
+
+/**
+ * Every message as bytes, proto ↔ core. gRPC carries bytes only: so a malformed message becomes a reason
+ * in our own words at one place, and a status that goes to several watchers is encoded once.
+ */
+export interface Codec<T> {
+  encode(envelope: Envelope, body: T): Buffer;
+  decode(bytes: Uint8Array): Decoded<Parcel<T>>;
+}
+
+export interface Parcel<T> {
+  readonly envelope: Envelope;
+  readonly body: T;
+}
+
+export interface Following {
+  readonly request: FollowRequest;
+  readonly credentials: Credentials | null;
+}
+
+type WireEnvelope = ReturnType<typeof envelopeToWire>;
+
+/** What ts-proto generates for each message. */
+interface MessageType<W> {
+  encode(message: W): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): W;
+}
+
+function codec<W extends { envelope: WireEnvelope | undefined }, T>(
+  name: string,
+  type: MessageType<W>,
+  toWire: (body: T) => Omit<W, "envelope">,
+  toCore: (message: W) => T,
+): Codec<T> {
+  return {
+    encode(envelope, body) {
+      const message = { ...toWire(body), envelope: envelopeToWire(envelope) } as W;
+      return Buffer.from(type.encode(message).finish());
+    },
+    decode: (bytes) =>
+      decoding(name, () => {
+        const message = type.decode(bytes);
+        return { envelope: envelopeToCore(message.envelope), body: toCore(message) };
+      }),
+  };
+}
+
+export const recruitRequest: Codec<RecruitRequest> = codec(
+  "Recruit",
+  consensus.RecruitRequest,
+  ({ term: of, attempt }) => ({ term: of, attempt }),
+  (m) => ({ term: leadableTerm(m.term, "term"), attempt: attemptToCore(m.attempt) }),
+);
+
+export const recruitResult: Codec<RecruitResult> = codec(
+  "answer to Recruit",
+  consensus.RecruitResponse,
+  (result) => ({
+    result: result.ok
+      ? { $case: "answer" as const, value: answerToWire(result.answer) }
+      : { $case: "refusal" as const, value: refusalToWire(result.refusal) },
+  }),
+  (m) => {
+    const result = present(m.result, "result");
+    return result.$case === "answer"
+      ? { ok: true, answer: answerToCore(result.value) }
+      : { ok: false, refusal: refusalToCore(result.value) };
+  },
+);
+
+export const promoteRequest: Codec<PromoteRequest> = codec(
+  "Promote",
+  consensus.PromoteRequest,
+  (request) => ({
+    term: request.term,
+    attempt: request.attempt,
+    position: request.position,
+    obliged: request.obliged.map(rulesetToWire),
+    ruleset: rulesetToWire(request.ruleset),
+    founding: request.founding,
+    recruited: [...request.recruited],
+    cause: cut(request.cause),
+  }),
+  (m) => ({
+    term: leadableTerm(m.term, "term"),
+    attempt: attemptToCore(m.attempt),
+    position: position(m.position, "position"),
+    obliged: list(m.obliged, "obliged", EDGE_LIMITS.obliged, rulesetToCore),
+    ruleset: rulesetToCore(m.ruleset, "ruleset"),
+    founding: m.founding,
+    recruited: list(m.recruited, "recruited", EDGE_LIMITS.members, nodeId),
+    cause: text(m.cause, "cause"),
+  }),
+);
+
+export const promoteResult: Codec<PromoteResult> = codec(
+  "answer to Promote",
+  consensus.PromoteResponse,
+  (result) => ({
+    result: result.ok
+      ? { $case: "promoted" as const, value: {} }
+      : { $case: "refusal" as const, value: refusalToWire(result.refusal) },
+  }),
+  (m) => {
+    const result = present(m.result, "result");
+    return result.$case === "promoted" ? { ok: true } : { ok: false, refusal: refusalToCore(result.value) };
+  },
+);
+
+export const followRequest: Codec<Following> = codec(
+  "Follow",
+  consensus.FollowRequest,
+  ({ request, credentials }) => ({
+    term: request.term,
+    attempt: request.attempt,
+    leader: request.leader,
+    leaderIncarnation: request.leaderIncarnation,
+    ready:
+      request.ready === null
+        ? undefined
+        : { history: historyToWire(request.ready.history), systemIdentifier: request.ready.systemIdentifier },
+    credentials: credentials ?? undefined,
+  }),
+  (m) => ({ request: followToCore(m), credentials: m.credentials === undefined ? null : passwords(m.credentials) }),
+);
+
+export const followResult: Codec<FollowResult> = codec(
+  "answer to Follow",
+  consensus.FollowResponse,
+  (result) => ({
+    result: result.ok
+      ? { $case: "following" as const, value: { contained: result.contained ?? undefined } }
+      : { $case: "refusal" as const, value: refusalToWire(result.refusal) },
+  }),
+  (m) => {
+    const result = present(m.result, "result");
+    return result.$case === "following"
+      ? { ok: true, contained: result.value.contained ?? null }
+      : { ok: false, refusal: refusalToCore(result.value) };
+  },
+);
+
+export const watchRequest: Codec<null> = codec(
+  "Watch",
+  consensus.WatchRequest,
+  () => ({}),
+  () => null,
+);
+
+export const watchUpdate: Codec<NodeStatus> = codec(
+  "status",
+  consensus.WatchUpdate,
+  (status) => ({ status: statusToWire(status) }),
+  (m) => statusToCore(m.status),
+);
+
+export const statusRequest: Codec<null> = codec(
+  "Status",
+  admin.StatusRequest,
+  () => ({}),
+  () => null,
+);
+
+export const statusResponse: Codec<string> = codec(
+  "answer to Status",
+  admin.StatusResponse,
+  (json) => ({ json }),
+  (m) => m.json,
+);
