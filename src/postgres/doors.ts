@@ -1,6 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { writeFileDurably } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
+import { identify, isRunning, signal } from "./proc_table.js";
 import type { Session } from "./session.js";
-import type { ProbeTarget } from "./startup_probe.js";
+import type { ProbeAnswer, ProbeTarget } from "./startup_probe.js";
+import { PROBE_ROLE, probe } from "./startup_probe.js";
+import { listStrangers } from "./strangers.js";
 
 export interface HbaOptions {
   readonly door: "shut" | "open";
@@ -10,14 +15,49 @@ export interface HbaOptions {
   readonly userLines?: readonly string[];
 }
 
-/** The whole hba file. Pure. */
-export function hbaContent(_options: HbaOptions): string {
-  throw new Error("not built yet");
+/** Quoted, a name that is a keyword of the file (`all`) is only a name; but there is no escape inside the quotes. */
+function role(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_$-]*$/.test(name))
+    throw new Error(`role name ${JSON.stringify(name)} cannot stand in a hba file; use letters, digits and _`);
+  return `"${name}"`;
+}
+
+/**
+ * The whole hba file. The local socket is trusted for our role alone: its directory is 0700 and belongs to Postgres'
+ * user, which is the protection that `peer` gives, and works for a sidecar that is root.
+ */
+export function hbaContent(options: HbaOptions): string {
+  const superuser = role(options.superuser);
+  const ours = [
+    `local all ${superuser} trust`,
+    `local replication ${superuser} trust`,
+    `host replication ${role(options.replicationUser)} all scram-sha-256`,
+  ];
+  const userLines = options.userLines ?? [];
+  const others =
+    options.door === "shut"
+      ? [
+          "local all all reject",
+          "local replication all reject",
+          "host all all all reject",
+          "host replication all all reject",
+        ]
+      : [
+          `local all ${PROBE_ROLE} scram-sha-256`,
+          `host all ${PROBE_ROLE} samehost scram-sha-256`,
+          ...(userLines.length > 0 ? userLines : ["host all all all scram-sha-256"]),
+        ];
+  return [
+    "# Written by Quorate, which overwrites every change; set postgres.hba instead.",
+    ...ours,
+    ...others,
+    "",
+  ].join("\n");
 }
 
 /** Writes the hba file (temp, fsync, rename); Postgres reads it at its next SIGHUP or start. */
-export async function writeHba(_hbaFile: string, _options: HbaOptions, _user: OsUser): Promise<void> {
-  throw new Error("not built yet");
+export async function writeHba(hbaFile: string, options: HbaOptions, user: OsUser): Promise<void> {
+  await writeFileDurably({ path: hbaFile, content: hbaContent(options), user });
 }
 
 export interface DoorOptions {
@@ -39,12 +79,70 @@ export interface ShutOptions extends DoorOptions {
   readonly walsenders: "keep" | "end";
 }
 
-/** Closes the door of a *standby* and ends every session. A primary with waiters is fenced instead (POSTGRES.md trap 19). */
-export async function shutDoor(_options: ShutOptions): Promise<{ readonly ended: number }> {
-  throw new Error("not built yet");
+const KNOCK_PAUSE_MS = 5;
+const KNOCK_TIMEOUT_MS = 1_000;
+
+/**
+ * Closes the door of a *standby* (or of a primary on which nothing waits) and ends every session; resolves when the
+ * probe is refused and none is left. SIGTERM, since a killed backend takes the postmaster with it; a session that
+ * does not obey in time (frozen, stuck) makes this reject, and the caller fences. A primary with waiters is fenced
+ * in the first place: SIGTERM would show their rows (POSTGRES.md trap 19).
+ */
+export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: number }> {
+  const deadline = performance.now() + options.deadlineMs;
+  const ended = new Set<number>();
+  const sightings = new Map<string, number>();
+  await turn("shut", options);
+  let proven = false;
+  for (;;) {
+    if (!proven) {
+      const answer = await probe(options.target, KNOCK_TIMEOUT_MS);
+      proven = answer.kind === "shut";
+      if (!proven && performance.now() > deadline) throw unproven("shut", options, answer);
+    }
+    // Also before the proof: on a full house only an ended session makes room for the probe. And again after it: a
+    // connection from before may send its startup packet only now, and is in no view (trap 20).
+    const { sessions, undecided } = await listStrangers({ ...options, sightings });
+    if (proven && sessions.length === 0 && undecided === 0) return { ended: ended.size };
+    for (const session of sessions) {
+      if (!ended.has(session.pid) && signal(session, "SIGTERM")) ended.add(session.pid);
+    }
+    if (performance.now() > deadline) {
+      const pids = sessions.filter(isRunning).map(({ pid }) => pid);
+      throw new Error(
+        `the door is shut, but sessions ${pids.join(", ")} did not end within ${options.deadlineMs} ms; fence this Postgres`,
+      );
+    }
+    await delay(KNOCK_PAUSE_MS);
+  }
 }
 
 /** Lets clients in; resolves when the probe is asked for a password. */
-export async function openDoor(_options: DoorOptions): Promise<void> {
-  throw new Error("not built yet");
+export async function openDoor(options: DoorOptions): Promise<void> {
+  const deadline = performance.now() + options.deadlineMs;
+  await turn("open", options);
+  for (;;) {
+    const answer = await probe(options.target, KNOCK_TIMEOUT_MS);
+    if (answer.kind === "open") return;
+    if (performance.now() > deadline) throw unproven("open", options, answer);
+    await delay(KNOCK_PAUSE_MS);
+  }
+}
+
+async function turn(door: "shut" | "open", options: DoorOptions): Promise<void> {
+  await writeHba(options.hbaFile, { ...options.hba, door }, options.user);
+  const postmaster = identify(options.postmasterPid);
+  if (postmaster === null || !signal(postmaster, "SIGHUP")) {
+    throw new Error(
+      `the door cannot be turned ${door}: postmaster ${options.postmasterPid} is gone; start Postgres again`,
+    );
+  }
+}
+
+/** A reload "succeeds" with a broken file, and the old one stays in force (trap 20): only the probe knows. */
+function unproven(door: "shut" | "open", options: DoorOptions, answer: ProbeAnswer): Error {
+  const seen = answer.kind === "unknown" ? answer.reason : `the probe finds it ${answer.kind}`;
+  return new Error(
+    `the door is not proven ${door} after ${options.deadlineMs} ms: ${seen}; look for "${options.hbaFile}" in Postgres' log, and check postgres.hba`,
+  );
 }

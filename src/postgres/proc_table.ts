@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessId {
   readonly pid: number;
@@ -5,21 +8,138 @@ export interface ProcessId {
   readonly startTicks: string | null;
 }
 
-/** The process with this number if it runs; a zombie does not. */
-export function identify(_pid: number): ProcessId | null {
-  throw new Error("not built yet");
+interface ProcStat {
+  readonly state: string;
+  readonly parent: number;
+  readonly startTicks: string;
 }
 
-export function isRunning(_id: ProcessId): boolean {
-  throw new Error("not built yet");
+/*
+ * Synchronous on purpose: /proc never waits for a disk, a fence wants the list and the signals without another
+ * event in between, and a scan of some hundred processes takes a few milliseconds.
+ */
+const PROC = "/proc";
+
+export const HAS_PROC = process.platform === "linux" && readStat(process.pid) !== null;
+
+function readStat(pid: number): ProcStat | null {
+  let text: string;
+  try {
+    text = readFileSync(join(PROC, String(pid), "stat"), "latin1");
+  } catch {
+    return null;
+  }
+  // The second field is the command in parentheses and may hold blanks and parentheses of its own.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, parent] = fields;
+  const startTicks = fields[19];
+  if (state === undefined || parent === undefined || startTicks === undefined) return null;
+  return { state, parent: Number(parent), startTicks };
+}
+
+/** A zombie looks alive to kill(pid, 0) if nobody reaps it, as in a container whose init does not. */
+function runs(stat: ProcStat): boolean {
+  return stat.state !== "Z" && stat.state !== "X";
+}
+
+/** The process with this number if it runs; a zombie does not. */
+export function identify(pid: number): ProcessId | null {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null;
+  if (HAS_PROC) {
+    const stat = readStat(pid);
+    return stat !== null && runs(stat) ? { pid, startTicks: stat.startTicks } : null;
+  }
+  return answersSignalZero(pid) ? { pid, startTicks: null } : null;
+}
+
+function answersSignalZero(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+export function isRunning(id: ProcessId): boolean {
+  return identify(id.pid)?.startTicks === id.startTicks;
+}
+
+/** Sends the signal to exactly this process; false if it is gone. Never to a group: every backend is a group of its own. */
+export function signal(id: ProcessId, name: NodeJS.Signals): boolean {
+  if (!isRunning(id)) return false;
+  try {
+    process.kill(id.pid, name);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw new Error(`cannot send ${name} to process ${id.pid}; the sidecar has to run as Postgres' user or as root`, {
+      cause: error,
+    });
+  }
+}
+
+function pids(): number[] {
+  return readdirSync(PROC).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 }
 
 /** The children of this process that run. Empty where there is no /proc. */
-export function listChildren(_pid: number): ProcessId[] {
-  throw new Error("not built yet");
+export function listChildren(pid: number): ProcessId[] {
+  if (!HAS_PROC) return [];
+  return pids().flatMap((child) => {
+    const stat = readStat(child);
+    return stat !== null && stat.parent === pid && runs(stat) ? [{ pid: child, startTicks: stat.startTicks }] : [];
+  });
 }
 
-/** Every postgres process whose working directory is the data directory, its postmaster included. */
-export function listByDataDir(_dataDir: string): ProcessId[] {
-  throw new Error("not built yet");
+export interface DataDirProcess extends ProcessId {
+  readonly parent: number;
+}
+
+/**
+ * Every postgres process whose working directory is the data directory, its postmaster included.
+ * Compared by device and inode: the path may be spelled differently, or the directory renamed.
+ */
+export function listByDataDir(dataDir: string): DataDirProcess[] {
+  if (!HAS_PROC) return byPidFile(dataDir);
+  const directory = statSync(dataDir, { throwIfNoEntry: false });
+  if (directory === undefined) return [];
+  return pids().flatMap((pid) => {
+    try {
+      const cwd = statSync(join(PROC, String(pid), "cwd"));
+      if (cwd.ino !== directory.ino || cwd.dev !== directory.dev || !isPostgres(pid)) return [];
+    } catch {
+      // Gone meanwhile, a zombie, or another user's: we could neither see nor signal it.
+      return [];
+    }
+    const stat = readStat(pid);
+    return stat !== null && runs(stat) ? [{ pid, startTicks: stat.startTicks, parent: stat.parent }] : [];
+  });
+}
+
+function isPostgres(pid: number): boolean {
+  // A program that was upgraded under a running Postgres is marked as deleted.
+  const program = readlinkSync(join(PROC, String(pid), "exe")).replace(/ \(deleted\)$/, "");
+  return basename(program) === "postgres";
+}
+
+function byPidFile(dataDir: string): DataDirProcess[] {
+  try {
+    const first = readFileSync(join(dataDir, "postmaster.pid"), "latin1").split("\n")[0];
+    const found = identify(Math.abs(Number(first)));
+    return found === null ? [] : [{ ...found, parent: 0 }];
+  } catch {
+    return [];
+  }
+}
+
+/** The process title that Postgres shows in `ps`; null if it is gone. */
+export function title(pid: number): string | null {
+  try {
+    return readFileSync(join(PROC, String(pid), "cmdline"), "latin1")
+      .replaceAll("\0", " ")
+      .trim();
+  } catch {
+    return null;
+  }
 }

@@ -1,3 +1,6 @@
+/** synchronous_standby_names that no follower ever satisfies: never empty, from the first start on (POSTGRES.md trap 16). */
+export const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
+
 export interface CommandLineOptions {
   /** Postgres' major version. */
   readonly major: number;
@@ -5,22 +8,152 @@ export interface CommandLineOptions {
   readonly listenAddresses: readonly string[];
   readonly socketDir: string;
   readonly hbaFile: string;
-  /** The user's own settings; a managed name among them is ignored here (refuse it earlier with `managedReason`). */
+  /** The user's own settings; a managed name among them is left out here (refuse it earlier with `managedReason`). */
   readonly userSettings?: Readonly<Record<string, string>>;
   /** Smaller buffers for a demo on one machine; never less durable. */
   readonly fast?: boolean;
   readonly platform?: NodeJS.Platform;
 }
 
-/** The `-c name=value` arguments of Postgres, without `-D`. */
-export function commandLine(_options: CommandLineOptions): string[] {
-  throw new Error("not built yet");
+/** The `-c name=value` arguments of Postgres, without `-D`. On the command line since nothing but a restart overrides it. */
+export function commandLine(options: CommandLineOptions): string[] {
+  const chosen: Record<string, string> = { ...overridable(options) };
+  for (const [name, value] of Object.entries(options.userSettings ?? {})) {
+    const key = name.toLowerCase();
+    if (managedReason(key, value) === undefined) chosen[key] = atLeast(key, value);
+  }
+  // Last on the command line wins as well; ours stand behind everything.
+  const all = { ...chosen, ...managed(options) };
+  return Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-/** Why the user may not set this name (with what to do instead), or undefined if it is free. */
-export function managedReason(_name: string): string | undefined {
-  throw new Error("not built yet");
+/** Defaults that suit a cluster and that the user may change. */
+function overridable(options: CommandLineOptions): Record<string, string> {
+  return {
+    wal_level: "replica",
+    synchronous_commit: "on",
+    max_connections: "100",
+    superuser_reserved_connections: "5",
+    max_wal_senders: "10",
+    max_replication_slots: "10",
+    wal_keep_size: "1GB",
+    // Without a cap an absent follower fills the leader's disk.
+    max_slot_wal_keep_size: "4GB",
+    // A reader on a standby may hold up replay, and with it a failover, only this long.
+    max_standby_streaming_delay: "500ms",
+    max_standby_archive_delay: "500ms",
+    wal_sender_timeout: "5s",
+    wal_receiver_timeout: "5s",
+    tcp_keepalives_idle: "10",
+    tcp_keepalives_interval: "3",
+    tcp_keepalives_count: "3",
+    ...(options.fast === true ? FAST : {}),
+  };
 }
 
-/** synchronous_standby_names that no follower ever satisfies: never empty, from the first start on (POSTGRES.md trap 16). */
-export const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
+const FAST: Readonly<Record<string, string>> = {
+  shared_buffers: "32MB",
+  wal_keep_size: "64MB",
+  max_slot_wal_keep_size: "512MB",
+  jit: "off",
+  // Inside the data directory, so that nothing stays in the system's shared memory when a demo is thrown away.
+  dynamic_shared_memory_type: "mmap",
+};
+
+function managed(options: CommandLineOptions): Record<string, string> {
+  return {
+    listen_addresses: options.listenAddresses.join(","),
+    port: String(options.port),
+    unix_socket_directories: options.socketDir,
+    hba_file: options.hbaFile,
+    hot_standby: "on",
+    wal_log_hints: "on",
+    fsync: "on",
+    restart_after_crash: "off",
+    recovery_target_timeline: "latest",
+    restore_command: "",
+    // The default of 5 s is failover time.
+    wal_retrieve_retry_interval: "100ms",
+    wal_receiver_status_interval: "1s",
+    archive_mode: "off",
+    // We read the log ourselves: one stream, in English, with the SQLSTATE.
+    logging_collector: "off",
+    log_destination: "stderr",
+    log_line_prefix: "%m [%p] %e %q%u@%d ",
+    lc_messages: "C",
+    ...((options.platform ?? process.platform) === "linux" ? { recovery_init_sync_method: "syncfs" } : {}),
+    ...(options.major >= 17 ? { allow_alter_system: "off" } : {}),
+  };
+}
+
+const OURS = "Quorate sets it for every node; leave it out";
+const NO_ARCHIVE =
+  "archiving is not supported yet: only an established leader may archive (POSTGRES.md K); leave it out";
+
+const MANAGED: Readonly<Record<string, string>> = {
+  listen_addresses: "it follows from the node's host; set `host`",
+  port: "set `postgres.port`",
+  unix_socket_directories:
+    "its only socket directory is private to Quorate, which trusts whoever can enter it; connect over TCP",
+  unix_socket_permissions: OURS,
+  unix_socket_group: OURS,
+  hba_file: "set `postgres.hba`",
+  data_directory: "set `data_dir`",
+  config_file: "Postgres' own postgresql.conf in the data directory is read; put nothing elsewhere",
+  hot_standby: OURS,
+  wal_log_hints: OURS,
+  fsync: "without it an acknowledged commit can be lost; leave it out",
+  restart_after_crash: "a Postgres that restarts by itself comes back without Quorate; leave it out",
+  recovery_target_timeline: OURS,
+  restore_command: "an archive is a way round the revocation of an old leader (POSTGRES.md trap 23); leave it out",
+  wal_retrieve_retry_interval: OURS,
+  wal_receiver_status_interval: OURS,
+  synchronous_standby_names: "it follows from `policy`; set that",
+  primary_conninfo: OURS,
+  primary_slot_name: OURS,
+  archive_mode: NO_ARCHIVE,
+  archive_command: NO_ARCHIVE,
+  archive_library: NO_ARCHIVE,
+  logging_collector: "Quorate reads the log from standard error; leave it out",
+  log_destination: "Quorate reads the log from standard error; leave it out",
+  log_line_prefix: "Quorate reads the log by its line prefix; leave it out",
+  lc_messages: "Quorate reads the log in English; leave it out",
+  recovery_init_sync_method: OURS,
+  allow_alter_system: OURS,
+  zero_damaged_pages: "it turns damaged pages into lost rows; leave it out",
+  ignore_invalid_pages: "it turns damaged pages into lost rows; leave it out",
+  ignore_checksum_failure: "it serves damaged pages; leave it out",
+};
+
+/** Values that the cluster can live with, of names that are otherwise the user's. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  wal_level: ["replica", "logical"],
+  // `remote_write`, `local` and `off` acknowledge what no quorum has on disk; a session may still ask for that.
+  synchronous_commit: ["on", "remote_apply"],
+};
+
+/** Fewer than these would leave followers, clones and their slots without a place. */
+const AT_LEAST: Readonly<Record<string, number>> = {
+  max_wal_senders: 10,
+  max_replication_slots: 10,
+  superuser_reserved_connections: 5,
+};
+
+function atLeast(name: string, value: string): string {
+  const floor = AT_LEAST[name];
+  return floor !== undefined && Number(value) < floor ? String(floor) : value;
+}
+
+/** Why the user may not set this name (to this value), with what to do instead; undefined if it is free. */
+export function managedReason(name: string, value?: string): string | undefined {
+  const key = name.toLowerCase();
+  if (!/^[a-z_][a-z0-9_.]*$/.test(key)) return "it is not the name of a setting; correct it";
+  if (value?.includes("\0")) return "its value has a NUL byte; remove it";
+  if (key.startsWith("recovery_target"))
+    return "followers recover to the newest timeline; restore a backup outside of the cluster";
+  const allowed = ALLOWED[key];
+  if (allowed !== undefined && value !== undefined && !allowed.includes(value.toLowerCase())) {
+    return `it may be ${allowed.join(" or ")}, not ${value}: a quorum has to have every commit on disk`;
+  }
+  return MANAGED[key];
+}
