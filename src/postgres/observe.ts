@@ -1,5 +1,10 @@
 import type { Lsn } from "../core/log/lsn.js";
+import { parseLsn } from "../core/log/lsn.js";
 import type { Term } from "../core/log/position.js";
+import { IN_RECOVERY, type InRecoveryRow } from "./sql/in_recovery.js";
+import { OBSERVE_LEADER, type ObserveLeaderRow } from "./sql/observe_leader.js";
+import { OBSERVE_STANDBY, type ObserveStandbyRow } from "./sql/observe_standby.js";
+import { oneRow } from "./sql/one_row.js";
 import type { SqlRunner } from "./sql/runner.js";
 
 /** A row of pg_stat_replication. LSNs are null until the walsender has heard from its standby. */
@@ -43,15 +48,61 @@ export interface StandbyView {
   readonly replayPaused: boolean;
 }
 
-export async function observeLeader(_session: SqlRunner): Promise<LeaderView> {
-  throw new Error("not built yet");
+export async function observeLeader(session: SqlRunner): Promise<LeaderView> {
+  const rows = await session.query<ObserveLeaderRow>(OBSERVE_LEADER);
+  const first = rows[0];
+  if (first === undefined) throw new Error("Postgres did not say where its WAL ends");
+  return { kind: "leader", flushLsn: parseLsn(first.wal_flush_lsn), walsenders: rows.flatMap(walsenderOf) };
 }
 
-export async function observeStandby(_session: SqlRunner): Promise<StandbyView> {
-  throw new Error("not built yet");
+function walsenderOf(row: ObserveLeaderRow): WalsenderRow[] {
+  if (row.pid === null) return [];
+  return [
+    {
+      applicationName: row.application_name ?? "",
+      backendPid: row.pid,
+      state: row.state ?? "",
+      slot: row.slot_name,
+      sentLsn: lsnOrNull(row.sent_lsn),
+      writeLsn: lsnOrNull(row.write_lsn),
+      flushLsn: lsnOrNull(row.flush_lsn),
+      replayLsn: lsnOrNull(row.replay_lsn),
+    },
+  ];
+}
+
+export async function observeStandby(session: SqlRunner): Promise<StandbyView> {
+  const row = await oneRow<ObserveStandbyRow>(session, OBSERVE_STANDBY);
+  return {
+    kind: "standby",
+    receiveLsn: lsnOrNull(row.receive_lsn),
+    replayLsn: lsnOrNull(row.replay_lsn),
+    walreceiver: walreceiverOf(row),
+    startupWait: row.startup_wait,
+    replayPaused: row.replay_paused,
+  };
+}
+
+function walreceiverOf(row: ObserveStandbyRow): WalreceiverRow | null {
+  if (row.pid === null) return null;
+  return {
+    pid: row.pid,
+    status: row.status ?? "",
+    slot: row.slot_name,
+    senderHost: row.sender_host,
+    senderPort: row.sender_port,
+    receivedTimeline: row.received_tli === null ? null : BigInt(row.received_tli),
+    flushedLsn: lsnOrNull(row.flushed_lsn),
+    latestEndLsn: lsnOrNull(row.latest_end_lsn),
+  };
+}
+
+function lsnOrNull(text: string | null): Lsn | null {
+  return text === null ? null : parseLsn(text);
 }
 
 /** Asks first whether it is in recovery: one query more. */
-export async function observe(_session: SqlRunner): Promise<LeaderView | StandbyView> {
-  throw new Error("not built yet");
+export async function observe(session: SqlRunner): Promise<LeaderView | StandbyView> {
+  const { in_recovery } = await oneRow<InRecoveryRow>(session, IN_RECOVERY);
+  return in_recovery ? observeStandby(session) : observeLeader(session);
 }

@@ -1,0 +1,1 @@
+export const REPLAY_RESUME = "select pg_wal_replay_resume()";
