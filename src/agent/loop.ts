@@ -107,7 +107,12 @@ export class Loop {
         this.fail(`the state file could not be written: ${error.message}`);
         return;
       }
-      this.carryOut(after);
+      this.pumping = true;
+      try {
+        this.carryOut(after);
+      } finally {
+        this.pumping = false;
+      }
       this.pump();
     });
   }
@@ -121,27 +126,27 @@ export class Loop {
     const self = this.current.config.self;
     switch (effect.kind) {
       case "send_recruit":
-        if (effect.to === self) this.toSelf({ kind: "recruit", call: selfCall("recruit"), from: this.sender(), request: effect.request });
+        if (effect.to === self) this.toSelf({ kind: "recruit", call: selfCall("recruit", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
         else transport.recruit(effect.to, effect.request);
         return;
       case "send_promote":
-        if (effect.to === self) this.toSelf({ kind: "promote", call: selfCall("promote"), from: this.sender(), request: effect.request });
+        if (effect.to === self) this.toSelf({ kind: "promote", call: selfCall("promote", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
         else transport.promote(effect.to, effect.request);
         return;
       case "send_follow":
-        if (effect.to === self) this.toSelf({ kind: "follow", call: selfCall("follow"), from: this.sender(), request: effect.request });
+        if (effect.to === self) this.toSelf({ kind: "follow", call: selfCall("follow", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
         else transport.follow(effect.to, effect.request, this.ports.credentials());
         return;
       case "answer_recruit":
-        if (effect.call === selfCall("recruit")) this.answerSelf(effect);
+        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
         else transport.answerRecruit(effect.call, effect.result);
         return;
       case "answer_promote":
-        if (effect.call === selfCall("promote")) this.answerSelf(effect);
+        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
         else transport.answerPromote(effect.call, effect.result);
         return;
       case "answer_follow":
-        if (effect.call !== selfCall("follow")) transport.answerFollow(effect.call, effect.result);
+        if (!effect.call.startsWith(SELF)) transport.answerFollow(effect.call, effect.result);
         return;
       case "publish":
         transport.publish(effect.status);
@@ -163,6 +168,8 @@ export class Loop {
   private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" }>): void {
     const { election } = this.current.volatile;
     const peer = this.current.config.self;
+    // An answer to an attempt that was given up is nobody's.
+    if (election.stage === "idle" || !effect.call.endsWith(election.attempt.nonce)) return;
     if (effect.kind === "answer_recruit" && election.stage === "recruiting") {
       this.toSelf({ kind: "recruit_result", peer, request: { term: election.term, attempt: election.attempt }, result: effect.result });
     }
@@ -189,7 +196,9 @@ export class Loop {
   }
 }
 
-/** Calls of this node to itself: one of each kind at a time, since a coordinator has one attempt. */
-function selfCall(kind: "recruit" | "promote" | "follow"): string {
-  return `self/${kind}`;
+const SELF = "self/";
+
+/** Names a call of this node to itself by the attempt it belongs to. */
+function selfCall(kind: "recruit" | "promote" | "follow", nonce: string): string {
+  return `${SELF}${kind}/${nonce}`;
 }

@@ -40,6 +40,8 @@ export type PostgresAction =
   | {
       readonly kind: "promote";
       readonly term: Term;
+      /** Where it stands since `revoke`; nothing may have moved. Empty when founding. */
+      readonly position: Position;
       readonly names: string;
       readonly followers: readonly NodeId[];
       readonly founding: boolean;

@@ -125,6 +125,10 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (comparePositions(held.position, request.position) !== 0) {
     return reply("position_moved", `${turn.self} stands at ${formatPosition(held.position)}, not at ${formatPosition(request.position)}`);
   }
+  // Founding discards a directory whose log holds no ruleset: only one that this node's own word says it founded.
+  if (request.founding && turn.postgres.data === "present" && turn.durable.founding === TERM_NONE) {
+    return reply("foreign_cluster", `${turn.self} holds a data directory that it did not found`);
+  }
   failPending(turn, "already_follows", `${turn.self} is promoted under term ${request.term}`);
   turn.promise({ promotionStarted: request.term, founding: request.founding ? request.term : turn.durable.founding });
   beginLeading(turn, request);

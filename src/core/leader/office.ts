@@ -45,6 +45,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     {
       kind: "promote",
       term: request.term,
+      position: request.position,
       names,
       followers: followersOf(obliged, turn.self),
       founding: request.founding,

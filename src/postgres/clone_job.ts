@@ -1,0 +1,73 @@
+import type { Credentials } from "../agent/ports.js";
+import type { OpId } from "../core/effects.js";
+import type { PostgresReport } from "../core/events.js";
+import { readControlData } from "./control_data.js";
+import type { Place } from "./operations.js";
+import type { OsUser } from "./os_user.js";
+import { baseBackup, discardClone } from "./replication/base_backup.js";
+
+export interface CloneJobOptions {
+  readonly dir: string;
+  readonly user: OsUser;
+  readonly op: OpId;
+  readonly report: (report: PostgresReport) => void;
+  readonly dataPresent: () => Promise<{ present: boolean }>;
+}
+
+export interface CloneSource {
+  readonly place: Place;
+  readonly credentials: Credentials;
+  readonly replicationUser: string;
+  readonly name: string;
+}
+
+/** One clone under way, beside the data. */
+export class CloneJob {
+  private readonly options: CloneJobOptions;
+  private readonly abort = new AbortController();
+  private running: Promise<void> | null = null;
+  private percent = -1;
+
+  constructor(options: CloneJobOptions) {
+    this.options = options;
+  }
+
+  run(source: CloneSource): Promise<void> {
+    this.running = this.clone(source);
+    return this.running;
+  }
+
+  /** Ends it, and removes what it had written. */
+  async cancel(): Promise<void> {
+    this.abort.abort();
+    await this.running;
+    await discardClone(this.options.dir);
+  }
+
+  private async clone({ place, credentials, replicationUser, name }: CloneSource): Promise<void> {
+    const { dir, op, user, report } = this.options;
+    try {
+      await discardClone(dir);
+      const ends = await baseBackup({
+        source: { host: place.host, port: place.port, user: replicationUser, password: credentials.replicationPassword },
+        dir,
+        user,
+        applicationName: name,
+        signal: this.abort.signal,
+        onProgress: ({ receivedBytes, totalBytes, phase }) => {
+          const percent = phase === "syncing" ? 99 : totalBytes === null || totalBytes === 0 ? 0 : Math.min(99, Math.floor((receivedBytes / totalBytes) * 100));
+          if (percent === this.percent) return;
+          this.percent = percent;
+          report({ kind: "clone_progress", op, percent });
+        },
+      });
+      const { systemIdentifier } = await readControlData(dir);
+      // A lower bound: the clone replays at least up to the end of the backup.
+      report({ kind: "cloned", op, position: { timeline: ends.endTimeline, lsn: ends.endLsn }, systemIdentifier: String(systemIdentifier) });
+    } catch (error) {
+      if (this.abort.signal.aborted) return;
+      const { present } = await this.options.dataPresent();
+      report({ kind: "failed", op, reason: error instanceof Error ? error.message : String(error), data: present ? "present" : "absent" });
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { EventEmitter } from "node:events";
+import type { Binaries } from "./binaries.js";
+import { fence, stopFast } from "./fence.js";
+import type { OsUser } from "./os_user.js";
+import type { Running, SafeStartOptions } from "./safe_start.js";
+import { safeStart } from "./safe_start.js";
+import { isRunning } from "./proc_table.js";
+import { Session } from "./session.js";
+
+export interface InstanceOptions {
+  readonly start: SafeStartOptions;
+  readonly superuser: string;
+}
+
+const STOP_DEADLINE_MS = 10_000;
+/** How long a lost session may take to be explained by the end of the postmaster, before another one is tried. */
+const SESSION_GRACE_MS = 50;
+
+/**
+ * One Postgres while it runs: its processes, and two sessions of ours on it (one for operations, one for looking).
+ * `gone` is emitted once, when it ended without being asked to.
+ */
+export class Instance extends EventEmitter<{ gone: [string] }> {
+  readonly running: Running;
+  readonly startedAtMs: number;
+  private readonly options: InstanceOptions;
+  private operations: Session;
+  private looking: Session;
+  private ending = false;
+  private over = false;
+
+  private constructor(options: InstanceOptions, running: Running, operations: Session, looking: Session) {
+    super();
+    this.options = options;
+    this.running = running;
+    this.operations = operations;
+    this.looking = looking;
+    this.startedAtMs = running.startedMs;
+    void running.child?.exited.then((status) => this.lose(`the postmaster ended (${status.signal ?? `exit code ${status.code}`})`));
+    this.watch(operations);
+    this.watch(looking);
+  }
+
+  /** Safe start, then our sessions; on failure no Postgres is left running. */
+  static async start(options: InstanceOptions): Promise<Instance> {
+    const running = await safeStart(options.start);
+    try {
+      const operations = await openSession(options, running.socketDir);
+      const looking = await openSession(options, running.socketDir);
+      return new Instance(options, running, operations, looking);
+    } catch (error) {
+      await fence({ dataDir: options.start.dataDir });
+      throw error;
+    }
+  }
+
+  get binaries(): Binaries {
+    return this.options.start.binaries;
+  }
+
+  get user(): OsUser {
+    return this.options.start.user;
+  }
+
+  get session(): Session {
+    return this.operations;
+  }
+
+  get observer(): Session {
+    return this.looking;
+  }
+
+  /** A session of its own for one purpose, closed afterwards. */
+  async fresh<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    const session = await openSession(this.options, this.running.socketDir);
+    try {
+      return await use(session);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Ends every process at once; nothing is emitted. */
+  async fence(graceMs?: number): Promise<void> {
+    this.ending = true;
+    await fence({ dataDir: this.options.start.dataDir, ...(graceMs === undefined ? {} : { graceMs }) });
+    await this.closeSessions();
+  }
+
+  /** A clean stop, which also gives its shared memory back. */
+  async stop(): Promise<void> {
+    this.ending = true;
+    await this.closeSessions();
+    await stopFast({ dataDir: this.options.start.dataDir, deadlineMs: STOP_DEADLINE_MS });
+  }
+
+  private async closeSessions(): Promise<void> {
+    await Promise.allSettled([this.operations.close(), this.looking.close()]);
+  }
+
+  private watch(session: Session): void {
+    session.once("lost", (error) => {
+      if (this.ending || this.over) return;
+      setTimeout(() => void this.reopen(error), SESSION_GRACE_MS).unref();
+    });
+  }
+
+  /** A session may end alone (an operator ended it); Postgres counts as gone only if no other can be opened. */
+  private async reopen(cause: Error): Promise<void> {
+    if (this.ending || this.over) return;
+    if (!isRunning(this.running.process)) return this.lose("the postmaster is gone");
+    try {
+      const session = await openSession(this.options, this.running.socketDir);
+      if (this.operations.alive) this.looking = session;
+      else this.operations = session;
+      this.watch(session);
+    } catch (error) {
+      this.lose(`our session ended (${cause.message}) and no other can be opened: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  private lose(reason: string): void {
+    if (this.ending || this.over) return;
+    this.over = true;
+    this.emit("gone", reason);
+  }
+}
+
+function openSession(options: InstanceOptions, socketDir: string): Promise<Session> {
+  return Session.open({ socketDir, port: options.start.port, superuser: options.superuser, major: options.start.binaries.major });
+}

@@ -1,0 +1,222 @@
+/**
+ * The Postgres port: takes actions of the core, carries them out one at a time, and reports by event.
+ *
+ * It decides nothing about consensus. What it does decide is how an action is done to a real Postgres, and that
+ * nothing is reported which was not verified. Operations stand in one queue; a clone, a look, a nudge and a checkpoint
+ * run beside it.
+ */
+import { access, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Credentials, PostgresPort } from "../agent/ports.js";
+import type { OpId, PostgresAction } from "../core/effects.js";
+import type { PostgresReport } from "../core/events.js";
+import { hasCode } from "./durable_files.js";
+import { fence } from "./fence.js";
+import { CloneJob } from "./clone_job.js";
+import { Observer } from "./observer.js";
+import type { LocalOptions, Place } from "./operations.js";
+import { Operations } from "./operations.js";
+import { discardOld, finishSwap } from "./rejoin.js";
+import { removeSocketDir } from "./socket_dir.js";
+
+export interface LocalPostgresOptions extends LocalOptions {
+  readonly report: (report: PostgresReport) => void;
+  /** What cannot be reported by event: a background step that failed without harm. */
+  readonly warn: (text: string, cause: unknown) => void;
+  readonly credentials: { current(): Credentials | null; ensure(): Promise<Credentials> };
+  /** Where a peer's Postgres is. */
+  readonly placeOf: (node: string) => Place | null;
+}
+
+export interface FoundOnDisk {
+  readonly present: boolean;
+  readonly oldKept: boolean;
+}
+
+type Queued = { readonly op: OpId; readonly action: PostgresAction };
+
+export class LocalPostgres implements PostgresPort {
+  private readonly options: LocalPostgresOptions;
+  private readonly operations: Operations;
+  private readonly observer: Observer;
+  private readonly queue: Queued[] = [];
+  private busy = false;
+  private clone: CloneJob | null = null;
+
+  constructor(options: LocalPostgresOptions) {
+    this.options = options;
+    this.operations = new Operations(options, {
+      gone: (reason) => {
+        this.observer.pause();
+        options.report({ kind: "exited", reason });
+      },
+    });
+    this.observer = new Observer(
+      () => this.operations.instance,
+      (observation) => options.report({ kind: "observed", observation }),
+    );
+  }
+
+  /**
+   * Before the first step: finishes a swap that a crash cut in two, ends a Postgres that still runs in the directory,
+   * and says what is there. Never changes data.
+   */
+  async inspect(): Promise<FoundOnDisk> {
+    const { dataDir } = this.options.start;
+    await finishSwap(dataDir);
+    await fence({ dataDir });
+    const entries: string[] = await readdir(dataDir).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    });
+    const present = entries.includes("PG_VERSION");
+    if (!present && entries.length > 0) {
+      throw new Error(`${dataDir} is not empty and is no Postgres data directory (${entries.slice(0, 3).join(", ")}); set data_dir elsewhere, or move these files away`);
+    }
+    const oldKept = await access(this.operations.oldDir).then(
+      () => true,
+      () => false,
+    );
+    return { present, oldKept };
+  }
+
+  perform(op: OpId, action: PostgresAction): void {
+    switch (action.kind) {
+      case "clone":
+        this.startClone(op, action);
+        return;
+      case "cancel_clone":
+        this.cancelClone();
+        return;
+      case "observe":
+        this.observer.pace(action.everyMs, action.as);
+        return;
+      case "nudge":
+        this.background("nudging the WAL", () => this.operations.nudge());
+        return;
+      case "checkpoint":
+        this.background("the checkpoint after a promotion", () => this.operations.checkpoint());
+        return;
+      case "discard_old":
+        this.background("removing the data that a clone replaced", () => discardOld({ dataDir: this.options.start.dataDir, oldDir: this.operations.oldDir }));
+        return;
+      default:
+        this.queue.push({ op, action });
+        void this.work();
+    }
+  }
+
+  emergencyFence(): void {
+    this.background("the emergency fence", async () => {
+      await fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+    });
+  }
+
+  /** Ends everything of ours; Postgres is fenced. */
+  async close(): Promise<void> {
+    this.observer.stop();
+    await this.clone?.cancel();
+    await this.operations.fence();
+    await removeSocketDir(this.options.start.stateDir);
+  }
+
+  private async work(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) await this.carryOut(next);
+    this.busy = false;
+  }
+
+  private async carryOut({ op, action }: Queued): Promise<void> {
+    try {
+      const report = await this.operate(op, action);
+      this.options.report(report);
+    } catch (error) {
+      const { present } = await this.dataPresent();
+      this.options.report({ kind: "failed", op, reason: `${action.kind}: ${explain(error)}`, data: present ? "present" : "absent" });
+    }
+  }
+
+  private async operate(op: OpId, action: PostgresAction): Promise<PostgresReport> {
+    switch (action.kind) {
+      case "revoke":
+        return { kind: "revoked", op, ...(await this.operations.revoke()) };
+      case "follow":
+        await this.operations.follow(action, this.needPlace(action.leader), this.needCredentials());
+        return { kind: "following", op };
+      case "promote":
+        return { kind: "promoted", op, ...(await this.operations.promote(action)) };
+      case "write_record": {
+        const credentials = action.founding ? await this.options.credentials.ensure() : null;
+        return { kind: "record_written", op, lsn: await this.operations.writeRecord(action, credentials) };
+      }
+      case "set_door":
+        await this.operations.setDoor(action.open);
+        return { kind: "door_set", op, open: action.open };
+      case "set_names":
+        await this.operations.setNames(action.names);
+        return { kind: "names_set", op };
+      case "swap":
+        await this.operations.swap();
+        this.clone = null;
+        return { kind: "swapped", op };
+      case "fence":
+        await this.operations.fence();
+        return { kind: "fenced", op };
+      default:
+        throw new Error(`${action.kind} is not an operation of the queue`);
+    }
+  }
+
+  private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {
+    const before = this.clone;
+    const job = new CloneJob({
+      dir: this.operations.cloneDir,
+      user: this.options.start.user,
+      op,
+      report: (report) => {
+        if (this.clone === job) this.options.report(report);
+      },
+      dataPresent: () => this.dataPresent(),
+    });
+    this.clone = job;
+    this.background("a clone", async () => {
+      await before?.cancel();
+      await job.run({ place: this.needPlace(action.leader), credentials: this.needCredentials(), replicationUser: this.options.start.hba.replicationUser, name: `${this.options.self}-clone@${action.term}` });
+    });
+  }
+
+  private cancelClone(): void {
+    const job = this.clone;
+    this.clone = null;
+    if (job !== null) this.background("cancelling a clone", () => job.cancel());
+  }
+
+  private needPlace(node: string): Place {
+    const place = this.options.placeOf(node);
+    if (place === null) throw new Error(`no address is known for ${node}; add it to the configuration`);
+    return place;
+  }
+
+  private needCredentials(): Credentials {
+    const credentials = this.options.credentials.current();
+    if (credentials === null) throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
+    return credentials;
+  }
+
+  private async dataPresent(): Promise<{ present: boolean }> {
+    const present = await access(join(this.options.start.dataDir, "PG_VERSION")).then(
+      () => true,
+      () => false,
+    );
+    return { present };
+  }
+
+  private background(what: string, run: () => Promise<void>): void {
+    run().catch((error: unknown) => this.options.warn(`${what} failed: ${explain(error)}`, error));
+  }
+}
+
+function explain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

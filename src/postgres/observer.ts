@@ -1,0 +1,94 @@
+import type { Observation } from "../core/events.js";
+import { LSN_ZERO, maxLsn } from "../core/log/lsn.js";
+import type { Instance } from "./instance.js";
+import { observeLeader, observeStandby } from "./observe.js";
+
+/** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
+export class Observer {
+  private readonly current: () => Instance | null;
+  private readonly seen: (observation: Observation) => void;
+  private everyMs = 1000;
+  private as: "leader" | "follower" | "idle" = "idle";
+  private timer: NodeJS.Timeout | null = null;
+  private looking = false;
+  private again = false;
+
+  constructor(current: () => Instance | null, seen: (observation: Observation) => void) {
+    this.current = current;
+    this.seen = seen;
+  }
+
+  pace(everyMs: number, as: "leader" | "follower" | "idle"): void {
+    this.everyMs = everyMs;
+    this.as = as;
+    if (as === "idle") this.pause();
+    else void this.look();
+  }
+
+  pause(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  stop(): void {
+    this.as = "idle";
+    this.pause();
+  }
+
+  private async look(): Promise<void> {
+    // A closer pace was asked for while a look is under way: it is followed at once by another.
+    if (this.looking) {
+      this.again = true;
+      return;
+    }
+    this.looking = true;
+    this.pause();
+    const instance = this.current();
+    const as = this.as;
+    try {
+      if (instance !== null && as !== "idle") {
+        const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
+        if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
+      }
+    } catch {
+      // The session is gone, or Postgres changed its role under the query. The instance watches its own sessions and
+      // reports their end; the next look tells the rest.
+    } finally {
+      this.looking = false;
+    }
+    if (this.as === "idle") return;
+    const pause = this.again ? 0 : this.everyMs;
+    this.again = false;
+    this.timer = setTimeout(() => void this.look(), pause);
+  }
+}
+
+async function lookAtLeader(instance: Instance): Promise<Observation> {
+  const view = await observeLeader(instance.observer);
+  return {
+    flushLsn: view.flushLsn,
+    replayLsn: null,
+    postmasterPid: instance.running.pid,
+    streaming: false,
+    senders: view.walsenders.flatMap((w) => {
+      // Without a slot of its own a connection may be the second one of a name (trap 17): it does not count.
+      if (w.flushLsn === null || w.slot === null) return [];
+      return [{ name: w.applicationName, streaming: w.state === "streaming", flushLsn: w.flushLsn, pid: w.backendPid }];
+    }),
+  };
+}
+
+async function lookAtStandby(instance: Instance): Promise<Observation | null> {
+  const view = await observeStandby(instance.observer);
+  // A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12).
+  const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);
+  const flushLsn = known.reduce((a, b) => maxLsn(a, b), LSN_ZERO);
+  if (flushLsn === LSN_ZERO) return null;
+  return {
+    flushLsn,
+    replayLsn: view.replayLsn,
+    postmasterPid: instance.running.pid,
+    streaming: view.walreceiver?.status === "streaming",
+    senders: [],
+  };
+}

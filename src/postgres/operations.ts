@@ -1,0 +1,271 @@
+import { rm } from "node:fs/promises";
+import type { Credentials } from "../agent/ports.js";
+import type { PostgresAction } from "../core/effects.js";
+import type { History } from "../core/log/history.js";
+import type { Lsn } from "../core/log/lsn.js";
+import type { Position } from "../core/log/position.js";
+import { comparePositions, formatPosition } from "../core/log/position.js";
+import { followerName } from "../core/quorum/sync_standby_names.js";
+import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import { writeAutoConf } from "./auto_conf.js";
+import { openDoor, shutDoor } from "./doors.js";
+import { fence } from "./fence.js";
+import { initdb } from "./initdb.js";
+import { Instance } from "./instance.js";
+import type { Promoted } from "./promote.js";
+import { checkpoint, promote } from "./promote.js";
+import { swap } from "./rejoin.js";
+import { identifySystem } from "./replication/connection.js";
+import type { RevokeWays } from "./revoke.js";
+import { finalPosition, revoke } from "./revoke.js";
+import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
+import type { SafeStartOptions } from "./safe_start.js";
+import { slotName } from "./slots.js";
+import { WAL_MARK } from "./sql/wal_mark.js";
+import type { FreshSession } from "./sync_names.js";
+import { putNamesInForce } from "./sync_names.js";
+
+/** Where a node's Postgres listens. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LocalOptions {
+  readonly self: NodeId;
+  readonly start: SafeStartOptions;
+  readonly walSegmentSizeMb?: number;
+}
+
+export interface RevokedFacts {
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly systemIdentifier: string;
+  readonly door: "open" | "shut";
+}
+
+/** Replay is part of an outage and may take long; this bounds a hang, not the work. */
+const REVOKE_DEADLINE_MS = 600_000;
+const PROMOTE_DEADLINE_MS = 10_000;
+const DOOR_DEADLINE_MS = 5_000;
+const NAMES_DEADLINE_MS = 5_000;
+const IDENTIFY_TIMEOUT_MS = 5_000;
+
+/** Each operation of the core, done to a real Postgres. The caller runs one at a time. */
+export class Operations {
+  instance: Instance | null = null;
+  private door: "open" | "shut" = "shut";
+  /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
+  private maybePrimary = false;
+  private readonly options: LocalOptions;
+  private readonly watcher: { gone(reason: string): void };
+
+  constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
+    this.options = options;
+    this.watcher = watcher;
+  }
+
+  get cloneDir(): string {
+    return `${this.options.start.dataDir}.clone`;
+  }
+
+  get oldDir(): string {
+    return `${this.options.start.dataDir}.old`;
+  }
+
+  async revoke(): Promise<RevokedFacts> {
+    if (this.maybePrimary) await this.fence();
+    const instance = this.instance ?? (await this.start());
+    const { session } = instance;
+    const ways = this.ways(instance);
+    await revoke({ session, ways, deadlineMs: REVOKE_DEADLINE_MS });
+    const position = await finalPosition({ session, ways, dataDir: this.options.start.dataDir, deadlineMs: REVOKE_DEADLINE_MS });
+    const read = await readRulesets(session);
+    if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
+    const { systemIdentifier } = await ways.identify();
+    return { position, rulesets: read.kind === "rows" ? read.rows : [], systemIdentifier: String(systemIdentifier), door: this.door };
+  }
+
+  async follow(action: Extract<PostgresAction, { kind: "follow" }>, place: Place, credentials: Credentials): Promise<void> {
+    const instance = this.need();
+    const ways = this.ways(instance);
+    await ways.setAutoConf({
+      primary_conninfo: conninfo({
+        host: place.host,
+        port: String(place.port),
+        user: this.options.start.hba.replicationUser,
+        password: credentials.replicationPassword,
+        application_name: followerName(this.options.self, action.term),
+        connect_timeout: "3",
+      }),
+      primary_slot_name: slotName(this.options.self),
+    });
+    await ways.reload();
+  }
+
+  async promote(action: Extract<PostgresAction, { kind: "promote" }>): Promise<{ history: History; systemIdentifier: string }> {
+    let position = action.position;
+    if (action.founding) position = await this.found();
+    let outcome = await this.tryPromote(action, position);
+    if (outcome.kind === "refused" && outcome.code === "history_above") {
+      // Safe start forgets the timelines that this node never reached (POSTGRES.md trap 4).
+      await this.fence();
+      const again = await this.revoke();
+      if (comparePositions(again.position, position) !== 0) throw new Error(`after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`);
+      outcome = await this.tryPromote(action, position);
+    }
+    if (outcome.kind !== "promoted") throw new Error(outcome.reason);
+    const { systemIdentifier } = await this.ways(this.need()).identify();
+    return { history: outcome.history, systemIdentifier: String(systemIdentifier) };
+  }
+
+  private async tryPromote(action: Extract<PostgresAction, { kind: "promote" }>, position: Position) {
+    const instance = this.need();
+    if (this.door === "open") await this.setDoor(false);
+    this.maybePrimary = true;
+    return promote({
+      session: instance.session,
+      ways: this.ways(instance),
+      dataDir: this.options.start.dataDir,
+      user: instance.user,
+      term: action.term,
+      position,
+      names: action.names,
+      followers: action.followers,
+      keepPids: [instance.session.backendPid, instance.observer.backendPid],
+      deadlineMs: PROMOTE_DEADLINE_MS,
+    }) satisfies Promise<Promoted | { kind: string }>;
+  }
+
+  /**
+   * A new cluster. The core asks for it only when every node is empty; a directory that is there nevertheless is one
+   * that this node founded before and whose log holds no ruleset (DESIGN 8).
+   */
+  private async found(): Promise<Position> {
+    const { start } = this.options;
+    await this.fence();
+    await rm(start.dataDir, { recursive: true, force: true });
+    await initdb({
+      binaries: start.binaries,
+      user: start.user,
+      dataDir: start.dataDir,
+      superuser: start.hba.superuser,
+      ...(this.options.walSegmentSizeMb === undefined ? {} : { walSegmentSizeMb: this.options.walSegmentSizeMb }),
+    });
+    return (await this.revoke()).position;
+  }
+
+  async writeRecord(action: Extract<PostgresAction, { kind: "write_record" }>, credentials: Credentials | null): Promise<Lsn> {
+    const { session } = this.need();
+    const { record, cause, term } = action;
+    if (!action.founding || credentials === null || record.ruleset === null) return writeRuleset(session, { ...record, cause });
+    const { superuser, replicationUser } = this.options.start.hba;
+    return foundCluster(session, {
+      superuser: { name: superuser, password: credentials.superuserPassword },
+      replication: { name: replicationUser, password: credentials.replicationPassword },
+      ruleset: record.ruleset,
+      term,
+      writtenBy: record.writtenBy,
+      cause,
+    });
+  }
+
+  async setDoor(open: boolean): Promise<void> {
+    const instance = this.need();
+    const { running, user, session, observer } = instance;
+    const common = {
+      hbaFile: running.hbaFile,
+      hba: this.options.start.hba,
+      user,
+      postmasterPid: running.pid,
+      target: { host: running.socketDir, port: this.options.start.port },
+      deadlineMs: DOOR_DEADLINE_MS,
+    };
+    if (open) await openDoor(common);
+    else await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
+    this.door = open ? "open" : "shut";
+  }
+
+  async setNames(names: string): Promise<void> {
+    const instance = this.need();
+    const outcome = await putNamesInForce({ session: instance.session, ways: this.ways(instance), names, deadlineMs: NAMES_DEADLINE_MS });
+    if (outcome.kind === "failed") throw new Error(outcome.reason);
+  }
+
+  async nudge(): Promise<void> {
+    await this.need().fresh((session) => session.query(WAL_MARK));
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.need().fresh((session) => checkpoint(session));
+  }
+
+  /** A clean stop first: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
+  async swap(): Promise<void> {
+    const { dataDir } = this.options.start;
+    const { instance } = this;
+    this.instance = null;
+    if (instance !== null && !this.maybePrimary) await instance.stop();
+    await fence({ dataDir });
+    this.stopped();
+    await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir });
+  }
+
+  async fence(): Promise<void> {
+    const { instance } = this;
+    this.instance = null;
+    if (instance === null) await fence({ dataDir: this.options.start.dataDir });
+    else await instance.fence();
+    this.stopped();
+  }
+
+  private stopped(): void {
+    this.door = "shut";
+    this.maybePrimary = false;
+  }
+
+  private async start(): Promise<Instance> {
+    const { start } = this.options;
+    const instance = await Instance.start({ start, superuser: start.hba.superuser });
+    this.stopped();
+    this.instance = instance;
+    instance.once("gone", (reason) => {
+      if (this.instance !== instance) return;
+      this.instance = null;
+      this.watcher.gone(reason);
+    });
+    return instance;
+  }
+
+  private need(): Instance {
+    if (this.instance === null) throw new Error("Postgres is not running");
+    return this.instance;
+  }
+
+  private ways(instance: Instance): RevokeWays & FreshSession {
+    const { start } = this.options;
+    return {
+      setAutoConf: (settings) => writeAutoConf(start.dataDir, settings, start.user),
+      reload: async () => {
+        await instance.session.query("SELECT pg_reload_conf()");
+      },
+      identify: () =>
+        identifySystem({
+          host: instance.running.socketDir,
+          port: start.port,
+          user: start.hba.superuser,
+          password: null,
+          applicationName: "quorate",
+          connectTimeoutMs: IDENTIFY_TIMEOUT_MS,
+        }),
+      fresh: (use) => instance.fresh(use),
+    };
+  }
+}
+
+/** A libpq connection string: values quoted, since a password may hold anything. */
+function conninfo(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}='${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`)
+    .join(" ");
+}
