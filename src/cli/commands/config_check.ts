@@ -61,7 +61,7 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
     ok: true,
     file: config.file,
     cluster: config.cluster,
-    policy: config.policy,
+    policy: config.policy.kind === "majority" ? "majority" : { at_least: config.policy.copies },
     tolerance: toleranceOf(config.policy, config.nodes.length),
     insecure: config.insecure,
     timings: config.timings,
