@@ -1,0 +1,211 @@
+import type { Client, ClientReadableStream, ClientUnaryCall, StatusObject } from "@grpc/grpc-js";
+import { connectivityState, Metadata, status } from "@grpc/grpc-js";
+import type { NodeStatus } from "../core/messages.js";
+import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { Reply } from "./channel.js";
+import { callUnary, failure, openChannel } from "./channel.js";
+import type { RawMethod } from "./raw_service.js";
+import { RAW_CONSENSUS } from "./raw_service.js";
+
+/**
+ * The connection to one peer: unary calls, and the subscription to its status, which is opened again for ever.
+ *
+ * The subscription is in one of three modes. *Waiting*: no stream, the reopen timer runs (50 to 250 ms).
+ * *Opened*: a stream whose first message is awaited. *Up*: a message arrived. Opened and up end in waiting when
+ * the stream ends, carries something unreadable, or is silent for `silenceMs`: a half-open connection shows
+ * nothing else. A silent connection is replaced, since a new stream on it would be as silent.
+ */
+
+export interface PeerAddress {
+  readonly id: NodeId;
+  readonly host: string;
+  readonly port: number;
+}
+
+export type ReadStatus =
+  | { readonly ok: true; readonly status: NodeStatus }
+  | { readonly ok: false; readonly refused: boolean; readonly reason: string };
+
+export interface PeerLinkOptions {
+  readonly peer: PeerAddress;
+  readonly silenceMs: number;
+  /** The bytes of a Watch request, made afresh for each stream. */
+  readonly subscription: () => Buffer;
+  readonly read: (bytes: Buffer) => ReadStatus;
+  readonly status: (status: NodeStatus) => void;
+  /** Once per loss, and again if the peer starts or stops refusing us. */
+  readonly lost: (reason: string, refused: boolean) => void;
+}
+
+const REOPEN_MIN_MS = 50;
+const REOPEN_MAX_MS = 250;
+
+/**
+ * A connection attempt into silence is kept for so long, in which the kernel knocks twice (at 0 and 1 s). Each
+ * replacement leaves a socket behind until the kernel gives it up after some two minutes: with a shorter patience
+ * they would pile up.
+ */
+const CONNECT_MS = 2_000;
+
+export class PeerLink {
+  private channel: Client;
+  private channelOpenedMs = performance.now();
+  private readonly calls = new Set<ClientUnaryCall>();
+  private stream: ClientReadableStream<Buffer> | null = null;
+  private up = false;
+  private told: "nothing" | "lost" | "refused" = "nothing";
+  private failures = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private lastBytes: Buffer | null = null;
+  private lastStatus: NodeStatus | null = null;
+  private closed = false;
+
+  constructor(private readonly options: PeerLinkOptions) {
+    this.channel = openChannel(options.peer.host, options.peer.port);
+  }
+
+  call(method: RawMethod, bytes: Buffer, deadlineMs: number, done: (reply: Reply) => void): void {
+    if (this.closed) return;
+    const call = callUnary({ channel: this.channel, method, bytes, deadlineMs }, (reply) => {
+      this.calls.delete(call);
+      if (!this.closed) done(reply);
+    });
+    this.calls.add(call);
+  }
+
+  /** Subscribes. From here on the stream is opened again whenever it ends. */
+  open(): void {
+    if (this.closed) return;
+    this.stopTimer();
+    const stream = this.channel.makeServerStreamRequest(
+      RAW_CONSENSUS.watch.path,
+      RAW_CONSENSUS.watch.requestSerialize,
+      RAW_CONSENSUS.watch.responseDeserialize,
+      this.options.subscription(),
+      new Metadata(),
+    );
+    this.stream = stream;
+    this.timer = setTimeout(() => this.silent(), this.options.silenceMs).unref();
+    stream.on("data", (bytes: Buffer) => {
+      if (this.stream === stream) this.message(bytes);
+    });
+    // Every end comes as a status too; an error event without a listener would end the process.
+    stream.on("error", () => {});
+    stream.on("status", ({ code, details }: StatusObject) => {
+      if (this.stream === stream) this.ended(code, details);
+    });
+  }
+
+  /** The peer showed itself: no reason to wait any longer, or to trust a connection attempt begun before that. */
+  hint(): void {
+    if (this.closed || this.up) return;
+    // A stream that waits for its first message on a fresh or working connection is left alone: two nodes
+    // that hint at each other would restart each other's streams without end.
+    const stuck = this.connectivity() === connectivityState.CONNECTING && !this.connectingFor(REOPEN_MAX_MS);
+    if (this.stream !== null && !stuck) return;
+    this.dropStream();
+    this.failures = 0;
+    this.refreshChannel(REOPEN_MAX_MS);
+    this.open();
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.stopTimer();
+    this.dropStream();
+    this.dropChannel();
+  }
+
+  private message(bytes: Buffer): void {
+    this.timer?.refresh();
+    // A heartbeat repeats the same bytes: nothing to decode, and the receiver sees the very same object.
+    if (this.lastStatus === null || this.lastBytes === null || !bytes.equals(this.lastBytes)) {
+      const read = this.options.read(bytes);
+      if (!read.ok) {
+        this.lose(read.reason, read.refused);
+        return;
+      }
+      this.lastBytes = bytes;
+      this.lastStatus = read.status;
+    }
+    this.up = true;
+    this.told = "nothing";
+    this.failures = 0;
+    this.options.status(this.lastStatus);
+  }
+
+  private ended(code: status, details: string): void {
+    if (code === status.OK) this.lose("the peer ended its stream: it is stopping, or we subscribed again", false);
+    else {
+      const { reason, refused } = failure(code, details);
+      this.lose(reason, refused);
+    }
+  }
+
+  private silent(): void {
+    // A connection that works must not be kept here, as it would be in refreshChannel: it only seems to work.
+    if (!this.connectingFor(CONNECT_MS)) this.replaceChannel();
+    this.lose(`silent for ${this.options.silenceMs} ms`, false);
+  }
+
+  /** The one way into *waiting*. */
+  private lose(reason: string, refused: boolean): void {
+    this.stopTimer();
+    this.dropStream();
+    this.up = false;
+    this.lastBytes = null;
+    this.lastStatus = null;
+    const span = Math.min(REOPEN_MAX_MS, REOPEN_MIN_MS * 2 ** Math.min(this.failures, 8));
+    this.failures += 1;
+    const delayMs = REOPEN_MIN_MS + Math.random() * (span - REOPEN_MIN_MS);
+    this.timer = setTimeout(() => {
+      this.refreshChannel(CONNECT_MS);
+      this.open();
+    }, delayMs).unref();
+    const tell = refused ? "refused" : "lost";
+    if (this.told === tell) return;
+    this.told = tell;
+    this.options.lost(reason, refused);
+  }
+
+  /** A fresh channel dials at once, where the old one would first sit out a back-off of its own. */
+  private refreshChannel(patienceMs: number): void {
+    if (this.connectivity() !== connectivityState.READY && !this.connectingFor(patienceMs)) this.replaceChannel();
+  }
+
+  /** Whether the channel is dialling, and began less than `patienceMs` ago. */
+  private connectingFor(patienceMs: number): boolean {
+    return (
+      this.connectivity() === connectivityState.CONNECTING && performance.now() - this.channelOpenedMs < patienceMs
+    );
+  }
+
+  private connectivity(): connectivityState {
+    return this.channel.getChannel().getConnectivityState(false);
+  }
+
+  private replaceChannel(): void {
+    this.dropChannel();
+    this.channel = openChannel(this.options.peer.host, this.options.peer.port);
+    this.channelOpenedMs = performance.now();
+  }
+
+  /** Calls still on their way are ended: they would wait for their deadlines on a connection given up. */
+  private dropChannel(): void {
+    for (const call of this.calls) call.cancel();
+    this.calls.clear();
+    this.channel.close();
+  }
+
+  private dropStream(): void {
+    const { stream } = this;
+    this.stream = null;
+    stream?.cancel();
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}

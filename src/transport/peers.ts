@@ -1,0 +1,166 @@
+import type { Credentials, TransportEvents, Unreachable } from "../agent/ports.js";
+import { assert } from "../core/assert.js";
+import { TERM_NONE } from "../core/log/position.js";
+import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, Sender } from "../core/messages.js";
+import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { Reply } from "./channel.js";
+import type { Belonging, Envelope } from "./envelope.js";
+import { strangeness } from "./envelope.js";
+import type { Codec } from "./messages.js";
+import {
+  followRequest,
+  followResult,
+  promoteRequest,
+  promoteResult,
+  recruitRequest,
+  recruitResult,
+  watchRequest,
+  watchUpdate,
+} from "./messages.js";
+import type { PeerAddress, ReadStatus } from "./peer_link.js";
+import { PeerLink } from "./peer_link.js";
+import type { RawMethod } from "./raw_service.js";
+import { RAW_CONSENSUS } from "./raw_service.js";
+
+/** The logger, in pino's shape: fields first, then a sentence. */
+export interface TransportLog {
+  info(fields: object, sentence: string): void;
+  warn(fields: object, sentence: string): void;
+}
+
+export interface PeersOptions {
+  readonly self: NodeId;
+  readonly belonging: Belonging;
+  readonly peers: readonly PeerAddress[];
+  readonly timings: { readonly rpcDeadlineMs: number; readonly recruitDeadlineMs: number; readonly silenceMs: number };
+  readonly sender: () => Sender;
+  readonly events: Omit<TransportEvents, "recruit" | "promote" | "follow">;
+  readonly log: TransportLog;
+}
+
+type Refused = { readonly ok: false; readonly refusal: Refusal };
+
+interface Exchange<Q, A> {
+  readonly method: RawMethod;
+  readonly request: Codec<Q>;
+  readonly answer: Codec<A>;
+  readonly deadlineMs: number;
+}
+
+/** The dialling half: one link to each peer. Every request ends in exactly one result, whatever happens. */
+export class Peers {
+  private readonly links = new Map<NodeId, PeerLink>();
+  private closed = false;
+
+  constructor(private readonly options: PeersOptions) {
+    for (const peer of options.peers) {
+      assert(peer.id !== options.self, `${options.self} is no peer of itself`);
+      this.links.set(peer.id, this.link(peer));
+    }
+  }
+
+  open(): void {
+    for (const link of this.links.values()) link.open();
+  }
+
+  hint(peer: NodeId): void {
+    this.links.get(peer)?.hint();
+  }
+
+  recruit(to: NodeId, request: RecruitRequest): void {
+    const { recruitDeadlineMs: deadlineMs } = this.options.timings;
+    const exchange = { method: RAW_CONSENSUS.recruit, request: recruitRequest, answer: recruitResult, deadlineMs };
+    this.exchange(to, exchange, request, (result) => this.options.events.recruitResult(to, request, result));
+  }
+
+  promote(to: NodeId, request: PromoteRequest): void {
+    const { rpcDeadlineMs: deadlineMs } = this.options.timings;
+    const exchange = { method: RAW_CONSENSUS.promote, request: promoteRequest, answer: promoteResult, deadlineMs };
+    this.exchange(to, exchange, request, (result) => this.options.events.promoteResult(to, request, result));
+  }
+
+  follow(to: NodeId, request: FollowRequest, credentials: Credentials | null): void {
+    const { rpcDeadlineMs: deadlineMs } = this.options.timings;
+    const exchange = { method: RAW_CONSENSUS.follow, request: followRequest, answer: followResult, deadlineMs };
+    const done = this.options.events;
+    this.exchange(to, exchange, { request, credentials }, (result) => done.followResult(to, request, result));
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const link of this.links.values()) link.close();
+  }
+
+  private exchange<Q, A>(
+    to: NodeId,
+    e: Exchange<Q, A>,
+    body: Q,
+    done: (result: A | Refused | Unreachable) => void,
+  ): void {
+    assert(to !== this.options.self, `${to} sends nothing to itself: its own answer is the loop's affair`);
+    const link = this.links.get(to);
+    if (link === undefined) {
+      const reason = `no address of ${to} is known: add it to the configuration of ${this.options.self}`;
+      // Results never come before the request returned: the loop is in the middle of a step.
+      setImmediate(() => {
+        if (!this.closed) done({ ok: "unreachable", reason });
+      });
+      return;
+    }
+    const bytes = e.request.encode(this.envelope(to), body);
+    link.call(e.method, bytes, e.deadlineMs, (reply) => done(this.result(to, e.answer, reply)));
+  }
+
+  private result<A>(from: NodeId, codec: Codec<A>, reply: Reply): A | Refused | Unreachable {
+    if (!reply.ok && reply.refused) {
+      return {
+        ok: false,
+        refusal: { code: "foreign_cluster", reason: `${from} says: ${reply.reason}`, promise: TERM_NONE },
+      };
+    }
+    if (!reply.ok) return { ok: "unreachable", reason: `${from}: ${reply.reason}` };
+    const decoded = codec.decode(reply.bytes);
+    if (!decoded.ok) return { ok: "unreachable", reason: `${from} sent a ${decoded.reason}` };
+    const fault = this.impostor(from, decoded.value.envelope);
+    if (fault !== undefined) return { ok: "unreachable", reason: fault };
+    return decoded.value.body;
+  }
+
+  private link(peer: PeerAddress): PeerLink {
+    const { timings, events, log } = this.options;
+    return new PeerLink({
+      peer,
+      silenceMs: timings.silenceMs,
+      subscription: () => watchRequest.encode(this.envelope(peer.id), null),
+      read: (bytes) => this.readStatus(peer.id, bytes),
+      status: (status) => events.peerStatus(peer.id, status),
+      lost: (reason, refused) => {
+        if (refused) log.warn({ peer: peer.id, reason }, `${peer.id} refuses this node`);
+        else log.info({ peer: peer.id, reason }, `no status from ${peer.id}`);
+        events.peerLost(peer.id, reason, refused);
+      },
+    });
+  }
+
+  private readStatus(peer: NodeId, bytes: Buffer): ReadStatus {
+    const decoded = watchUpdate.decode(bytes);
+    if (!decoded.ok) return { ok: false, refused: false, reason: `${peer} sent a ${decoded.reason}` };
+    const { envelope, body } = decoded.value;
+    const fault = this.impostor(peer, envelope);
+    if (fault !== undefined) return { ok: false, refused: true, reason: fault };
+    if (body.node !== peer) return { ok: false, refused: false, reason: `${peer} sent the status of ${body.node}` };
+    return { ok: true, status: body };
+  }
+
+  /** The other end checks what it is sent, so this only shows where a proxy or a bug mixes up answers. */
+  private impostor(expected: NodeId, envelope: Envelope): string | undefined {
+    const from = envelope.sender?.node;
+    if (from !== expected) return `${from ?? "nobody"} answers at the address of ${expected}`;
+    const reason = strangeness(envelope, this.options.belonging);
+    return reason === undefined ? undefined : `the answer of ${expected} is refused: ${reason}`;
+  }
+
+  private envelope(to: NodeId): Envelope {
+    return { ...this.options.belonging, sender: this.options.sender(), to };
+  }
+}

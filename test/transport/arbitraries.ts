@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import type { Credentials } from "../../src/agent/ports.js";
+import type { History } from "../../src/core/log/history.js";
+import { POSITION_EMPTY, TERM_MAX } from "../../src/core/log/position.js";
+import type {
+  Attempt,
+  FollowRequest,
+  FollowResult,
+  NodeStatus,
+  PromoteRequest,
+  PromoteResult,
+  RecruitAnswer,
+  RecruitRequest,
+  RecruitResult,
+  Refusal,
+  Sender,
+} from "../../src/core/messages.js";
+import type { Member, Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { Envelope } from "../../src/transport/envelope.js";
+
+/** Every message that nodes can send, well-formed. */
+
+const words = (maxLength: number) => fc.string({ unit: "grapheme", maxLength });
+const id = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
+const drawn = fc.stringMatching(/^[\x21-\x7e]{1,64}$/);
+const lsn = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+const anyTerm = fc.bigInt({ min: 0n, max: TERM_MAX });
+const leadable = fc.bigInt({ min: 2n, max: TERM_MAX });
+const ms = fc.double({ min: 0, max: 1e15, noNaN: true }).map((n) => n + 0);
+const system = fc.stringMatching(/^[0-9]{1,20}$/);
+const labels = fc.dictionary(words(20), words(20), { maxKeys: 5, noNullPrototype: true });
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+
+const position = fc.oneof(
+  fc.constant(POSITION_EMPTY),
+  fc.record({ timeline: fc.bigInt({ min: 1n, max: TERM_MAX }), lsn }),
+);
+const attempt: fc.Arbitrary<Attempt> = fc.record({ node: id, nonce: drawn });
+const policy: fc.Arbitrary<Policy> = fc.oneof(
+  fc.constant({ kind: "majority" as const }),
+  fc.record({ kind: fc.constant("at_least" as const), copies: fc.integer({ min: 1, max: 9 }) }),
+);
+const member: fc.Arbitrary<Member> = fc.record({ id, incarnation: drawn, labels, eligible: fc.boolean() });
+
+export const ruleset: fc.Arbitrary<Ruleset> = fc.record({
+  policy,
+  cohort: fc
+    .uniqueArray(member, { minLength: 1, maxLength: 7, selector: (m) => m.id })
+    .map((members) => members.sort((a, b) => (a.id < b.id ? -1 : 1))),
+});
+
+const number = fc.record({ term: anyTerm, subterm: fc.integer({ min: 0, max: 2 ** 31 }) });
+const record: fc.Arbitrary<RulesetRecord> = fc.oneof(
+  fc.record({ number, state: fc.constant("proposed" as const), ruleset, writtenBy: id }),
+  fc.record({ number, state: fc.constantFrom("decided", "void"), ruleset: fc.constant(null), writtenBy: id }),
+);
+const records = fc.array(record, { maxLength: 4 });
+
+export const history: fc.Arbitrary<History> = fc
+  .uniqueArray(fc.record({ timeline: leadable, end: lsn }), { minLength: 1, maxLength: 6, selector: (a) => a.timeline })
+  .map((entries) => {
+    const timelines = entries.map((e) => e.timeline).sort((a, b) => (a < b ? -1 : 1));
+    const ends = entries.map((e) => e.end).sort((a, b) => (a < b ? -1 : 1));
+    const timeline = timelines.pop() ?? 2n;
+    return { timeline, ancestors: timelines.map((t, i) => ({ timeline: t, end: ends[i] ?? 0n })) };
+  });
+
+const refusal: fc.Arbitrary<Refusal> = fc.record({
+  code: fc.constantFrom(
+    "stale_term",
+    "promised_to_another",
+    "already_follows",
+    "not_promised",
+    "promotion_already_started",
+    "position_moved",
+    "non_voter",
+    "foreign_cluster",
+    "incarnation_unknown",
+    "not_ready",
+    "stopping",
+  ),
+  reason: words(80),
+  promise: anyTerm,
+});
+const refused = fc.record({ ok: fc.constant(false as const), refusal });
+
+const sender: fc.Arbitrary<Sender> = fc.record({ node: id, incarnation: drawn, systemIdentifier: orNull(system) });
+
+export const envelope: fc.Arbitrary<Envelope> = fc.record({
+  cluster: fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
+  protocol: fc.record({ min: fc.constantFrom(1, 2), max: fc.constantFrom(2, 7) }),
+  sender: orNull(sender),
+  to: orNull(id),
+});
+
+export const recruit: fc.Arbitrary<RecruitRequest> = fc.record({ term: leadable, attempt });
+
+const answer: fc.Arbitrary<RecruitAnswer> = fc.record({
+  position,
+  rulesets: records,
+  voter: fc.boolean(),
+  incarnation: drawn,
+  systemIdentifier: orNull(system),
+  initial: words(200),
+  leaseMs: ms,
+});
+export const recruited: fc.Arbitrary<RecruitResult> = fc.oneof(
+  fc.record({ ok: fc.constant(true as const), answer }),
+  refused,
+);
+
+export const promote: fc.Arbitrary<PromoteRequest> = fc.record({
+  term: leadable,
+  attempt,
+  position,
+  obliged: fc.array(ruleset, { maxLength: 3 }),
+  ruleset,
+  founding: fc.boolean(),
+  recruited: fc.array(id, { maxLength: 7 }),
+  cause: words(100),
+});
+export const promoted: fc.Arbitrary<PromoteResult> = fc.oneof(fc.constant({ ok: true as const }), refused);
+
+export const follow: fc.Arbitrary<FollowRequest> = fc.record({
+  term: leadable,
+  attempt,
+  leader: id,
+  leaderIncarnation: drawn,
+  ready: orNull(fc.record({ history, systemIdentifier: system })),
+});
+export const credentials: fc.Arbitrary<Credentials | null> = orNull(
+  fc.record({
+    superuserPassword: fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
+    replicationPassword: fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
+  }),
+);
+export const followed: fc.Arbitrary<FollowResult> = fc.oneof(
+  fc.record({ ok: fc.constant(true as const), contained: orNull(fc.boolean()) }),
+  refused,
+);
+
+const port = fc.integer({ min: 0, max: 65_535 });
+const pid = fc.integer({ min: 0, max: 2 ** 31 });
+const facts: fc.Arbitrary<NodeStatus["facts"]> = fc.record({
+  postgresVersion: orNull(words(20)),
+  host: words(40),
+  postgresPort: port,
+  labels,
+  sidecarPid: pid,
+  postmasterPid: orNull(pid),
+  dataDir: words(80),
+  phases: orNull(
+    fc.record({ term: anyTerm, startedUnixMs: ms, detectMs: ms, recruitMs: ms, promoteMs: ms, establishMs: ms }),
+  ),
+  rejoin: orNull(
+    fc.record({
+      term: anyTerm,
+      method: fc.constantFrom("stream", "rewind", "clone"),
+      ms,
+      percent: orNull(fc.double({ min: 0, max: 100, noNaN: true }).map((n) => n + 0)),
+    }),
+  ),
+});
+
+export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
+  node: id,
+  incarnation: drawn,
+  boot: drawn,
+  systemIdentifier: orNull(system),
+  initial: words(200),
+  promise: anyTerm,
+  role: fc.constantFrom("leader", "follower", "none"),
+  term: anyTerm,
+  leader: orNull(id),
+  established: fc.boolean(),
+  streaming: fc.boolean(),
+  position,
+  rulesets: records,
+  voter: fc.boolean(),
+  whyNot: orNull(words(80)),
+  postgres: fc.constantFrom("running", "starting", "stopped", "cloning", "rewinding", "failed"),
+  ledUntil: anyTerm,
+  suspects: anyTerm,
+  electing: anyTerm,
+  flushLsn: orNull(lsn),
+  replayLsn: orNull(lsn),
+  quorumLsn: orNull(lsn),
+  blocked: orNull(
+    fc.record({ code: words(20), reason: words(80), missing: fc.array(id, { maxLength: 5 }), nextStep: words(80) }),
+  ),
+  facts,
+});
