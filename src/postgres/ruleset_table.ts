@@ -1,6 +1,23 @@
 import type { Lsn } from "../core/log/lsn.js";
+import { parseLsn } from "../core/log/lsn.js";
 import type { NodeId, Ruleset, RulesetRecord } from "../core/ruleset/ruleset.js";
+import { hasCode } from "./durable_files.js";
+import { formatRuleset, parseRuleset } from "./ruleset_json.js";
+import { scramVerifier } from "./scram_verifier.js";
+import { FLUSH_LSN, type FlushLsnRow } from "./sql/flush_lsn.js";
+import { oneRow } from "./sql/one_row.js";
+import { ROLE_EXISTS, type RoleExistsRow } from "./sql/role_exists.js";
+import { alterRolePassword, createReplicationRole } from "./sql/role_statements.js";
+import { RULESET_CURRENT_CREATE } from "./sql/ruleset_current_create.js";
+import { RULESET_HISTORY_CREATE } from "./sql/ruleset_history_create.js";
+import { RULESET_INSERT } from "./sql/ruleset_insert.js";
+import { RULESET_LOCK } from "./sql/ruleset_lock.js";
+import { type LockHolderRow, RULESET_LOCK_HOLDERS } from "./sql/ruleset_lock_holders.js";
+import { RULESET_PRESENT, type RulesetPresentRow } from "./sql/ruleset_present.js";
+import { RULESET_SCHEMA } from "./sql/ruleset_schema.js";
+import { RULESET_SELECT, type RulesetSelectRow } from "./sql/ruleset_select.js";
 import type { SqlRunner } from "./sql/runner.js";
+import { TERMINATE_BACKENDS } from "./sql/terminate_backends.js";
 
 export interface RulesetRow extends RulesetRecord {
   /** Why it was written, for people. */
@@ -23,17 +40,101 @@ export interface FoundingOptions {
   readonly cause: string;
 }
 
+const LOCK_TIMEOUT = "set local lock_timeout = '50ms'";
+/** Our rows wait for nobody: whether they are durable is judged by positions, never by a COMMIT that returned. */
+const LOCAL_COMMIT = "set local synchronous_commit = local";
+const NO_TRIGGERS = "set local session_replication_role = replica";
+const ATTEMPTS_MAX = 20;
+const SQLSTATE_LOCK_NOT_AVAILABLE = "55P03";
+const SQLSTATES_NO_TABLE = ["42P01", "3F000"];
+
 /** Roles, schema and first ruleset in one local transaction (DESIGN 8). Returns the LSN that a quorum must pass. */
-export async function foundCluster(_session: SqlRunner, _options: FoundingOptions): Promise<Lsn> {
-  throw new Error("not built yet");
+export async function foundCluster(session: SqlRunner, options: FoundingOptions): Promise<Lsn> {
+  const { superuser, replication, term, ruleset, writtenBy, cause } = options;
+  const row: RulesetRow = { number: { term, subterm: 0 }, state: "proposed", ruleset, writtenBy, cause };
+  return transaction(session, async () => {
+    await session.query(alterRolePassword(superuser.name, scramVerifier(superuser.password)));
+    const { present } = await oneRow<RoleExistsRow>(session, ROLE_EXISTS, [replication.name]);
+    const verifier = scramVerifier(replication.password);
+    await session.query(present ? alterRolePassword(replication.name, verifier) : createReplicationRole(replication.name, verifier));
+    await insertRow(session, row);
+  });
 }
 
-/** Writes a row; does not wait for any quorum. Returns the LSN that a quorum must pass for the row to be durable. */
-export async function writeRuleset(_session: SqlRunner, _row: RulesetRow): Promise<Lsn> {
-  throw new Error("not built yet");
+/**
+ * Writes a row and flushes it; does not wait for any quorum. Returns the LSN that a quorum must pass for the row to be
+ * durable. The session belongs to this call until it resolves. Schema and table are made again if somebody dropped
+ * them, and whoever holds a lock on the table is ended: nothing of a user's may stand between a leader and its rules.
+ */
+export async function writeRuleset(session: SqlRunner, row: RulesetRow): Promise<Lsn> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction(session, () => insertRow(session, row));
+    } catch (error) {
+      if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE) || attempt === ATTEMPTS_MAX) throw error;
+      await endLockHolders(session);
+    }
+  }
+}
+
+async function insertRow(session: SqlRunner, row: RulesetRow): Promise<void> {
+  if (!(await oneRow<RulesetPresentRow>(session, RULESET_PRESENT)).present) {
+    for (const part of [RULESET_SCHEMA, RULESET_HISTORY_CREATE, RULESET_CURRENT_CREATE]) await session.query(part);
+  }
+  await session.query(RULESET_LOCK);
+  const { number, state, ruleset, writtenBy, cause } = row;
+  const json = ruleset === null ? null : formatRuleset(ruleset);
+  await session.query(RULESET_INSERT, [String(number.term), number.subterm, state, json, writtenBy, cause]);
+}
+
+async function transaction(session: SqlRunner, work: () => Promise<void>): Promise<Lsn> {
+  await session.query("begin isolation level read committed read write");
+  try {
+    for (const setting of [LOCAL_COMMIT, NO_TRIGGERS, LOCK_TIMEOUT]) await session.query(setting);
+    await work();
+    await session.query("commit");
+  } catch (error) {
+    // On a session that is gone this fails too, and the first error says more.
+    await session.query("rollback").catch(() => undefined);
+    throw error;
+  }
+  // A local commit has flushed itself, so the flushed end of the WAL is at or behind the commit record.
+  return parseLsn((await oneRow<FlushLsnRow>(session, FLUSH_LSN)).flush_lsn);
+}
+
+async function endLockHolders(session: SqlRunner): Promise<void> {
+  const holders = await session.query<LockHolderRow>(RULESET_LOCK_HOLDERS);
+  if (holders.some((holder) => holder.pid === null)) {
+    throw new Error("a prepared transaction holds a lock on quorate.ruleset_history: roll it back (ROLLBACK PREPARED, see pg_prepared_xacts)");
+  }
+  await session.query(TERMINATE_BACKENDS, [holders.map((holder) => holder.pid)]);
 }
 
 /** Oldest first; works on a standby. */
-export async function readRulesets(_session: SqlRunner): Promise<RulesetsRead> {
-  throw new Error("not built yet");
+export async function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
+  let found: RulesetSelectRow[];
+  try {
+    found = await session.query<RulesetSelectRow>(RULESET_SELECT);
+  } catch (error) {
+    if (hasCode(error, ...SQLSTATES_NO_TABLE)) return { kind: "none" };
+    throw error;
+  }
+  if (found.length === 0) return { kind: "none" };
+  const rows: RulesetRow[] = [];
+  for (const row of found) {
+    const parsed = parseRow(row);
+    if (typeof parsed === "string") return { kind: "damaged", reason: `row ${row.seq} of quorate.ruleset_history: ${parsed}` };
+    rows.push(parsed);
+  }
+  return { kind: "rows", rows };
+}
+
+function parseRow(row: RulesetSelectRow): RulesetRow | string {
+  const { state } = row;
+  if (state !== "proposed" && state !== "decided" && state !== "void") return `unknown state ${JSON.stringify(state)}`;
+  const shared = { number: { term: BigInt(row.term), subterm: row.subterm }, writtenBy: row.written_by, cause: row.cause };
+  if (state !== "proposed") return { ...shared, state, ruleset: null };
+  if (row.ruleset === null) return "a proposed ruleset without a ruleset";
+  const parsed = parseRuleset(row.ruleset);
+  return "fault" in parsed ? parsed.fault : { ...shared, state, ruleset: parsed.ruleset };
 }
