@@ -1,12 +1,11 @@
-import type { OsUser } from "../os_user.js";
-import type { BackupEnds } from "./clone_marker.js";
-
-export interface BackupSource {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-}
+import { type ChildProcess, fork } from "node:child_process";
+import { lstat, mkdir, rm } from "node:fs/promises";
+import { dirname, extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { hasCode, syncDirectory } from "../durable_files.js";
+import { giveTo, type OsUser } from "../os_user.js";
+import type { BackupProgress, BackupSource, FromChild, StartBackup } from "./base_backup_protocol.js";
+import { type BackupEnds, markComplete, markIncomplete, parseEnds, readCloneMarker, removeCloneMarker } from "./clone_marker.js";
 
 export interface BaseBackupOptions {
   readonly source: BackupSource;
@@ -21,24 +20,135 @@ export interface BaseBackupOptions {
   readonly onProgress?: (progress: BackupProgress) => void;
 }
 
-/** `totalBytes` is Postgres' estimate: more may arrive. */
-export interface BackupProgress {
-  readonly receivedBytes: number;
-  readonly totalBytes: number | null;
-  readonly phase: "waiting_for_checkpoint" | "copying" | "syncing";
-}
-
 /** The clone failed and its directory is gone again; the message names the cause and the next step. */
 export class CloneFailed extends Error {
   override readonly name = "CloneFailed";
 }
 
-/** Clones a running Postgres into `dir`, in a child process. On failure nothing is left behind. */
-export async function baseBackup(_options: BaseBackupOptions): Promise<BackupEnds> {
-  throw new Error("not built yet");
+const CONNECT_TIMEOUT_MS = 5_000;
+const KILL_AFTER_MS = 2_000;
+/** Syncs wait in libuv's threads, four of them by default. */
+const CHILD_THREADS = "16";
+const HERE = fileURLToPath(import.meta.url);
+const LABEL = "quorate";
+
+/**
+ * Clones a running Postgres into `dir`, in a child process. The marker beside it says `incomplete` before the first
+ * byte and `complete` after the last sync, so that whatever dies in between leaves a recognisable leftover; on every
+ * failure that this process survives, nothing is left behind at all.
+ */
+export async function baseBackup(options: BaseBackupOptions): Promise<BackupEnds> {
+  await removeLeftover(options.dir);
+  let made = false;
+  try {
+    options.signal?.throwIfAborted();
+    await markIncomplete(options.dir, options.user);
+    await mkdir(options.dir, { mode: 0o700 });
+    made = true;
+    await giveTo(options.user, options.dir);
+    options.onProgress?.({ receivedBytes: 0, totalBytes: null, phase: "waiting_for_checkpoint" });
+    const ends = await runChild(options);
+    await syncDirectory(dirname(options.dir));
+    await markComplete(options.dir, options.user, ends);
+    return ends;
+  } catch (cause) {
+    // A directory that somebody else made meanwhile is not ours to remove.
+    await (made ? remove(options.dir) : removeCloneMarker(options.dir));
+    if (cause instanceof CloneFailed) throw cause;
+    throw new CloneFailed(`cannot clone into ${options.dir}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 /** Removes a clone that was never finished, or is no longer wanted; refuses a directory without our marker. */
-export async function discardClone(_dir: string): Promise<void> {
-  throw new Error("not built yet");
+export async function discardClone(dir: string): Promise<void> {
+  const marker = await readCloneMarker(dir);
+  if (marker.kind === "damaged") throw new CloneFailed(marker.reason);
+  if (marker.kind === "none" && (await exists(dir))) {
+    throw new CloneFailed(`${dir} is no clone of ours: move it away by hand if it is not wanted`);
+  }
+  await remove(dir);
+}
+
+async function removeLeftover(dir: string): Promise<void> {
+  const marker = await readCloneMarker(dir);
+  if (marker.kind === "complete") throw new CloneFailed(`${dir} is a complete clone already: swap it in or discard it first`);
+  await discardClone(dir);
+}
+
+/** The marker goes last: a crash in between must leave the directory recognisable. */
+async function remove(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await syncDirectory(dirname(dir));
+  await removeCloneMarker(dir);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** The WAL comes along, so that the clone starts without any help; archiving is not waited for. */
+function backupCommand({ maxRateKbPerS }: BaseBackupOptions): string {
+  const rate = maxRateKbPerS === undefined ? "" : `, MAX_RATE ${Math.trunc(maxRateKbPerS)}`;
+  return `BASE_BACKUP (LABEL '${LABEL}', PROGRESS true, CHECKPOINT 'fast', WAL true, WAIT false, MANIFEST 'yes'${rate})`;
+}
+
+function runChild(options: BaseBackupOptions): Promise<BackupEnds> {
+  const { source, applicationName, dir, user } = options;
+  const child = forkChild();
+  const stop = () => stopChild(child);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  const identity = user.drop ? { uid: user.uid, gid: user.gid } : null;
+  const start: StartBackup = { source, applicationName, connectTimeoutMs: CONNECT_TIMEOUT_MS, dir, command: backupCommand(options), identity };
+  child.send(start, () => undefined);
+  return watchChild(child, options).finally(() => options.signal?.removeEventListener("abort", stop));
+}
+
+/** Compiled, the child is JavaScript beside this file; in tests both are TypeScript and need the loader. */
+function forkChild(): ChildProcess {
+  const extension = extname(HERE);
+  return fork(`${HERE.slice(0, -extension.length)}_child${extension}`, [], {
+    cwd: dirname(HERE),
+    execArgv: extension === ".ts" ? ["--import", "tsx"] : [],
+    env: { ...process.env, UV_THREADPOOL_SIZE: CHILD_THREADS },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+}
+
+function stopChild(child: ChildProcess): void {
+  child.kill("SIGTERM");
+  const kill = setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS);
+  child.once("exit", () => clearTimeout(kill));
+}
+
+/** Resolves only after the child has ended: nothing writes into the directory any more. */
+function watchChild(child: ChildProcess, options: BaseBackupOptions): Promise<BackupEnds> {
+  return new Promise((done, fail) => {
+    let last: FromChild | null = null;
+    let progress: BackupProgress = { receivedBytes: 0, totalBytes: null, phase: "copying" };
+    child.on("message", (message) => {
+      last = message as FromChild;
+      if (last.kind === "progress") progress = last.progress;
+      if (last.kind === "syncing") progress = { ...progress, phase: "syncing" };
+      if (last.kind === "progress" || last.kind === "syncing") options.onProgress?.(progress);
+    });
+    child.once("error", (cause) => fail(new CloneFailed("the clone's process cannot be started", { cause })));
+    child.once("close", (code, signal) => {
+      if (last?.kind === "done" && code === 0) done(parseEnds(last.ends));
+      else fail(new CloneFailed(failure(last, code, signal, options)));
+    });
+  });
+}
+
+function failure(last: FromChild | null, code: number | null, signal: NodeJS.Signals | null, options: BaseBackupOptions): string {
+  const { host, port } = options.source;
+  if (options.signal?.aborted) return `the clone of ${host}:${port} was called off`;
+  if (last?.kind !== "failed") return `the process that cloned ${host}:${port} ended (${signal ?? `exit code ${code}`}); it can be tried again`;
+  if (last.code === "ENOSPC") return `no space left for a clone of ${host}:${port} in ${dirname(options.dir)}: make room, then try again`;
+  return `cloning ${host}:${port} failed: ${last.reason}; see that it runs and lets ${options.source.user} replicate, then try again`;
 }
