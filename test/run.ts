@@ -30,9 +30,16 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
     });
     const deadline = setTimeout(() => {
       process.stdout.write(`${command} ${args.join(" ")}: no end after ${STEP_DEADLINE_MS / 60_000} minutes, killed\n`);
-      // Its own process group: the workers of vitest go with it.
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      signalGroup(child.pid, "SIGKILL");
     }, STEP_DEADLINE_MS);
+    // A process group of its own does not hear the terminal's Ctrl-C.
+    const interrupted = () => signalGroup(child.pid, "SIGINT");
+    process.once("SIGINT", interrupted);
+    process.once("SIGTERM", interrupted);
+    child.once("exit", () => {
+      process.off("SIGINT", interrupted);
+      process.off("SIGTERM", interrupted);
+    });
     child.once("error", (error) => {
       process.stdout.write(`${command} cannot be started: ${error.message}\n`);
       clearTimeout(deadline);
@@ -43,6 +50,15 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
       resolve(code ?? 124);
     });
   });
+}
+
+/** The step with its workers: each step is the leader of a process group. */
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal);
+  } catch {
+    // Gone already: that is what was wanted.
+  }
 }
 
 async function check(script: string): Promise<void> {

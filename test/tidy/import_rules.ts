@@ -1,9 +1,9 @@
-import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { ICruiseOptions, ICruiseResult, IForbiddenRuleType } from "dependency-cruiser";
 import { cruise } from "dependency-cruiser";
 import extractTSConfig from "dependency-cruiser/config-utl/extract-ts-config";
+import { sourcesBelow } from "./sources.js";
 
 interface RuleFile {
   readonly forbidden: IForbiddenRuleType[];
@@ -19,9 +19,9 @@ export interface ImportReport {
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PLANTED = fileURLToPath(new URL("./planted/", import.meta.url));
 
-/** An empty folder makes the checker throw, so it is left out; that all are empty is found by the count. */
+/** A folder that is empty or absent makes the checker throw, so it is left out; that all are is found by the count. */
 function hasSources(folder: string): boolean {
-  return readdirSync(`${ROOT}${folder}`, { recursive: true }).some((name) => String(name).endsWith(".ts"));
+  return sourcesBelow(folder).length > 0;
 }
 
 /** Holds the folders below `baseDir` against the rules of .dependency-cruiser.cjs. */

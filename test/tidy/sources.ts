@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export interface Source {
@@ -9,8 +9,9 @@ export interface Source {
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Every TypeScript file that people wrote below `folder`: generated code is not held to our habits. */
+/** Every TypeScript file that people wrote below `folder`: generated code is not held to our habits. Absent means none. */
 export function sourcesBelow(folder: string): readonly Source[] {
+  if (!existsSync(`${ROOT}${folder}`)) return [];
   return readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
     .filter((path) => path.endsWith(".ts") && !path.startsWith("src/transport/gen/"))
