@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
+import { registerRun } from "./cli/commands/run.js";
+import { registerStatus } from "./cli/commands/status.js";
 import { runCli } from "./cli/main.js";
+import { startSidecar } from "./sidecar.js";
 
 /** How long the process may take to end by itself once its command is done. */
 const EXIT_GRACE_MS = 5000;
@@ -25,14 +28,18 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
   hosts: ownHosts(),
   version: await ownVersion(),
   nodeVersion: process.versions.node,
-});
+  },
+  [registerRun(startSidecar), registerStatus],
+);
 
 // Does not keep the process alive; only fires when something else does, which is a mistake worth hearing about.
 setTimeout(() => {

@@ -208,7 +208,7 @@ export class Operations {
     if (instance !== null && !this.maybePrimary) await instance.stop();
     await fence({ dataDir });
     this.stopped();
-    await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir });
+    await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir, user: this.options.start.user });
   }
 
   async fence(): Promise<void> {

@@ -1,0 +1,209 @@
+/** The cluster as this node sees it: what `quorate status` prints (CONTRACT 2). Read-only; nothing is decided by it. */
+import { knownLeader } from "../core/detector/detector.js";
+import type { Lsn } from "../core/log/lsn.js";
+import { formatLsn } from "../core/log/lsn.js";
+import { TERM_NONE } from "../core/log/position.js";
+import type { NodeStatus } from "../core/messages.js";
+import { suffices } from "../core/quorum/sufficiency.js";
+import { subsetsOfSize } from "../core/quorum/sufficiency.js";
+import type { InForce } from "../core/ruleset/in_force.js";
+import { inForce } from "../core/ruleset/in_force.js";
+import type { NodeId, Policy } from "../core/ruleset/ruleset.js";
+import { memberOf } from "../core/ruleset/ruleset.js";
+import type { State } from "../core/state.js";
+import { statusOf } from "../core/status.js";
+
+/** A node of the configuration, for those that were never heard. */
+export interface KnownPlace {
+  readonly id: NodeId;
+  readonly host: string;
+  readonly postgresPort: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly dataDir: string;
+}
+
+export interface SnapshotOptions {
+  readonly cluster: string;
+  readonly places: readonly KnownPlace[];
+  readonly superuser: string;
+}
+
+interface Seen {
+  readonly status: NodeStatus | null;
+  readonly ageMs: number | null;
+  readonly reachable: boolean;
+  readonly lost: string | null;
+}
+
+export function snapshot(state: State, options: SnapshotOptions) {
+  const seen = everybody(state, options);
+  const leader = officeHolder(state, seen);
+  const rulesets = (leader ?? statusOf(state)).rulesets;
+  const rules = inForce(state.volatile.leading !== null ? rulesetsOfLeader(state) : rulesets);
+  const term = leader?.term ?? highest(seen);
+  return {
+    schema: "quorate.status/1",
+    cluster: options.cluster,
+    system_identifier: leader?.systemIdentifier ?? state.durable.systemIdentifier,
+    term: rules === undefined && leader === null ? null : Number(term),
+    leader: leader?.node ?? null,
+    established: leader?.established ?? false,
+    paused: false,
+    quorum_lsn: lsnText(leader?.quorumLsn ?? null),
+    ruleset: rules === undefined ? null : rulesetJson(rules),
+    enforced_by: rules === undefined ? null : "native",
+    survives: rules === undefined ? [] : survivable(rules, seen),
+    nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
+    blocked: blockedJson(state, seen, leader),
+    uri: rules === undefined ? null : uriOf(options),
+  };
+}
+
+export type Snapshot = ReturnType<typeof snapshot>;
+
+function everybody(state: State, options: SnapshotOptions): Map<NodeId, Seen> {
+  const all = new Map<NodeId, Seen>();
+  const { volatile, config } = state;
+  for (const { id } of options.places) {
+    if (id === config.self) {
+      all.set(id, { status: statusOf(state), ageMs: 0, reachable: true, lost: null });
+      continue;
+    }
+    const peer = volatile.peers[id];
+    const ageMs = peer?.status == null ? null : Math.max(0, Math.round(volatile.nowMs - peer.heardMs));
+    const reachable = peer?.connected === true && ageMs !== null && ageMs < config.timings.detectMs;
+    all.set(id, { status: peer?.status ?? null, ageMs, reachable, lost: peer?.lost ?? null });
+  }
+  return all;
+}
+
+function officeHolder(state: State, seen: Map<NodeId, Seen>): NodeStatus | null {
+  const known = knownLeader(state);
+  if (known === null) return null;
+  const holder = seen.get(known.leader);
+  if (holder === undefined || !holder.reachable || holder.status === null) return null;
+  return holder.status.role === "leader" && holder.status.term === known.term ? holder.status : null;
+}
+
+/** A leader knows its own records before it has read them back. */
+function rulesetsOfLeader(state: State): NodeStatus["rulesets"] {
+  const { leading, postgres } = state.volatile;
+  if (leading === null || leading.firstRecord === null) return postgres.rulesets;
+  const proposed = { number: leading.number, state: "proposed" as const, ruleset: leading.ruleset, writtenBy: state.config.self };
+  const decided = { number: leading.number, state: "decided" as const, ruleset: null, writtenBy: state.config.self };
+  return [...postgres.rulesets, proposed, ...(leading.mark === "durable" ? [decided] : [])];
+}
+
+function highest(seen: Map<NodeId, Seen>): bigint {
+  let term = TERM_NONE;
+  for (const { status } of seen.values()) if (status !== null && status.promise > term) term = status.promise;
+  return term;
+}
+
+function rulesetJson(rules: InForce) {
+  return {
+    number: [Number(rules.newestNumber.term), rules.newestNumber.subterm],
+    decided: rules.newestDecided,
+    policy: policyJson(rules.newest.policy),
+    cohort: rules.newest.cohort.map((m) => m.id),
+  };
+}
+
+function policyJson(policy: Policy) {
+  return policy.kind === "majority" ? "majority" : { at_least: policy.copies };
+}
+
+/** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */
+function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
+  const members = rules.newest.cohort.filter((m) => {
+    const entry = seen.get(m.id);
+    return entry?.reachable === true && entry.status?.voter === true && entry.status.incarnation === m.incarnation && (entry.status.role === "leader" || entry.status.streaming);
+  });
+  const alive = members.map((m) => m.id);
+  for (let size = alive.length - 1; size > 0; size--) {
+    const sets = subsetsOfSize(alive, size).filter((lost) => {
+      const left = new Set(alive.filter((id) => !lost.includes(id)));
+      return [...left].some((candidate) => suffices(rules.obliged, left, candidate));
+    });
+    if (sets.length > 0) return sets;
+  }
+  return [];
+}
+
+function nodeJson(state: State, place: KnownPlace, entry: Seen | undefined, leader: NodeStatus | null, rules: InForce | undefined) {
+  const status = entry?.status ?? null;
+  const member = rules === undefined ? undefined : memberOf(rules.newest, place.id);
+  const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
+  const sender = state.volatile.leading?.senders[place.id];
+  const reachable = entry?.reachable ?? false;
+  return {
+    id: place.id,
+    role: reachable && status !== null ? status.role : "none",
+    reachable,
+    postgres: status === null ? null : status.postgres,
+    version: status?.facts.postgresVersion ?? null,
+    host: status?.facts.host ?? place.host,
+    port: status?.facts.postgresPort ?? place.postgresPort,
+    labels: { ...(status?.facts.labels ?? place.labels) },
+    term: status === null ? null : Number(status.term),
+    timeline: status === null ? null : Number(status.position.timeline),
+    promise: status === null ? null : Number(status.promise),
+    flush_lsn: lsnText(status?.flushLsn ?? null),
+    replay_lsn: lsnText(status?.replayLsn ?? null),
+    lag_bytes: lag(leader, status),
+    ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
+    seen_age_ms: entry?.ageMs ?? null,
+    streaming: status?.streaming ?? false,
+    voter: status !== null && status.voter && !stranger,
+    eligible: member?.eligible ?? true,
+    why_not: stranger ? WIPED : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
+    sidecar_pid: status?.facts.sidecarPid ?? null,
+    postmaster_pid: reachable ? (status?.facts.postmasterPid ?? null) : null,
+    data_dir: status?.facts.dataDir ?? place.dataDir,
+    phases: phasesJson(status),
+    rejoin: rejoinJson(status),
+  };
+}
+
+const WIPED =
+  "it came back without the data and promises it had (another incarnation): it is refused under its old name; the return of a wiped node is not in this version";
+
+function phasesJson(status: NodeStatus | null) {
+  const phases = status?.facts.phases;
+  if (phases == null) return null;
+  return {
+    term: Number(phases.term),
+    started_unix_ms: phases.startedUnixMs,
+    detect_ms: phases.detectMs,
+    recruit_ms: phases.recruitMs,
+    promote_ms: phases.promoteMs,
+    establish_ms: phases.establishMs,
+  };
+}
+
+function rejoinJson(status: NodeStatus | null) {
+  const rejoin = status?.facts.rejoin;
+  return rejoin == null ? null : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
+}
+
+function lag(leader: NodeStatus | null, status: NodeStatus | null): number | null {
+  if (leader?.flushLsn == null || status?.flushLsn == null) return null;
+  const behind = leader.flushLsn - status.flushLsn;
+  return behind > 0n ? Number(behind) : 0;
+}
+
+function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null) {
+  const own = state.volatile.blocked ?? (leader?.established ? null : ([...seen.values()].find((s) => s.reachable && s.status?.blocked != null)?.status?.blocked ?? null));
+  if (own === null) return null;
+  return { code: own.code, reason: own.reason, missing: [...own.missing], next_step: own.nextStep };
+}
+
+function lsnText(lsn: Lsn | null): string | null {
+  return lsn === null ? null : formatLsn(lsn);
+}
+
+/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
+function uriOf({ places, superuser }: SnapshotOptions): string {
+  const hosts = places.map((p) => `${p.host.includes(":") ? `[${p.host}]` : p.host}:${p.postgresPort}`).join(",");
+  return `postgresql://${encodeURIComponent(superuser)}@${hosts}/postgres?target_session_attrs=read-write`;
+}

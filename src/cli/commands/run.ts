@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
+import type { CliContext } from "../context.js";
+import { CommandFailed } from "../context.js";
+import { EXIT } from "../exit_codes.js";
+import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
+
+/** What `run` needs of the sidecar; main.ts hands it in. */
+export interface RunningSidecar {
+  stop(): Promise<void>;
+  readonly failed: Promise<string>;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const EXAMPLES = `
+Examples:
+  quorate run -c quorate.yaml --node n1
+  QUORATE_NODE=n1 quorate run -c quorate.yaml
+  quorate run -c quorate.yaml                 on the host whose name or address is one node's
+
+A sidecar that is stopped (SIGTERM, SIGINT) fences its Postgres first; the others elect a leader meanwhile.
+Logs are JSON lines on standard error.`;
+
+export function registerRun(start: (config: ClusterConfig, node: NodeConfig) => Promise<RunningSidecar>) {
+  return (program: Command, context: CliContext): void => {
+    const command = program.command("run").description("be the sidecar of one node: start its Postgres, and keep the cluster available").addHelpText("after", EXAMPLES);
+    addCommonOptions(command).action(async (_: unknown, self: Command) => {
+      const options = self.opts<CommonOptions>();
+      const loaded = await requireConfig(context, { config: options.config, secrets: "skip" });
+      const chosen = requireNode(context, loaded, options.node);
+      const config = await requireConfig(context, { config: options.config, secrets: "read", node: chosen.id });
+      const node = requireNode(context, config, chosen.id);
+      await runUntilStopped(context, () => start(config, node));
+    });
+  };
+}
+
+async function runUntilStopped(context: CliContext, start: () => Promise<RunningSidecar>): Promise<void> {
+  const stopped = untilSignal();
+  const sidecar = await start().catch((error: unknown) => {
+    throw new CommandFailed(EXIT.failed, error instanceof Error ? error.message : String(error));
+  });
+  const end = await Promise.race([stopped.then((signal) => ({ signal })), sidecar.failed.then((reason) => ({ reason }))]);
+  await sidecar.stop();
+  if ("reason" in end) throw new CommandFailed(EXIT.failed, `the sidecar ended itself, its Postgres fenced: ${end.reason}`);
+  context.exitWith(end.signal === "SIGINT" ? EXIT.interrupted : EXIT.done);
+}
+
+function untilSignal(): Promise<(typeof SIGNALS)[number]> {
+  return new Promise((resolve) => {
+    for (const signal of SIGNALS) process.on(signal, () => resolve(signal));
+  });
+}

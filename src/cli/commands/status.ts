@@ -1,0 +1,137 @@
+import type { Command } from "commander";
+import picocolors from "picocolors";
+import type { ClusterConfig } from "../../config/cluster_config.js";
+import { fetchStatus } from "../../transport/admin_client.js";
+import type { CliContext } from "../context.js";
+import { STATUS_EXIT } from "../exit_codes.js";
+import { addCommonOptions, type CommonOptions, requireConfig } from "../options.js";
+import { renderFields, renderTable, writeJson, writeLines } from "../render.js";
+import { type StatusJson, statusShape } from "../schemas.js";
+
+const DEADLINE_MS = 3000;
+
+const EXAMPLES = `
+Examples:
+  quorate status -c quorate.yaml
+  quorate status -c quorate.yaml -o json
+
+Exit codes: 0 healthy, 1 degraded, 2 no leader, 3 nobody answered.`;
+
+export function registerStatus(program: Command, context: CliContext): void {
+  const command = program.command("status").description("what the cluster says of itself").addHelpText("after", EXAMPLES);
+  addCommonOptions(command).action(async (_: unknown, self: Command) => {
+    const options = self.opts<CommonOptions>();
+    const config = await requireConfig(context, { config: options.config, secrets: "skip" });
+    const answers = await ask(config);
+    const status = best(answers) ?? silence(config);
+    const code = best(answers) === null ? STATUS_EXIT.unreachable : verdict(status);
+    if (options.output === "json") writeJson(context.stdout, status);
+    else writeLines(context.stdout, render(status, answers));
+    context.exitWith(code);
+  });
+}
+
+interface Answer {
+  readonly id: string;
+  readonly status: StatusJson | null;
+  readonly reason: string | null;
+}
+
+function ask(config: ClusterConfig): Promise<Answer[]> {
+  return Promise.all(
+    config.nodes.map(async ({ id, host, port }): Promise<Answer> => {
+      const reply = await fetchStatus({ host, port, cluster: config.cluster, deadlineMs: DEADLINE_MS });
+      if (!reply.ok) return { id, status: null, reason: reply.reason };
+      const parsed = statusShape.safeParse(JSON.parse(reply.json));
+      return parsed.success ? { id, status: parsed.data, reason: null } : { id, status: null, reason: "it answered in a form that this version does not know" };
+    }),
+  );
+}
+
+/** The leader knows most; else whoever has seen the highest term. */
+function best(answers: readonly Answer[]): StatusJson | null {
+  const given = answers.filter((a): a is Answer & { readonly status: StatusJson } => a.status !== null);
+  const rank = (a: (typeof given)[number]) => [a.status.term ?? 0, Number(a.status.leader === a.id), Number(a.status.established)] as const;
+  given.sort((a, b) => {
+    const [ra, rb] = [rank(a), rank(b)];
+    return rb[0] - ra[0] || rb[1] - ra[1] || rb[2] - ra[2];
+  });
+  return given[0]?.status ?? null;
+}
+
+function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
+  if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
+  const fine = status.nodes.every((n) => n.reachable && n.voter && n.postgres === "running" && n.why_not === null && (n.id === status.leader || (n.role === "follower" && n.term === status.term && n.streaming === true)));
+  return fine ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
+}
+
+function silence(config: ClusterConfig): StatusJson {
+  return {
+    schema: "quorate.status/1",
+    cluster: config.cluster,
+    system_identifier: null,
+    term: null,
+    leader: null,
+    established: false,
+    paused: false,
+    quorum_lsn: null,
+    ruleset: null,
+    enforced_by: null,
+    survives: [],
+    nodes: config.nodes.map((n) => ({
+      id: n.id,
+      role: "none",
+      reachable: false,
+      postgres: null,
+      version: null,
+      host: n.host,
+      port: n.postgres.port,
+      labels: { ...n.labels },
+      term: null,
+      timeline: null,
+      promise: null,
+      flush_lsn: null,
+      replay_lsn: null,
+      lag_bytes: null,
+      ack_age_ms: null,
+      seen_age_ms: null,
+      voter: false,
+      eligible: true,
+      why_not: "its sidecar does not answer",
+      sidecar_pid: null,
+      postmaster_pid: null,
+      data_dir: n.data_dir,
+    })),
+    blocked: null,
+    uri: null,
+  };
+}
+
+function render(status: StatusJson, answers: readonly Answer[]): string {
+  const paint = picocolors.createColors(process.stdout.isTTY === true);
+  const code = verdict(status);
+  const silent = answers.every((a) => a.status === null);
+  const state = silent ? paint.red("nobody answers") : code === 0 ? paint.green("healthy") : code === 1 ? paint.yellow("degraded") : paint.red("no leader");
+  const policy = status.ruleset === null ? "-" : typeof status.ruleset.policy === "string" ? status.ruleset.policy : `at least ${status.ruleset.policy.at_least} copies`;
+  const head = renderFields([
+    ["cluster", `${status.cluster}  ${state}`],
+    ["leader", status.leader === null ? "none" : `${status.leader}, term ${status.term}${status.established ? "" : ", not established yet"}`],
+    ["policy", policy],
+    ["survives the loss of", status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or ")],
+    ...(status.uri === null ? [] : ([["connect", status.uri]] as const)),
+  ]);
+  const rows = status.nodes.map((n) => [
+    n.id,
+    n.role,
+    n.postgres ?? "?",
+    `${n.host}:${n.port}`,
+    n.timeline === null ? "-" : String(n.timeline),
+    n.flush_lsn ?? "-",
+    n.lag_bytes === null ? "-" : `${n.lag_bytes} B`,
+    n.why_not ?? answers.find((a) => a.id === n.id)?.reason ?? "",
+  ]);
+  const table = renderTable(["node", "role", "postgres", "address", "timeline", "flushed", "behind", ""], rows);
+  const blocked = status.blocked === null ? "" : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
+  return `${head}\n\n${table}\n${blocked}`;
+}
+

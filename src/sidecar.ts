@@ -1,0 +1,231 @@
+/**
+ * One sidecar: configuration → adapters → loop. With main.ts, the only place that names all adapters.
+ */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { SystemClock } from "./agent/clock.js";
+import { Loop } from "./agent/loop.js";
+import type { Credentials, TransportEvents } from "./agent/ports.js";
+import { snapshot } from "./agent/snapshot.js";
+import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
+import type { Note } from "./core/effects.js";
+import type { InitialRuleset } from "./core/ruleset/ruleset.js";
+import type { Durable } from "./core/state.js";
+import { freshDurable, initialState } from "./core/state.js";
+import { timingsFrom } from "./core/timings.js";
+import { isLoopback } from "./config/hosts.js";
+import { findBinaries } from "./postgres/binaries.js";
+import { LocalPostgres } from "./postgres/local_postgres.js";
+import { chooseOsUser } from "./postgres/os_user.js";
+import { CredentialFile } from "./store/credential_file.js";
+import { durableCodec } from "./store/durable_codec.js";
+import { lockDirectory } from "./store/lock.js";
+import { StateFile } from "./store/state_file.js";
+import { createLog } from "./telemetry/log.js";
+import { PROTOCOL } from "./transport/envelope.js";
+import { createTransport } from "./transport/transport.js";
+
+const INCARNATION_BYTES = 8;
+
+/** A start that was refused: what is wrong and what to do, for the operator. */
+export class StartRefused extends Error {
+  override readonly name = "StartRefused";
+}
+
+export interface Sidecar {
+  /** Fences Postgres, then ends everything. Idempotent. */
+  stop(): Promise<void>;
+  /** Resolves with the reason when the sidecar ended by itself: an invariant broke, or the disk failed. */
+  readonly failed: Promise<string>;
+}
+
+export async function startSidecar(config: ClusterConfig, node: NodeConfig): Promise<Sidecar> {
+  const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id } });
+  const stateDir = join(node.data_dir, "state");
+  const dataDir = join(node.data_dir, "pgdata");
+  await mkdir(stateDir, { recursive: true, mode: 0o711 });
+  const locked = await lockDirectory(stateDir);
+  if (locked.kind === "refused") throw new StartRefused(locked.message);
+  const user = await chooseOsUser({ dataDir });
+  await letThrough(dirname(dataDir));
+  const binaries = await findBinaries({ configured: node.postgres.bin_dir, user });
+  const { durable, persist } = await openState(config, node, stateDir);
+  const credentials = await CredentialFile.open(stateDir, configuredPasswords(node));
+  const clock = new SystemClock();
+  const peers = config.nodes.filter((n) => n.id !== node.id);
+  let loop: Loop | null = null;
+  let fail: (reason: string) => void = () => undefined;
+  const failed = new Promise<string>((resolve) => {
+    fail = resolve;
+  });
+
+  const postgres = new LocalPostgres({
+    self: node.id,
+    start: {
+      binaries,
+      user,
+      dataDir,
+      stateDir,
+      port: node.postgres.port,
+      listenAddresses: isLoopback(node.host) ? [node.host] : ["*"],
+      hba: { superuser: node.postgres.superuser.user, replicationUser: node.postgres.replication.user, userLines: node.postgres.hba },
+      userSettings: node.postgres.settings,
+    },
+    report: (report) => loop?.deliver({ kind: "postgres", report }),
+    warn: (text, cause) => log.logger.warn({ err: cause }, text),
+    credentials,
+    placeOf: (id) => {
+      const peer = config.nodes.find((n) => n.id === id);
+      return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
+    },
+  });
+  const found = await postgres.inspect();
+  refuseForeignData(found.present, durable, dataDir);
+
+  const transport = createTransport({
+    self: node.id,
+    cluster: config.cluster,
+    protocol: PROTOCOL,
+    listen: { host: isLoopback(node.host) ? node.host : "::", port: node.port },
+    peers: peers.map((p) => ({ id: p.id, host: p.host, port: p.port })),
+    timings: {
+      heartbeatMs: config.timings.heartbeat_ms,
+      rpcDeadlineMs: config.timings.rpc_deadline_ms,
+      recruitDeadlineMs: config.timings.recruit_deadline_ms,
+      silenceMs: config.timings.status_stale_ms,
+    },
+    sender: () => {
+      const word = loop?.state.durable ?? durable;
+      return { node: word.node, incarnation: word.incarnation, systemIdentifier: word.systemIdentifier };
+    },
+    snapshot: () => (loop === null ? "{}" : JSON.stringify(snapshot(loop.state, snapshotOptions(config)))),
+    events: transportEvents(() => loop, credentials, (text, cause) => log.logger.error({ err: cause }, text)),
+    log: log.logger,
+  });
+
+  const state = initialState(
+    {
+      self: node.id,
+      boot: randomBytes(INCARNATION_BYTES).toString("hex"),
+      initial: initialRuleset(config),
+      timings: timingsFrom(config.timings.detect_ms),
+      host: node.host,
+      postgresPort: node.postgres.port,
+      postgresVersion: binaries.version,
+      dataDir: node.data_dir,
+      sidecarPid: process.pid,
+      unixOffsetMs: Date.now() - clock.nowMs(),
+    },
+    durable,
+    found,
+    clock.nowMs(),
+  );
+  loop = new Loop(state, {
+    transport,
+    postgres,
+    store: { persist },
+    clock,
+    notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
+    credentials: () => credentials.current(),
+    fatal: (reason) => fail(reason),
+  });
+  const running = loop;
+  log.logger.info({ mark: "started", postgres: binaries.version, source: binaries.source, os_user: user.name, pid: process.pid }, `sidecar of ${node.id} with Postgres ${binaries.version} (${binaries.source})`);
+  await transport.start();
+  running.start();
+
+  let stopping: Promise<void> | null = null;
+  const stop = async () => {
+    // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
+    running.deliver({ kind: "shutdown" });
+    await postgres.close();
+    running.end();
+    await transport.close();
+    await locked.lock.release();
+    log.flush();
+  };
+  return {
+    failed,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+/** The unprivileged user must be able to reach its data through directories that are ours. */
+async function letThrough(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  if (process.getuid?.() === 0) await chmod(directory, 0o711);
+}
+
+function configuredPasswords(node: NodeConfig): Partial<Credentials> {
+  const { superuser, replication } = node.postgres;
+  return {
+    ...(superuser.password === null ? {} : { superuserPassword: superuser.password }),
+    ...(replication.password === null ? {} : { replicationPassword: replication.password }),
+  };
+}
+
+function initialRuleset(config: ClusterConfig): InitialRuleset {
+  return { policy: config.policy, nodes: config.nodes.map((n) => ({ id: n.id, labels: n.labels })) };
+}
+
+function snapshotOptions(config: ClusterConfig) {
+  return {
+    cluster: config.cluster,
+    superuser: config.nodes[0]?.postgres.superuser.user ?? "postgres",
+    places: config.nodes.map((n) => ({ id: n.id, host: n.host, postgresPort: n.postgres.port, labels: n.labels, dataDir: n.data_dir })),
+  };
+}
+
+/** Reads the durable word, or draws an incarnation and writes the first one: from then on this node is somebody. */
+async function openState(config: ClusterConfig, node: NodeConfig, directory: string) {
+  const file = new StateFile<Durable>({ directory, cluster: config.cluster, node: node.id, codec: durableCodec });
+  const write = (durable: Durable) =>
+    file.write(
+      { cluster: config.cluster, node: node.id, incarnation: durable.incarnation, system_identifier: durable.systemIdentifier === null ? null : BigInt(durable.systemIdentifier) },
+      durable,
+    );
+  const read = await file.read();
+  if (read.kind === "refused") throw new StartRefused(read.refusal.message);
+  let durable: Durable;
+  if (read.kind === "ok") durable = read.value;
+  else {
+    durable = freshDurable(config.cluster, node.id, randomBytes(INCARNATION_BYTES).toString("hex"));
+    await write(durable);
+  }
+  const persist = (next: Durable, done: (error: Error | null) => void) => {
+    write(next).then(
+      () => done(null),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    );
+  };
+  return { durable, persist };
+}
+
+/** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */
+function refuseForeignData(present: boolean, durable: Durable, dataDir: string): void {
+  if (!present || durable.held || durable.founding > 0n) return;
+  throw new StartRefused(
+    `${dataDir} holds a Postgres that this node knows nothing of (its state file is new); nothing was touched. Bring back the state directory that belongs to it, or move the data aside; adopting an existing Postgres is not in this version`,
+  );
+}
+
+function transportEvents(loop: () => Loop | null, credentials: CredentialFile, warn: (text: string, cause: unknown) => void): TransportEvents {
+  return {
+    recruit: (call, from, request) => loop()?.deliver({ kind: "recruit", call, from, request }),
+    promote: (call, from, request) => loop()?.deliver({ kind: "promote", call, from, request }),
+    follow: (call, from, request, sent) => {
+      const deliver = () => loop()?.deliver({ kind: "follow", call, from, request });
+      if (sent === null) deliver();
+      else credentials.learn(sent).then(deliver, (error: unknown) => warn("the passwords that came with Follow could not be kept; it is not answered", error));
+    },
+    recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
+    promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),
+    followResult: (peer, request, result) => loop()?.deliver({ kind: "follow_result", peer, request, result }),
+    peerStatus: (peer, status) => loop()?.deliver({ kind: "peer_status", peer, status }),
+    peerLost: (peer, reason, refused) => loop()?.deliver({ kind: "peer_lost", peer, reason, refused }),
+  };
+}
