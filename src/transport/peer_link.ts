@@ -158,7 +158,8 @@ export class PeerLink {
     this.lastStatus = null;
     const span = Math.min(REOPEN_MAX_MS, REOPEN_MIN_MS * 2 ** Math.min(this.failures, 8));
     this.failures += 1;
-    const delayMs = REOPEN_MIN_MS + Math.random() * (span - REOPEN_MIN_MS);
+    // Some jitter, so that nodes that lost each other together do not dial in step for ever.
+    const delayMs = Math.max(REOPEN_MIN_MS, span * (0.8 + 0.2 * Math.random()));
     this.timer = setTimeout(() => {
       this.refreshChannel(CONNECT_MS);
       this.open();
