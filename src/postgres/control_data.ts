@@ -30,6 +30,8 @@ export interface ControlData {
   readonly minRecoveryTimeline: Term;
   readonly walSegmentBytes: number;
   readonly dataChecksums: boolean;
+  /** Settings of the primary that wrote the WAL; a standby with less of one of them refuses to start. */
+  readonly primarySettings: Readonly<Record<string, number>>;
 }
 
 /**
@@ -48,6 +50,14 @@ const OFFSET = {
   walSegmentBytes: 228,
   dataChecksums: 252,
 } as const;
+
+const PRIMARY_SETTINGS: Readonly<Record<string, number>> = {
+  max_connections: 180,
+  max_worker_processes: 184,
+  max_wal_senders: 188,
+  max_prepared_transactions: 192,
+  max_locks_per_transaction: 196,
+};
 
 const CRC_OFFSET: Readonly<Record<number, number>> = { 1300: 288, 1800: 292 };
 
@@ -95,5 +105,8 @@ export function parseControlData(bytes: Buffer): ControlData {
     minRecoveryTimeline: BigInt(bytes.readUInt32LE(OFFSET.minRecoveryTimeline)),
     walSegmentBytes: bytes.readUInt32LE(OFFSET.walSegmentBytes),
     dataChecksums: bytes.readUInt32LE(OFFSET.dataChecksums) !== 0,
+    primarySettings: Object.fromEntries(
+      Object.entries(PRIMARY_SETTINGS).map(([name, offset]) => [name, bytes.readUInt32LE(offset)]),
+    ),
   };
 }

@@ -4,9 +4,11 @@ import type { Ancestor } from "../core/log/history.js";
 import type { Lsn } from "../core/log/lsn.js";
 import { parseLsn } from "../core/log/lsn.js";
 import type { Term } from "../core/log/position.js";
+import type { ControlData } from "./control_data.js";
 import { readControlData } from "./control_data.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
 import { listByDataDir } from "./proc_table.js";
+import type { WalSlice } from "./wal_records.js";
 import { holdsRecordAt } from "./wal_records.js";
 
 export interface NormalizeReport {
@@ -35,19 +37,19 @@ export async function normalize(dataDir: string): Promise<NormalizeReport> {
   if (listByDataDir(dataDir).length > 0)
     throw new Error(`${dataDir} cannot be normalized while Postgres runs on it; fence it first`);
   const control = await readControlData(dataDir);
-  const replayed =
+  const timeline =
     control.checkpointTimeline > control.minRecoveryTimeline ? control.checkpointTimeline : control.minRecoveryTimeline;
-  if (await exists(join(dataDir, "backup_label"))) return { timeline: replayed, deleted: [], skipped: "backup_label" };
+  if (await exists(join(dataDir, "backup_label"))) return { timeline, deleted: [], skipped: "backup_label" };
   const walDir = join(dataDir, "pg_wal");
-  const timeline = await newestHeld({ walDir, replayed, segmentBytes: control.walSegmentBytes });
-  return { timeline, deleted: await deleteAbove(walDir, timeline), skipped: null };
+  const held = await newestHeld({ walDir, control, replayed: timeline });
+  return { timeline: held, deleted: await deleteAbove(walDir, held), skipped: null };
 }
 
 interface WalDirectory {
   readonly walDir: string;
-  /** What Postgres has replayed by its control data: held for certain. */
+  readonly control: ControlData;
+  /** The timeline that Postgres has replayed by its control data: held for certain. */
   readonly replayed: Term;
-  readonly segmentBytes: number;
 }
 
 async function newestHeld(wal: WalDirectory): Promise<Term> {
@@ -65,36 +67,31 @@ async function newestHeld(wal: WalDirectory): Promise<Term> {
 async function holds(wal: WalDirectory, timeline: Term): Promise<boolean> {
   const ancestors = parseAncestors(await readFile(join(wal.walDir, `${hex(timeline)}.history`), "utf8"));
   const parent = ancestors?.at(-1);
-  if (ancestors === null || parent === undefined) return false;
-  if (!ancestors.some((ancestor) => ancestor.timeline === wal.replayed)) return false;
+  if (ancestors === null || parent === undefined || !continues(ancestors, wal)) return false;
   const slice = await readSlice(wal, timeline, parent.end);
   return slice !== null && holdsRecordAt(slice, parent.end);
 }
 
+/** A timeline that branched off before what was replayed is another branch: Postgres would not start on it. */
+function continues(ancestors: readonly Ancestor[], { control, replayed }: WalDirectory): boolean {
+  const branch = ancestors.find((ancestor) => ancestor.timeline === replayed);
+  if (branch === undefined) return false;
+  if (control.checkpointTimeline === replayed && control.checkpointLsn >= branch.end) return false;
+  return control.minRecoveryTimeline !== replayed || control.minRecoveryLsn <= branch.end;
+}
+
 /** The timeline's WAL from the beginning of the segment with `lsn` to a little behind it; null if there is none. */
-async function readSlice(
-  wal: WalDirectory,
-  timeline: Term,
-  lsn: Lsn,
-): Promise<Parameters<typeof holdsRecordAt>[0] | null> {
-  const size = BigInt(wal.segmentBytes);
+async function readSlice(wal: WalDirectory, timeline: Term, lsn: Lsn): Promise<WalSlice | null> {
+  const segmentBytes = wal.control.walSegmentBytes;
+  const size = BigInt(segmentBytes);
   const segment = lsn / size;
+  const read = (number: bigint, bytes: number): Promise<Buffer | null> =>
+    readStart(join(wal.walDir, segmentName(timeline, number, size)), Math.min(bytes, segmentBytes));
   const wanted = Number(lsn - segment * size) + FIRST_RECORD_BYTES_MAX;
-  const head = await readStart(
-    join(wal.walDir, segmentName(timeline, segment, size)),
-    Math.min(wanted, wal.segmentBytes),
-  );
+  const head = await read(segment, wanted);
   if (head === null) return null;
-  const rest = wanted - wal.segmentBytes;
-  const tail =
-    rest > 0
-      ? await readStart(join(wal.walDir, segmentName(timeline, segment + 1n, size)), Math.min(rest, wal.segmentBytes))
-      : null;
-  return {
-    bytes: tail === null ? head : Buffer.concat([head, tail]),
-    start: segment * size,
-    segmentBytes: wal.segmentBytes,
-  };
+  const tail = wanted > segmentBytes ? await read(segment + 1n, wanted - segmentBytes) : null;
+  return { bytes: tail === null ? head : Buffer.concat([head, tail]), start: segment * size, segmentBytes };
 }
 
 async function readStart(path: string, length: number): Promise<Buffer | null> {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeAutoConf } from "./auto_conf.js";
 import type { Binaries } from "./binaries.js";
+import { readControlData } from "./control_data.js";
 import type { HbaOptions } from "./doors.js";
 import { writeHba } from "./doors.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
@@ -81,7 +82,12 @@ export async function safeStart(options: SafeStartOptions): Promise<Running> {
   await writeAutoConf(dataDir, standbySettings(options.synchronousStandbyNames ?? NAMES_NOBODY), options.user);
   const normalized = await normalize(dataDir);
   const logFrom = await logSize(places.logFile);
-  const args = commandLine({ ...options, ...places, major: options.binaries.major });
+  const args = commandLine({
+    ...options,
+    ...places,
+    major: options.binaries.major,
+    floors: (await readControlData(dataDir)).primarySettings,
+  });
   const child = await spawnPostgres({
     binaries: options.binaries,
     user: options.user,

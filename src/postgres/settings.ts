@@ -12,6 +12,11 @@ export interface CommandLineOptions {
   readonly userSettings?: Readonly<Record<string, string>>;
   /** Smaller buffers for a demo on one machine; never less durable. */
   readonly fast?: boolean;
+  /**
+   * Numbers below which Postgres would refuse to start as a standby, from its control data. Since every start is a
+   * standby's, such a number can be raised and never lowered again.
+   */
+  readonly floors?: Readonly<Record<string, number>>;
   readonly platform?: NodeJS.Platform;
 }
 
@@ -20,7 +25,10 @@ export function commandLine(options: CommandLineOptions): string[] {
   const chosen: Record<string, string> = { ...overridable(options) };
   for (const [name, value] of Object.entries(options.userSettings ?? {})) {
     const key = name.toLowerCase();
-    if (managedReason(key, value) === undefined) chosen[key] = atLeast(key, value);
+    if (managedReason(key, value) === undefined) chosen[key] = value;
+  }
+  for (const [name, floor] of [...Object.entries(AT_LEAST), ...Object.entries(options.floors ?? {})]) {
+    chosen[name] = atLeast(chosen[name], floor);
   }
   // Last on the command line wins as well; ours stand behind everything.
   const all = { ...chosen, ...managed(options) };
@@ -139,9 +147,9 @@ const AT_LEAST: Readonly<Record<string, number>> = {
   superuser_reserved_connections: 5,
 };
 
-function atLeast(name: string, value: string): string {
-  const floor = AT_LEAST[name];
-  return floor !== undefined && Number(value) < floor ? String(floor) : value;
+/** A value that is no number stays, so that Postgres names the mistake. */
+function atLeast(value: string | undefined, floor: number): string {
+  return value === undefined || Number(value) < floor ? String(floor) : value;
 }
 
 /** Why the user may not set this name (to this value), with what to do instead; undefined if it is free. */

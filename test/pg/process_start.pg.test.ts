@@ -41,7 +41,8 @@ describe.each(testBinaries)("start of Postgres $version", (binaries) => {
     instance = await Instance.create(binaries);
     const running = await instance.start();
     const session = await instance.session(running);
-    const control = await readControlData(instance.dataDir);
+    const { primarySettings, ...control } = await readControlData(instance.dataDir);
+    expect(Object.keys(primarySettings)).toHaveLength(5);
     const [system] = await session.query<{ id: string; version: number }>(
       "SELECT system_identifier::text AS id, pg_control_version AS version FROM pg_control_system()",
     );
@@ -115,6 +116,15 @@ describe.each(testBinaries)("start of Postgres $version", (binaries) => {
       "SELECT name, setting FROM pg_settings WHERE name IN ('work_mem','synchronous_standby_names','primary_conninfo') ORDER BY name",
     );
     expect(rows.map(({ setting }) => setting)).toEqual(["", 'ANY 1 ("quorate_nobody")', "5120"]);
+  });
+
+  it("starts with fewer connections configured than its primary had", async () => {
+    instance = await Instance.create(binaries);
+    const few = { userSettings: { max_connections: "20" } };
+    await instance.promote(await instance.session(await instance.start()));
+    await stopFast({ dataDir: instance.dataDir, deadlineMs: 5_000 });
+    const session = await instance.session(await instance.start(few));
+    expect(await session.query("SHOW max_connections")).toEqual([{ max_connections: "100" }]);
   });
 
   it("tells at once that the session is lost", async () => {

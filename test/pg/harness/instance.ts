@@ -1,18 +1,23 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { ClientConfig } from "pg";
+import { Client } from "pg";
 import type { Binaries } from "../../../src/postgres/binaries.js";
 import { findBinaries } from "../../../src/postgres/binaries.js";
 import { fence, releaseSharedMemory } from "../../../src/postgres/fence.js";
 import { initdb } from "../../../src/postgres/initdb.js";
 import type { OsUser } from "../../../src/postgres/os_user.js";
 import { chooseOsUser, giveTo } from "../../../src/postgres/os_user.js";
+import type { PostgresChild } from "../../../src/postgres/process.js";
+import { spawnPostgres } from "../../../src/postgres/process.js";
 import type { Running, SafeStartOptions } from "../../../src/postgres/safe_start.js";
 import { safeStart } from "../../../src/postgres/safe_start.js";
 import { Session } from "../../../src/postgres/session.js";
-import { removeSocketDir } from "../../../src/postgres/socket_dir.js";
+import { commandLine } from "../../../src/postgres/settings.js";
+import { removeSocketDir, socketDirFor } from "../../../src/postgres/socket_dir.js";
 
 const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
@@ -37,6 +42,8 @@ export const testUser = await chooseOsUser({});
 export const testBinaries = await availableBinaries(testUser);
 
 export const SUPERUSER = "postgres";
+/** A role of the user's; its password is its name. */
+export const CLIENT_ROLE = "alice";
 export const REPLICATION_USER = "quorate_replication";
 
 /** A port that nobody listens on at this moment. */
@@ -56,6 +63,7 @@ export async function freePort(): Promise<number> {
 /** One data directory in a temporary place, and what is needed to start it. */
 export class Instance {
   readonly sessions: Session[] = [];
+  readonly clients: Client[] = [];
 
   private constructor(
     readonly root: string,
@@ -115,10 +123,64 @@ export class Instance {
     return session;
   }
 
+  /** A primary on timeline 2 with a role that clients use, its commits waiting for nobody's follower. */
+  async promote(session: Session): Promise<void> {
+    await session.query("SELECT pg_promote(false)");
+    await until("promoted", async () => {
+      const [row] = await session.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
+      return row?.standby === false;
+    });
+  }
+
+  /** The way that we never go: as the directory stands, without standby.signal, sweep or normalization. */
+  async startNaively(): Promise<PostgresChild> {
+    const socketDir = socketDirFor(this.stateDir);
+    const args = commandLine({
+      major: this.binaries.major,
+      port: this.port,
+      listenAddresses: ["127.0.0.1"],
+      socketDir,
+      hbaFile: join(this.stateDir, "postgres", "pg_hba.conf"),
+      fast: true,
+    });
+    return spawnPostgres({
+      binaries: this.binaries,
+      user: testUser,
+      dataDir: this.dataDir,
+      args,
+      logFile: this.logFile,
+    });
+  }
+
+  get logFile(): string {
+    return join(this.stateDir, "postgres", "postgres.log");
+  }
+
+  async log(): Promise<string> {
+    return readFile(this.logFile, "utf8");
+  }
+
+  /** A client with a password, over TCP, through the door. */
+  async client(more: ClientConfig = {}): Promise<Client> {
+    const client = new Client({
+      host: "127.0.0.1",
+      port: this.port,
+      user: CLIENT_ROLE,
+      password: CLIENT_ROLE,
+      database: "postgres",
+      ...more,
+    });
+    client.on("error", () => undefined);
+    this.clients.push(client);
+    await client.connect();
+    return client;
+  }
+
   /** Leaves nothing: no process, no shared memory, no directory. */
   async destroy(): Promise<void> {
-    for (const session of this.sessions) await session.close().catch(() => undefined);
     await fence({ dataDir: this.dataDir });
+    for (const session of this.sessions) await session.close().catch(() => undefined);
+    for (const client of this.clients) await client.end().catch(() => undefined);
     await releaseSharedMemory(this.dataDir);
     await removeSocketDir(this.stateDir);
     await rm(this.root, { recursive: true, force: true });

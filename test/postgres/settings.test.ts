@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { commandLine, managedReason } from "../../src/postgres/settings.js";
+
+const OPTIONS = {
+  major: 18,
+  port: 5432,
+  listenAddresses: ["10.0.0.1", "127.0.0.1"],
+  socketDir: "/run/q",
+  hbaFile: "/run/q/hba",
+  platform: "linux" as const,
+};
+
+function settings(more: Partial<Parameters<typeof commandLine>[0]> = {}): Record<string, string> {
+  const args = commandLine({ ...OPTIONS, ...more });
+  expect(args.filter((_, index) => index % 2 === 0)).toEqual(
+    args.filter((_, index) => index % 2 === 0).map(() => "-c"),
+  );
+  return Object.fromEntries(
+    args
+      .filter((_, index) => index % 2 === 1)
+      .map((arg) => [arg.slice(0, arg.indexOf("=")), arg.slice(arg.indexOf("=") + 1)]),
+  );
+}
+
+describe("the command line of Postgres", () => {
+  it("carries what every member needs", () => {
+    expect(settings()).toMatchObject({
+      hot_standby: "on",
+      wal_level: "replica",
+      wal_log_hints: "on",
+      fsync: "on",
+      restart_after_crash: "off",
+      recovery_target_timeline: "latest",
+      restore_command: "",
+      wal_retrieve_retry_interval: "100ms",
+      wal_receiver_status_interval: "1s",
+      listen_addresses: "10.0.0.1,127.0.0.1",
+      allow_alter_system: "off",
+      recovery_init_sync_method: "syncfs",
+    });
+  });
+
+  it("leaves out what the version or the system does not know", () => {
+    expect(settings({ major: 16 })).not.toHaveProperty("allow_alter_system");
+    expect(settings({ platform: "darwin" })).not.toHaveProperty("recovery_init_sync_method");
+  });
+
+  it("takes the user's settings, but not for managed names", () => {
+    const userSettings = {
+      work_mem: "8MB",
+      wal_level: "logical",
+      Restart_After_Crash: "on",
+      fsync: "off",
+      hba_file: "/x",
+    };
+    expect(settings({ userSettings })).toMatchObject({
+      work_mem: "8MB",
+      wal_level: "logical",
+      restart_after_crash: "off",
+      fsync: "on",
+      hba_file: "/run/q/hba",
+    });
+    expect(settings({ userSettings })).not.toHaveProperty("Restart_After_Crash");
+  });
+
+  it("never goes below what followers and the control data need", () => {
+    const userSettings = { max_wal_senders: "2", max_connections: "50", max_replication_slots: "40" };
+    expect(settings({ userSettings, floors: { max_connections: 200, max_worker_processes: 8 } })).toMatchObject({
+      max_wal_senders: "10",
+      max_replication_slots: "40",
+      max_connections: "200",
+      max_worker_processes: "8",
+    });
+  });
+
+  it("is small for a demo and as durable as ever", () => {
+    const fast = settings({ fast: true });
+    expect(fast).toMatchObject({ fsync: "on", synchronous_commit: "on", shared_buffers: "32MB" });
+    expect(fast).not.toHaveProperty("full_page_writes");
+  });
+});
+
+describe("a name that is managed", () => {
+  it.each([
+    ["fsync", "off", /lost/],
+    ["synchronous_standby_names", "*", /policy/],
+    ["Restore_Command", "cp", /trap 23/],
+    ["recovery_target_lsn", "0/1", /newest timeline/],
+    ["wal_level", "minimal", /replica or logical/],
+    ["synchronous_commit", "off", /on or remote_apply/],
+    ["port", "1", /postgres\.port/],
+    ["no such; name", "1", /not the name/],
+  ])("%s = %s is refused with what to do", (name, value, reason) => {
+    expect(managedReason(name, value)).toMatch(reason);
+  });
+
+  it.each([
+    ["work_mem", "8MB"],
+    ["wal_level", "logical"],
+    ["synchronous_commit", "remote_apply"],
+    ["pg_stat_statements.max", "100"],
+  ])("%s = %s is the user's own", (name, value) => {
+    expect(managedReason(name, value)).toBeUndefined();
+  });
+});
