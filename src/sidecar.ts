@@ -156,8 +156,8 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
 
 /** The unprivileged user must be able to reach its data through directories that are ours. */
 async function letThrough(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
-  if (process.getuid?.() === 0) await chmod(directory, 0o711);
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  if (process.getuid?.() === 0) await chmod(directory, 0o755);
 }
 
 function configuredPasswords(node: NodeConfig): Partial<Credentials> {

@@ -3,6 +3,7 @@ import type { OpId } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { readControlData } from "./control_data.js";
 import type { Place } from "./operations.js";
+import { holdsData } from "./operations.js";
 import type { OsUser } from "./os_user.js";
 import { baseBackup, discardClone } from "./replication/base_backup.js";
 
@@ -11,7 +12,7 @@ export interface CloneJobOptions {
   readonly user: OsUser;
   readonly op: OpId;
   readonly report: (report: PostgresReport) => void;
-  readonly dataPresent: () => Promise<{ present: boolean }>;
+  readonly dataDir: string;
 }
 
 export interface CloneSource {
@@ -66,7 +67,7 @@ export class CloneJob {
       report({ kind: "cloned", op, position: { timeline: ends.endTimeline, lsn: ends.endLsn }, systemIdentifier: String(systemIdentifier) });
     } catch (error) {
       if (this.abort.signal.aborted) return;
-      const { present } = await this.options.dataPresent();
+      const present = await holdsData(this.options.dataDir);
       report({ kind: "failed", op, reason: error instanceof Error ? error.message : String(error), data: present ? "present" : "absent" });
     }
   }

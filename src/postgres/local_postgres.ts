@@ -6,7 +6,6 @@
  * run beside it.
  */
 import { access, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
@@ -15,7 +14,7 @@ import { fence } from "./fence.js";
 import { CloneJob } from "./clone_job.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
-import { Operations } from "./operations.js";
+import { holdsData, Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
 import { removeSocketDir } from "./socket_dir.js";
 
@@ -132,7 +131,7 @@ export class LocalPostgres implements PostgresPort {
       const report = await this.operate(op, action);
       this.options.report(report);
     } catch (error) {
-      const { present } = await this.dataPresent();
+      const present = await holdsData(this.options.start.dataDir);
       this.options.report({ kind: "failed", op, reason: `${action.kind}: ${explain(error)}`, data: present ? "present" : "absent" });
     }
   }
@@ -177,7 +176,7 @@ export class LocalPostgres implements PostgresPort {
       report: (report) => {
         if (this.clone === job) this.options.report(report);
       },
-      dataPresent: () => this.dataPresent(),
+      dataDir: this.options.start.dataDir,
     });
     this.clone = job;
     this.background("a clone", async () => {
@@ -202,14 +201,6 @@ export class LocalPostgres implements PostgresPort {
     const credentials = this.options.credentials.current();
     if (credentials === null) throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
     return credentials;
-  }
-
-  private async dataPresent(): Promise<{ present: boolean }> {
-    const present = await access(join(this.options.start.dataDir, "PG_VERSION")).then(
-      () => true,
-      () => false,
-    );
-    return { present };
   }
 
   private background(what: string, run: () => Promise<void>): void {

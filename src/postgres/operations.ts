@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { access, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Credentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
@@ -14,7 +15,7 @@ import { initdb } from "./initdb.js";
 import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
-import { swap } from "./rejoin.js";
+import { discardOld, swap } from "./rejoin.js";
 import { identifySystem } from "./replication/connection.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
@@ -205,9 +206,12 @@ export class Operations {
     const { dataDir } = this.options.start;
     const { instance } = this;
     this.instance = null;
+    const hadData = await holdsData(dataDir);
     if (instance !== null && !this.maybePrimary) await instance.stop();
     await fence({ dataDir });
     this.stopped();
+    // What an earlier clone replaced is below what stands here now: the swap that put this here saw to that.
+    if (hadData) await discardOld({ dataDir, oldDir: this.oldDir });
     await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir, user: this.options.start.user });
   }
 
@@ -261,6 +265,14 @@ export class Operations {
       fresh: (use) => instance.fresh(use),
     };
   }
+}
+
+/** Whether a directory is a Postgres data directory. */
+export async function holdsData(dataDir: string): Promise<boolean> {
+  return access(join(dataDir, "PG_VERSION")).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A libpq connection string: values quoted, since a password may hold anything. */

@@ -78,7 +78,9 @@ function suspect(state: State): Suspicion | null {
   if (silentMs >= config.timings.detectMs) return suspicion(false, `${known.leader}, leader of term ${known.term}, has been silent for ${Math.round(silentMs)} ms`);
   const unestablishedMs = volatile.nowMs - Math.max(volatile.leaderSeenMs, known.sinceMs);
   const established = peer?.status?.role === "leader" && peer.status.term === known.term && peer.status.established;
-  if (!established && unestablishedMs >= config.timings.establishMs) {
+  // A leader may be waiting for this very node's clone, which takes as long as the data is large.
+  const cloning = volatile.postgres.clone?.term === known.term;
+  if (!established && !cloning && unestablishedMs >= config.timings.establishMs) {
     return suspicion(false, `${known.leader} was appointed for term ${known.term} and has not been established for ${Math.round(unestablishedMs)} ms`);
   }
   return null;
