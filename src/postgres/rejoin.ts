@@ -1,9 +1,9 @@
-import { lstat, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { lstat, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { hasCode, syncDirectory, writeFileDurably } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
-import { readCloneMarker, removeCloneMarker } from "./replication/clone_marker.js";
+import { isTablespacesDir, readCloneMarker, removeCloneMarker } from "./replication/clone_marker.js";
 
 /** The three places of a swap; all on one filesystem. */
 export interface SwapPlaces {
@@ -73,8 +73,20 @@ export async function discardOld(places: Pick<SwapPlaces, "dataDir" | "oldDir">)
   if ((await readSwapMarker(dataDir)) !== null) throw new SwapRefused(`a swap of ${dataDir} is not finished yet: finish it first`);
   if (dataDir === oldDir || dataDir.startsWith(`${oldDir}/`)) throw new SwapRefused(`${oldDir} is or holds the data itself`);
   if (!(await holdsAnything(dataDir))) throw new SwapRefused(`${dataDir} holds nothing: ${oldDir} may be the only copy and is kept`);
+  for (const tablespaces of await ownTablespaces(oldDir)) await rm(tablespaces, { recursive: true, force: true });
   await rm(oldDir, { recursive: true, force: true });
   await syncDirectory(dirname(oldDir));
+}
+
+/** Where a clone of ours had put its tablespaces. Those that somebody made by hand are not ours to delete. */
+async function ownTablespaces(oldDir: string): Promise<ReadonlySet<string>> {
+  const links = join(oldDir, "pg_tblspc");
+  const found = new Set<string>();
+  for (const name of (await exists(links)) ? await readdir(links) : []) {
+    const parent = dirname(await readlink(join(links, name)));
+    if (isTablespacesDir(parent)) found.add(parent);
+  }
+  return found;
 }
 
 const INTENT = z.object({ cloneDir: z.string().min(1), oldDir: z.string().min(1), hadData: z.boolean() });

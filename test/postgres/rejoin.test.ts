@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chooseOsUser, type OsUser } from "../../src/postgres/os_user.js";
 import { discardOld, finishSwap, SwapRefused, swap, swapMarkerPath } from "../../src/postgres/rejoin.js";
-import { cloneMarkerPath, markComplete, markIncomplete, readCloneMarker } from "../../src/postgres/replication/clone_marker.js";
+import { cloneMarkerPath, markComplete, markIncomplete, newTablespacesDir, readCloneMarker } from "../../src/postgres/replication/clone_marker.js";
 
 const ENDS = { startLsn: 1n, startTimeline: 2n, endLsn: 3n, endTimeline: 2n };
 
@@ -28,6 +28,10 @@ async function who(path: string): Promise<string | null> {
   return readFile(join(path, "who"), "utf8").catch(() => null);
 }
 
+function marked() {
+  return { cloneDir: places.cloneDir, tablespacesDir: newTablespacesDir(places.cloneDir), user };
+}
+
 async function present(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
@@ -38,7 +42,7 @@ async function present(path: string): Promise<boolean> {
 async function ready(): Promise<void> {
   await directory(places.dataDir, "old");
   await directory(places.cloneDir, "clone");
-  await markComplete(places.cloneDir, user, ENDS);
+  await markComplete(marked(), ENDS);
 }
 
 async function expectSwapped(): Promise<void> {
@@ -59,7 +63,7 @@ describe("swap", () => {
 
   it("refuses a clone that is not complete", async () => {
     await ready();
-    await markIncomplete(places.cloneDir, user);
+    await markIncomplete(marked());
     await expect(swap({ ...places, user })).rejects.toThrow(SwapRefused);
     expect(await who(places.dataDir)).toBe("old");
   });
@@ -75,7 +79,7 @@ describe("swap", () => {
   it.each([["no directory"], ["an empty directory"]])("takes a first clone where there is %s", async (kind) => {
     if (kind === "an empty directory") await mkdir(places.dataDir);
     await directory(places.cloneDir, "clone");
-    await markComplete(places.cloneDir, user, ENDS);
+    await markComplete(marked(), ENDS);
     await swap({ ...places, user });
     expect(await who(places.dataDir)).toBe("clone");
     expect(await present(places.oldDir)).toBe(false);
@@ -145,6 +149,19 @@ describe("discardOld", () => {
     expect(await who(places.dataDir)).toBe("clone");
   });
 
+  it("deletes the tablespaces of a clone with it, and nobody else's", async () => {
+    await ready();
+    const own = newTablespacesDir(join(home, "earlier"));
+    const foreign = join(home, "by_hand");
+    for (const path of [own, foreign, join(own, "1"), join(foreign, "2"), join(places.dataDir, "pg_tblspc")]) await mkdir(path);
+    await symlink(join(own, "1"), join(places.dataDir, "pg_tblspc", "1"));
+    await symlink(join(foreign, "2"), join(places.dataDir, "pg_tblspc", "2"));
+    await swap({ ...places, user });
+    await discardOld(places);
+    expect(await present(own)).toBe(false);
+    expect(await present(join(foreign, "2"))).toBe(true);
+  });
+
   it("keeps what may be the only copy", async () => {
     await directory(places.oldDir, "old");
     await expect(discardOld(places)).rejects.toThrow(/only copy/);
@@ -161,8 +178,8 @@ describe("discardOld", () => {
 
 describe("the marker of a clone", () => {
   it("survives a round trip", async () => {
-    await markComplete(places.cloneDir, user, ENDS);
-    expect(await readCloneMarker(places.cloneDir)).toEqual({ kind: "complete", ends: ENDS });
+    await markComplete(marked(), ENDS);
+    expect(await readCloneMarker(places.cloneDir)).toMatchObject({ kind: "complete", ends: ENDS });
   });
 
   it.each([["torn", '{"kind":"comp'], ["foreign", '{"kind":"complete","ends":{"startLsn":"x"}}'], ["empty", ""]])("%s: damaged, with a reason", async (_title, text) => {

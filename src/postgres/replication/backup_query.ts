@@ -5,7 +5,7 @@ import { parseLsn } from "../../core/log/lsn.js";
 import { parseBackupMessage } from "./backup_messages.js";
 import type { BackupEnds } from "./clone_marker.js";
 import { CloneWriter } from "./clone_writer.js";
-import { TarReader } from "./tar.js";
+import { TarDamaged, TarReader } from "./tar.js";
 
 const BASE_ARCHIVE = "base.tar";
 const TABLESPACE_ARCHIVE = /^(\d+)\.tar$/;
@@ -14,6 +14,7 @@ const KIB = 1024;
 export interface BackupQueryOptions {
   readonly command: string;
   readonly dir: string;
+  readonly tablespacesDir: string;
   readonly onBytes: (receivedBytes: number, totalBytes: number | null) => void;
 }
 
@@ -89,7 +90,7 @@ export class BackupQuery implements Submittable {
     switch (message.kind) {
       case "archive":
         this.#endArchive();
-        this.#archive = new TarReader(new CloneWriter(this.#directoryOf(message.name), this.written));
+        this.#archive = new TarReader(this.#writerFor(message.name));
         return;
       case "manifest":
         this.#endArchive();
@@ -105,11 +106,9 @@ export class BackupQuery implements Submittable {
     }
   }
 
-  #directoryOf(archive: string): string {
-    if (archive === BASE_ARCHIVE) return this.#options.dir;
-    const oid = TABLESPACE_ARCHIVE.exec(archive)?.[1];
-    if (oid === undefined) throw new Error(`unknown archive ${JSON.stringify(archive)} in a base backup`);
-    return join(this.#options.dir, "pg_tblspc", oid);
+  #writerFor(archive: string): CloneWriter {
+    const { dir, tablespacesDir } = this.#options;
+    return new CloneWriter({ dataDir: dir, tablespacesDir, tablespace: tablespaceOf(archive), written: this.written });
   }
 
   #startManifest(): void {
@@ -145,4 +144,11 @@ export class BackupQuery implements Submittable {
     }
     return { startLsn: parseLsn(start[0]), startTimeline: BigInt(start[1]), endLsn: parseLsn(end[0]), endTimeline: BigInt(end[1]) };
   }
+}
+
+function tablespaceOf(archive: string): string | null {
+  if (archive === BASE_ARCHIVE) return null;
+  const oid = TABLESPACE_ARCHIVE.exec(archive)?.[1];
+  if (oid === undefined) throw new TarDamaged(`unknown archive ${JSON.stringify(archive)}`);
+  return oid;
 }

@@ -1,11 +1,20 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { lstat, mkdir, rm } from "node:fs/promises";
-import { dirname, extname } from "node:path";
+import { lstat, mkdir, rm, rmdir } from "node:fs/promises";
+import { dirname, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasCode, syncDirectory } from "../durable_files.js";
 import { giveTo, type OsUser } from "../os_user.js";
 import type { BackupProgress, BackupSource, FromChild, StartBackup } from "./base_backup_protocol.js";
-import { type BackupEnds, markComplete, markIncomplete, parseEnds, readCloneMarker, removeCloneMarker } from "./clone_marker.js";
+import {
+  type BackupEnds,
+  type MarkOptions,
+  markComplete,
+  markIncomplete,
+  newTablespacesDir,
+  parseEnds,
+  readCloneMarker,
+  removeCloneMarker,
+} from "./clone_marker.js";
 
 export interface BaseBackupOptions {
   readonly source: BackupSource;
@@ -38,48 +47,66 @@ const LABEL = "quorate";
  * failure that this process survives, nothing is left behind at all.
  */
 export async function baseBackup(options: BaseBackupOptions): Promise<BackupEnds> {
-  await removeLeftover(options.dir);
+  const cloneDir = resolve(options.dir);
+  await removeLeftover(cloneDir);
+  const marked: MarkOptions = { cloneDir, tablespacesDir: newTablespacesDir(cloneDir), user: options.user };
   let made = false;
   try {
     options.signal?.throwIfAborted();
-    await markIncomplete(options.dir, options.user);
-    await mkdir(options.dir, { mode: 0o700 });
+    await markIncomplete(marked);
+    await mkdir(cloneDir, { mode: 0o700 });
     made = true;
-    await giveTo(options.user, options.dir);
+    await mkdir(marked.tablespacesDir, { mode: 0o700 });
+    for (const path of [cloneDir, marked.tablespacesDir]) await giveTo(options.user, path);
     options.onProgress?.({ receivedBytes: 0, totalBytes: null, phase: "waiting_for_checkpoint" });
-    const ends = await runChild(options);
-    await syncDirectory(dirname(options.dir));
-    await markComplete(options.dir, options.user, ends);
+    const ends = await runChild(options, marked);
+    await removeIfEmpty(marked.tablespacesDir);
+    await syncDirectory(dirname(cloneDir));
+    await markComplete(marked, ends);
     return ends;
   } catch (cause) {
     // A directory that somebody else made meanwhile is not ours to remove.
-    await (made ? remove(options.dir) : removeCloneMarker(options.dir));
+    await (made ? remove(cloneDir, marked.tablespacesDir) : removeCloneMarker(cloneDir));
     if (cause instanceof CloneFailed) throw cause;
-    throw new CloneFailed(`cannot clone into ${options.dir}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CloneFailed(`cannot clone into ${cloneDir}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
 
 /** Removes a clone that was never finished, or is no longer wanted; refuses a directory without our marker. */
 export async function discardClone(dir: string): Promise<void> {
-  const marker = await readCloneMarker(dir);
-  if (marker.kind === "damaged") throw new CloneFailed(marker.reason);
-  if (marker.kind === "none" && (await exists(dir))) {
-    throw new CloneFailed(`${dir} is no clone of ours: move it away by hand if it is not wanted`);
+  const cloneDir = resolve(dir);
+  const marker = await readCloneMarker(cloneDir);
+  switch (marker.kind) {
+    case "damaged":
+      throw new CloneFailed(marker.reason);
+    case "none":
+      if (await exists(cloneDir)) throw new CloneFailed(`${cloneDir} is no clone of ours: move it away by hand if it is not wanted`);
+      return;
+    case "incomplete":
+    case "complete":
+      return remove(cloneDir, marker.tablespacesDir);
   }
-  await remove(dir);
 }
 
-async function removeLeftover(dir: string): Promise<void> {
-  const marker = await readCloneMarker(dir);
-  if (marker.kind === "complete") throw new CloneFailed(`${dir} is a complete clone already: swap it in or discard it first`);
-  await discardClone(dir);
+async function removeLeftover(cloneDir: string): Promise<void> {
+  const marker = await readCloneMarker(cloneDir);
+  if (marker.kind === "complete") throw new CloneFailed(`${cloneDir} is a complete clone already: swap it in or discard it first`);
+  await discardClone(cloneDir);
 }
 
-/** The marker goes last: a crash in between must leave the directory recognisable. */
-async function remove(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
-  await syncDirectory(dirname(dir));
-  await removeCloneMarker(dir);
+/** The marker goes last: a crash in between must leave the directories recognisable. */
+async function remove(cloneDir: string, tablespacesDir: string): Promise<void> {
+  for (const path of [tablespacesDir, cloneDir]) await rm(path, { recursive: true, force: true });
+  await syncDirectory(dirname(cloneDir));
+  await removeCloneMarker(cloneDir);
+}
+
+async function removeIfEmpty(path: string): Promise<void> {
+  try {
+    await rmdir(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -98,13 +125,21 @@ function backupCommand({ maxRateKbPerS }: BaseBackupOptions): string {
   return `BASE_BACKUP (LABEL '${LABEL}', PROGRESS true, CHECKPOINT 'fast', WAL true, WAIT false, MANIFEST 'yes'${rate})`;
 }
 
-function runChild(options: BaseBackupOptions): Promise<BackupEnds> {
-  const { source, applicationName, dir, user } = options;
+function runChild(options: BaseBackupOptions, { cloneDir, tablespacesDir }: MarkOptions): Promise<BackupEnds> {
+  const { source, applicationName, user } = options;
   const child = forkChild();
   const stop = () => stopChild(child);
   options.signal?.addEventListener("abort", stop, { once: true });
   const identity = user.drop ? { uid: user.uid, gid: user.gid } : null;
-  const start: StartBackup = { source, applicationName, connectTimeoutMs: CONNECT_TIMEOUT_MS, dir, command: backupCommand(options), identity };
+  const start: StartBackup = {
+    source,
+    applicationName,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    dir: cloneDir,
+    tablespacesDir,
+    command: backupCommand(options),
+    identity,
+  };
   child.send(start, () => undefined);
   return watchChild(child, options).finally(() => options.signal?.removeEventListener("abort", stop));
 }

@@ -38,7 +38,7 @@ function becomeUser({ identity }: StartBackup): void {
   process.setuid?.(identity.uid);
 }
 
-async function run({ source, applicationName, connectTimeoutMs, dir, command }: StartBackup) {
+async function run({ source, applicationName, connectTimeoutMs, dir, tablespacesDir, command }: StartBackup) {
   const client = replicationClient({ ...source, applicationName, connectTimeoutMs });
   // The pending query is told as well; this listener only keeps the event from ending the process without a word.
   client.on("error", () => undefined);
@@ -47,6 +47,7 @@ async function run({ source, applicationName, connectTimeoutMs, dir, command }: 
   const backup = new BackupQuery({
     command,
     dir,
+    tablespacesDir,
     onBytes: (receivedBytes, totalBytes) => {
       const nowMs = performance.now();
       if (nowMs - toldAtMs < PROGRESS_EVERY_MS) return;

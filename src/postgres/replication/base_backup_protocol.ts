@@ -6,6 +6,7 @@ export interface StartBackup {
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
   readonly dir: string;
+  readonly tablespacesDir: string;
   /** The BASE_BACKUP command. */
   readonly command: string;
   /** Whom a child of root becomes. */

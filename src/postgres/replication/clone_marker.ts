@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, isAbsolute } from "node:path";
 import { z } from "zod";
 import type { Lsn } from "../../core/log/lsn.js";
 import { formatLsn, parseLsn } from "../../core/log/lsn.js";
@@ -18,8 +19,8 @@ export interface BackupEnds {
 /** Beside a clone: `<dir>.clone`. A directory with an `incomplete` one is our own leftover and may be removed. */
 export type CloneMarker =
   | { readonly kind: "none" }
-  | { readonly kind: "incomplete" }
-  | { readonly kind: "complete"; readonly ends: BackupEnds }
+  | { readonly kind: "incomplete"; readonly tablespacesDir: string }
+  | { readonly kind: "complete"; readonly tablespacesDir: string; readonly ends: BackupEnds }
   | { readonly kind: "damaged"; readonly reason: string };
 
 const LSN_TEXT = z.string().transform((text, context) => {
@@ -38,9 +39,11 @@ const ENDS = z.object({
   endLsn: LSN_TEXT,
   endTimeline: TIMELINE_TEXT,
 });
+/** It is removed as a whole, so nothing else may ever be taken for one. */
+const TABLESPACES_DIR = z.string().refine(isTablespacesDir, "no directory of a clone's tablespaces");
 const MARKER = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("incomplete") }),
-  z.object({ kind: z.literal("complete"), ends: ENDS }),
+  z.object({ kind: z.literal("incomplete"), tablespacesDir: TABLESPACES_DIR }),
+  z.object({ kind: z.literal("complete"), tablespacesDir: TABLESPACES_DIR, ends: ENDS }),
 ]);
 
 /** The ends of a backup as strings: for the marker, and for the pipe between the clone's child and us. */
@@ -57,6 +60,17 @@ export function formatEnds(ends: BackupEnds): BackupEndsText {
 
 export function parseEnds(text: BackupEndsText): BackupEnds {
   return ENDS.parse(text);
+}
+
+const TABLESPACES_SUFFIX = /\.tablespaces\.[0-9a-f]{12}$/;
+
+/** Beside the clone, under a name that is never used again: it stays where it is when the clone is swapped in. */
+export function newTablespacesDir(cloneDir: string): string {
+  return `${cloneDir}.tablespaces.${randomBytes(6).toString("hex")}`;
+}
+
+export function isTablespacesDir(path: string): boolean {
+  return isAbsolute(path) && TABLESPACES_SUFFIX.test(path);
 }
 
 export function cloneMarkerPath(cloneDir: string): string {
@@ -78,13 +92,19 @@ function damaged(path: string, why: string): CloneMarker {
   return { kind: "damaged", reason: `${path} cannot be read: ${why}; look at the directory beside it and remove both by hand` };
 }
 
-export async function markIncomplete(cloneDir: string, user: OsUser): Promise<void> {
-  await writeMarker(cloneDir, user, { kind: "incomplete" });
+export interface MarkOptions {
+  readonly cloneDir: string;
+  readonly tablespacesDir: string;
+  readonly user: OsUser;
+}
+
+export async function markIncomplete({ cloneDir, tablespacesDir, user }: MarkOptions): Promise<void> {
+  await writeMarker(cloneDir, user, { kind: "incomplete", tablespacesDir });
 }
 
 /** The last step of a clone: everything it speaks of is on disk. */
-export async function markComplete(cloneDir: string, user: OsUser, ends: BackupEnds): Promise<void> {
-  await writeMarker(cloneDir, user, { kind: "complete", ends: formatEnds(ends) });
+export async function markComplete({ cloneDir, tablespacesDir, user }: MarkOptions, ends: BackupEnds): Promise<void> {
+  await writeMarker(cloneDir, user, { kind: "complete", tablespacesDir, ends: formatEnds(ends) });
 }
 
 export async function removeCloneMarker(cloneDir: string): Promise<void> {

@@ -1,60 +1,78 @@
-import { closeSync, fchmodSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { TarSink } from "./tar.js";
+import { TarDamaged, type TarSink } from "./tar.js";
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** The kernel merges what is asked for at once; one after the other, a thousand files take seconds. */
 const SYNCS_AT_ONCE = 16;
+const TABLESPACE_LINK = /^pg_tblspc\/(\d+)$/;
 
-/** Unpacks below a directory of the data directory, remembering what must be synced. */
+export interface CloneWriterOptions {
+  readonly dataDir: string;
+  /**
+   * Tablespaces go to a directory of this clone alone. At the leader's path they would be shared with a node on the same
+   * machine, or overwrite our own old data. Inside the data directory they cannot be: Postgres PANICs at directories in
+   * pg_tblspc, an absolute link does not survive the swap, and base backups silently leave out what a relative one leads to.
+   */
+  readonly tablespacesDir: string;
+  /** The oid of the tablespace that an archive holds; null for the data directory itself. */
+  readonly tablespace: string | null;
+  /** Collects what must be synced in the end. */
+  readonly written: Set<string>;
+}
+
+/** Unpacks one archive of a base backup. */
 export class CloneWriter implements TarSink {
+  readonly #options: CloneWriterOptions;
   readonly #root: string;
-  readonly #written: Set<string>;
-  #file: { readonly fd: number; readonly path: string } | null = null;
+  #fd: number | null = null;
 
-  constructor(root: string, written: Set<string>) {
-    this.#root = root;
-    this.#written = written;
-    this.directory("");
+  constructor(options: CloneWriterOptions) {
+    this.#options = options;
+    const { dataDir, tablespacesDir, tablespace } = options;
+    this.#root = tablespace === null ? dataDir : join(tablespacesDir, tablespace);
+    this.#makeDirectory(this.#root);
   }
 
   directory(name: string): void {
-    const path = join(this.#root, name);
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
-    this.#written.add(path);
+    this.#makeDirectory(join(this.#root, name));
   }
 
-  /**
-   * Only tablespaces come as links. Their files are unpacked below pg_tblspc itself, as Postgres' in-place tablespaces
-   * are: the same path on the same machine would be shared with the node we clone from, or with our own old data.
-   */
   link(name: string): void {
-    this.directory(name);
+    const oid = TABLESPACE_LINK.exec(name)?.[1];
+    if (oid === undefined) throw new TarDamaged(`${name} is a link, and Postgres sends links for tablespaces only`);
+    const target = join(this.#options.tablespacesDir, oid);
+    this.#makeDirectory(target);
+    symlinkSync(target, join(this.#root, name));
   }
 
   fileStart(name: string): void {
     const path = join(this.#root, name);
-    const fd = openSync(path, "wx", FILE_MODE);
-    fchmodSync(fd, FILE_MODE);
-    this.#file = { fd, path };
-    this.#written.add(path);
-    this.#written.add(dirname(path));
+    this.#fd = openSync(path, "wx", FILE_MODE);
+    fchmodSync(this.#fd, FILE_MODE);
+    this.#options.written.add(path);
   }
 
   data(chunk: Buffer): void {
-    if (this.#file === null) throw new Error("data without a file");
-    for (let at = 0; at < chunk.length; ) at += writeSync(this.#file.fd, chunk, at);
+    if (this.#fd === null) throw new Error("data without a file");
+    for (let at = 0; at < chunk.length; ) at += writeSync(this.#fd, chunk, at);
   }
 
   fileEnd(): void {
-    if (this.#file === null) throw new Error("the end of no file");
-    closeSync(this.#file.fd);
-    this.#file = null;
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+
+  #makeDirectory(path: string): void {
+    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    this.#options.written.add(path);
+    this.#options.written.add(dirname(path));
   }
 }
 
+/** Makes files, and directories with their names in them, survive a power cut. */
 export async function syncAll(paths: ReadonlySet<string>): Promise<void> {
   const queue = [...paths];
   const worker = async () => {
