@@ -31,12 +31,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = await runCli(
   process.argv.slice(2),
   {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  hosts: ownHosts(),
-  version: await ownVersion(),
-  nodeVersion: process.versions.node,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    hosts: ownHosts(),
+    version: await ownVersion(),
+    nodeVersion: process.versions.node,
   },
   [registerRun(startSidecar), registerStatus],
 );

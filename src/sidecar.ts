@@ -9,12 +9,12 @@ import { Loop } from "./agent/loop.js";
 import type { Credentials, TransportEvents } from "./agent/ports.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
+import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable } from "./core/state.js";
 import { freshDurable, initialState } from "./core/state.js";
 import { timingsFrom } from "./core/timings.js";
-import { isLoopback } from "./config/hosts.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
@@ -22,9 +22,9 @@ import { CredentialFile } from "./store/credential_file.js";
 import { durableCodec } from "./store/durable_codec.js";
 import { lockDirectory } from "./store/lock.js";
 import { StateFile } from "./store/state_file.js";
-import { createLog } from "./telemetry/log.js";
+import { createLog, type Log } from "./telemetry/log.js";
 import { PROTOCOL } from "./transport/envelope.js";
-import { createTransport } from "./transport/transport.js";
+import { createTransport, type Transport } from "./transport/transport.js";
 
 const INCARNATION_BYTES = 8;
 
@@ -42,6 +42,72 @@ export interface Sidecar {
 
 export async function startSidecar(config: ClusterConfig, node: NodeConfig): Promise<Sidecar> {
   const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id } });
+  const ground = await takeGround(config, node);
+  const clock = new SystemClock();
+  const link: Link = { loop: null };
+  let fail: (reason: string) => void = () => undefined;
+  const failed = new Promise<string>((resolve) => {
+    fail = resolve;
+  });
+  const postgres = localPostgres({ config, node, ground, link, log });
+  const found = await postgres.inspect();
+  refuseForeignData(found.present, ground.durable, ground.dataDir);
+  const transport = transportOf({ config, node, ground, link, log });
+  const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
+  const loop = new Loop(state, {
+    transport,
+    postgres,
+    store: { persist: ground.persist },
+    clock,
+    notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
+    credentials: () => ground.credentials.current(),
+    fatal: (reason) => fail(reason),
+  });
+  link.loop = loop;
+  const { binaries, user } = ground;
+  log.logger.info(
+    { mark: "started", postgres: binaries.version, source: binaries.source, os_user: user.name, pid: process.pid },
+    `sidecar of ${node.id} with Postgres ${binaries.version} (${binaries.source})`,
+  );
+  await transport.start();
+  loop.start();
+  let stopping: Promise<void> | null = null;
+  return {
+    failed,
+    stop: () => {
+      stopping ??= stopAll({ loop, postgres, transport, ground, log });
+      return stopping;
+    },
+  };
+}
+
+interface Parts {
+  readonly loop: Loop;
+  readonly postgres: LocalPostgres;
+  readonly transport: Transport;
+  readonly ground: Ground;
+  readonly log: Log;
+}
+
+async function stopAll({ loop, postgres, transport, ground, log }: Parts): Promise<void> {
+  // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
+  loop.deliver({ kind: "shutdown" });
+  await postgres.close();
+  loop.end();
+  await transport.close();
+  await ground.lock.release();
+  log.flush();
+}
+
+/** The loop comes last, since it needs the adapters, which report to it. */
+interface Link {
+  loop: Loop | null;
+}
+
+/** What one node stands on: its directories, its lock, its word, its Postgres programs. */
+type Ground = Awaited<ReturnType<typeof takeGround>>;
+
+async function takeGround(config: ClusterConfig, node: NodeConfig) {
   const stateDir = join(node.data_dir, "state");
   const dataDir = join(node.data_dir, "pgdata");
   await mkdir(stateDir, { recursive: true, mode: 0o711 });
@@ -52,105 +118,81 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
   const binaries = await findBinaries({ configured: node.postgres.bin_dir, user });
   const { durable, persist } = await openState(config, node, stateDir);
   const credentials = await CredentialFile.open(stateDir, configuredPasswords(node));
-  const clock = new SystemClock();
-  const peers = config.nodes.filter((n) => n.id !== node.id);
-  let loop: Loop | null = null;
-  let fail: (reason: string) => void = () => undefined;
-  const failed = new Promise<string>((resolve) => {
-    fail = resolve;
-  });
+  return { stateDir, dataDir, lock: locked.lock, user, binaries, durable, persist, credentials };
+}
 
-  const postgres = new LocalPostgres({
+interface Wiring {
+  readonly config: ClusterConfig;
+  readonly node: NodeConfig;
+  readonly ground: Ground;
+  readonly link: Link;
+  readonly log: Log;
+}
+
+function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgres {
+  const { superuser, replication, hba, settings, port } = node.postgres;
+  return new LocalPostgres({
     self: node.id,
     start: {
-      binaries,
-      user,
-      dataDir,
-      stateDir,
-      port: node.postgres.port,
+      binaries: ground.binaries,
+      user: ground.user,
+      dataDir: ground.dataDir,
+      stateDir: ground.stateDir,
+      port,
       listenAddresses: isLoopback(node.host) ? [node.host] : ["*"],
-      hba: { superuser: node.postgres.superuser.user, replicationUser: node.postgres.replication.user, userLines: node.postgres.hba },
-      userSettings: node.postgres.settings,
+      hba: { superuser: superuser.user, replicationUser: replication.user, userLines: hba },
+      userSettings: settings,
     },
-    report: (report) => loop?.deliver({ kind: "postgres", report }),
+    report: (report) => link.loop?.deliver({ kind: "postgres", report }),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
-    credentials,
+    credentials: ground.credentials,
     placeOf: (id) => {
       const peer = config.nodes.find((n) => n.id === id);
       return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
     },
   });
-  const found = await postgres.inspect();
-  refuseForeignData(found.present, durable, dataDir);
+}
 
-  const transport = createTransport({
+function transportOf({ config, node, ground, link, log }: Wiring): Transport {
+  const { timings } = config;
+  return createTransport({
     self: node.id,
     cluster: config.cluster,
     protocol: PROTOCOL,
     listen: { host: isLoopback(node.host) ? node.host : "::", port: node.port },
-    peers: peers.map((p) => ({ id: p.id, host: p.host, port: p.port })),
+    peers: config.nodes.filter((n) => n.id !== node.id).map((p) => ({ id: p.id, host: p.host, port: p.port })),
     timings: {
-      heartbeatMs: config.timings.heartbeat_ms,
-      rpcDeadlineMs: config.timings.rpc_deadline_ms,
-      recruitDeadlineMs: config.timings.recruit_deadline_ms,
-      silenceMs: config.timings.status_stale_ms,
+      heartbeatMs: timings.heartbeat_ms,
+      rpcDeadlineMs: timings.rpc_deadline_ms,
+      recruitDeadlineMs: timings.recruit_deadline_ms,
+      silenceMs: timings.status_stale_ms,
     },
     sender: () => {
-      const word = loop?.state.durable ?? durable;
-      return { node: word.node, incarnation: word.incarnation, systemIdentifier: word.systemIdentifier };
+      const { node: id, incarnation, systemIdentifier } = link.loop?.state.durable ?? ground.durable;
+      return { node: id, incarnation, systemIdentifier };
     },
-    snapshot: () => (loop === null ? "{}" : JSON.stringify(snapshot(loop.state, snapshotOptions(config)))),
-    events: transportEvents(() => loop, credentials, (text, cause) => log.logger.error({ err: cause }, text)),
+    snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
+    events: transportEvents(
+      () => link.loop,
+      ground.credentials,
+      (text, cause) => log.logger.error({ err: cause }, text),
+    ),
     log: log.logger,
   });
+}
 
-  const state = initialState(
-    {
-      self: node.id,
-      boot: randomBytes(INCARNATION_BYTES).toString("hex"),
-      initial: initialRuleset(config),
-      timings: timingsFrom(config.timings.detect_ms),
-      host: node.host,
-      postgresPort: node.postgres.port,
-      postgresVersion: binaries.version,
-      dataDir: node.data_dir,
-      sidecarPid: process.pid,
-      unixOffsetMs: Date.now() - clock.nowMs(),
-    },
-    durable,
-    found,
-    clock.nowMs(),
-  );
-  loop = new Loop(state, {
-    transport,
-    postgres,
-    store: { persist },
-    clock,
-    notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
-    credentials: () => credentials.current(),
-    fatal: (reason) => fail(reason),
-  });
-  const running = loop;
-  log.logger.info({ mark: "started", postgres: binaries.version, source: binaries.source, os_user: user.name, pid: process.pid }, `sidecar of ${node.id} with Postgres ${binaries.version} (${binaries.source})`);
-  await transport.start();
-  running.start();
-
-  let stopping: Promise<void> | null = null;
-  const stop = async () => {
-    // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
-    running.deliver({ kind: "shutdown" });
-    await postgres.close();
-    running.end();
-    await transport.close();
-    await locked.lock.release();
-    log.flush();
-  };
+function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clock: SystemClock) {
   return {
-    failed,
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
-    },
+    self: node.id,
+    boot: randomBytes(INCARNATION_BYTES).toString("hex"),
+    initial: initialRuleset(config),
+    timings: timingsFrom(config.timings.detect_ms),
+    host: node.host,
+    postgresPort: node.postgres.port,
+    postgresVersion: ground.binaries.version,
+    dataDir: node.data_dir,
+    sidecarPid: process.pid,
+    unixOffsetMs: Date.now() - clock.nowMs(),
   };
 }
 
@@ -176,7 +218,13 @@ function snapshotOptions(config: ClusterConfig) {
   return {
     cluster: config.cluster,
     superuser: config.nodes[0]?.postgres.superuser.user ?? "postgres",
-    places: config.nodes.map((n) => ({ id: n.id, host: n.host, postgresPort: n.postgres.port, labels: n.labels, dataDir: n.data_dir })),
+    places: config.nodes.map((n) => ({
+      id: n.id,
+      host: n.host,
+      postgresPort: n.postgres.port,
+      labels: n.labels,
+      dataDir: n.data_dir,
+    })),
   };
 }
 
@@ -185,7 +233,12 @@ async function openState(config: ClusterConfig, node: NodeConfig, directory: str
   const file = new StateFile<Durable>({ directory, cluster: config.cluster, node: node.id, codec: durableCodec });
   const write = (durable: Durable) =>
     file.write(
-      { cluster: config.cluster, node: node.id, incarnation: durable.incarnation, system_identifier: durable.systemIdentifier === null ? null : BigInt(durable.systemIdentifier) },
+      {
+        cluster: config.cluster,
+        node: node.id,
+        incarnation: durable.incarnation,
+        system_identifier: durable.systemIdentifier === null ? null : BigInt(durable.systemIdentifier),
+      },
       durable,
     );
   const read = await file.read();
@@ -213,14 +266,23 @@ function refuseForeignData(present: boolean, durable: Durable, dataDir: string):
   );
 }
 
-function transportEvents(loop: () => Loop | null, credentials: CredentialFile, warn: (text: string, cause: unknown) => void): TransportEvents {
+function transportEvents(
+  loop: () => Loop | null,
+  credentials: CredentialFile,
+  warn: (text: string, cause: unknown) => void,
+): TransportEvents {
   return {
     recruit: (call, from, request) => loop()?.deliver({ kind: "recruit", call, from, request }),
     promote: (call, from, request) => loop()?.deliver({ kind: "promote", call, from, request }),
     follow: (call, from, request, sent) => {
       const deliver = () => loop()?.deliver({ kind: "follow", call, from, request });
       if (sent === null) deliver();
-      else credentials.learn(sent).then(deliver, (error: unknown) => warn("the passwords that came with Follow could not be kept; it is not answered", error));
+      else
+        credentials
+          .learn(sent)
+          .then(deliver, (error: unknown) =>
+            warn("the passwords that came with Follow could not be kept; it is not answered", error),
+          );
     },
     recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
     promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),

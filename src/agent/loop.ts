@@ -126,15 +126,33 @@ export class Loop {
     const self = this.current.config.self;
     switch (effect.kind) {
       case "send_recruit":
-        if (effect.to === self) this.toSelf({ kind: "recruit", call: selfCall("recruit", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
+        if (effect.to === self)
+          this.toSelf({
+            kind: "recruit",
+            call: selfCall("recruit", effect.request.attempt.nonce),
+            from: this.sender(),
+            request: effect.request,
+          });
         else transport.recruit(effect.to, effect.request);
         return;
       case "send_promote":
-        if (effect.to === self) this.toSelf({ kind: "promote", call: selfCall("promote", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
+        if (effect.to === self)
+          this.toSelf({
+            kind: "promote",
+            call: selfCall("promote", effect.request.attempt.nonce),
+            from: this.sender(),
+            request: effect.request,
+          });
         else transport.promote(effect.to, effect.request);
         return;
       case "send_follow":
-        if (effect.to === self) this.toSelf({ kind: "follow", call: selfCall("follow", effect.request.attempt.nonce), from: this.sender(), request: effect.request });
+        if (effect.to === self)
+          this.toSelf({
+            kind: "follow",
+            call: selfCall("follow", effect.request.attempt.nonce),
+            from: this.sender(),
+            request: effect.request,
+          });
         else transport.follow(effect.to, effect.request, this.ports.credentials());
         return;
       case "answer_recruit":
@@ -171,7 +189,12 @@ export class Loop {
     // An answer to an attempt that was given up is nobody's.
     if (election.stage === "idle" || !effect.call.endsWith(election.attempt.nonce)) return;
     if (effect.kind === "answer_recruit" && election.stage === "recruiting") {
-      this.toSelf({ kind: "recruit_result", peer, request: { term: election.term, attempt: election.attempt }, result: effect.result });
+      this.toSelf({
+        kind: "recruit_result",
+        peer,
+        request: { term: election.term, attempt: election.attempt },
+        result: effect.result,
+      });
     }
     if (effect.kind === "answer_promote" && election.stage === "promoting") {
       this.toSelf({ kind: "promote_result", peer, request: election.request, result: effect.result });

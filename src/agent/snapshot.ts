@@ -4,8 +4,7 @@ import type { Lsn } from "../core/log/lsn.js";
 import { formatLsn } from "../core/log/lsn.js";
 import { TERM_NONE } from "../core/log/position.js";
 import type { NodeStatus } from "../core/messages.js";
-import { suffices } from "../core/quorum/sufficiency.js";
-import { subsetsOfSize } from "../core/quorum/sufficiency.js";
+import { subsetsOfSize, suffices } from "../core/quorum/sufficiency.js";
 import type { InForce } from "../core/ruleset/in_force.js";
 import { inForce } from "../core/ruleset/in_force.js";
 import type { NodeId, Policy } from "../core/ruleset/ruleset.js";
@@ -39,7 +38,7 @@ export function snapshot(state: State, options: SnapshotOptions) {
   const seen = everybody(state, options);
   const leader = officeHolder(state, seen);
   const rulesets = (leader ?? statusOf(state)).rulesets;
-  const rules = inForce(state.volatile.leading !== null ? rulesetsOfLeader(state) : rulesets);
+  const rules = inForce(rulesets);
   const term = leader?.term ?? highest(seen);
   return {
     schema: "quorate.status/1",
@@ -85,15 +84,6 @@ function officeHolder(state: State, seen: Map<NodeId, Seen>): NodeStatus | null 
   return holder.status.role === "leader" && holder.status.term === known.term ? holder.status : null;
 }
 
-/** A leader knows its own records before it has read them back. */
-function rulesetsOfLeader(state: State): NodeStatus["rulesets"] {
-  const { leading, postgres } = state.volatile;
-  if (leading === null || leading.firstRecord === null) return postgres.rulesets;
-  const proposed = { number: leading.number, state: "proposed" as const, ruleset: leading.ruleset, writtenBy: state.config.self };
-  const decided = { number: leading.number, state: "decided" as const, ruleset: null, writtenBy: state.config.self };
-  return [...postgres.rulesets, proposed, ...(leading.mark === "durable" ? [decided] : [])];
-}
-
 function highest(seen: Map<NodeId, Seen>): bigint {
   let term = TERM_NONE;
   for (const { status } of seen.values()) if (status !== null && status.promise > term) term = status.promise;
@@ -117,7 +107,12 @@ function policyJson(policy: Policy) {
 function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
   const members = rules.newest.cohort.filter((m) => {
     const entry = seen.get(m.id);
-    return entry?.reachable === true && entry.status?.voter === true && entry.status.incarnation === m.incarnation && (entry.status.role === "leader" || entry.status.streaming);
+    return (
+      entry?.reachable === true &&
+      entry.status?.voter === true &&
+      entry.status.incarnation === m.incarnation &&
+      (entry.status.role === "leader" || entry.status.streaming)
+    );
   });
   const alive = members.map((m) => m.id);
   for (let size = alive.length - 1; size > 0; size--) {
@@ -130,7 +125,13 @@ function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
   return [];
 }
 
-function nodeJson(state: State, place: KnownPlace, entry: Seen | undefined, leader: NodeStatus | null, rules: InForce | undefined) {
+function nodeJson(
+  state: State,
+  place: KnownPlace,
+  entry: Seen | undefined,
+  leader: NodeStatus | null,
+  rules: InForce | undefined,
+) {
   const status = entry?.status ?? null;
   const member = rules === undefined ? undefined : memberOf(rules.newest, place.id);
   const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
@@ -183,7 +184,9 @@ function phasesJson(status: NodeStatus | null) {
 
 function rejoinJson(status: NodeStatus | null) {
   const rejoin = status?.facts.rejoin;
-  return rejoin == null ? null : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
+  return rejoin == null
+    ? null
+    : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
 }
 
 function lag(leader: NodeStatus | null, status: NodeStatus | null): number | null {
@@ -193,7 +196,11 @@ function lag(leader: NodeStatus | null, status: NodeStatus | null): number | nul
 }
 
 function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null) {
-  const own = state.volatile.blocked ?? (leader?.established ? null : ([...seen.values()].find((s) => s.reachable && s.status?.blocked != null)?.status?.blocked ?? null));
+  const own =
+    state.volatile.blocked ??
+    (leader?.established
+      ? null
+      : ([...seen.values()].find((s) => s.reachable && s.status?.blocked != null)?.status?.blocked ?? null));
   if (own === null) return null;
   return { code: own.code, reason: own.reason, missing: [...own.missing], next_step: own.nextStep };
 }

@@ -1,5 +1,13 @@
 import type { Position, Term } from "./log/position.js";
-import type { FollowRequest, FollowResult, NodeStatus, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult } from "./messages.js";
+import type {
+  FollowRequest,
+  FollowResult,
+  NodeStatus,
+  PromoteRequest,
+  PromoteResult,
+  RecruitRequest,
+  RecruitResult,
+} from "./messages.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 
 /** Names one operation on the local Postgres; its report carries the number back. */
@@ -47,7 +55,13 @@ export type PostgresAction =
       readonly founding: boolean;
     }
   /** Write a ruleset record; the founding one makes the roles and the schema in the same transaction. */
-  | { readonly kind: "write_record"; readonly term: Term; readonly record: RulesetRecord; readonly founding: boolean; readonly cause: string }
+  | {
+      readonly kind: "write_record";
+      readonly term: Term;
+      readonly record: RulesetRecord;
+      readonly founding: boolean;
+      readonly cause: string;
+    }
   | { readonly kind: "set_door"; readonly open: boolean }
   /** Put names in force on a running leader, behind the barrier (trap 15). */
   | { readonly kind: "set_names"; readonly names: string }

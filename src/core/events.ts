@@ -2,7 +2,16 @@ import type { OpId } from "./effects.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
-import type { FollowRequest, FollowResult, NodeStatus, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult, Sender } from "./messages.js";
+import type {
+  FollowRequest,
+  FollowResult,
+  NodeStatus,
+  PromoteRequest,
+  PromoteResult,
+  RecruitRequest,
+  RecruitResult,
+  Sender,
+} from "./messages.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 
 /** A monotone clock that counts suspended time, in ms, and a random number for jitter: both handed in by the shell. */
@@ -25,16 +34,38 @@ export type Event =
   | { readonly kind: "recruit"; readonly call: string; readonly from: Sender; readonly request: RecruitRequest }
   | { readonly kind: "promote"; readonly call: string; readonly from: Sender; readonly request: PromoteRequest }
   | { readonly kind: "follow"; readonly call: string; readonly from: Sender; readonly request: FollowRequest }
-  | { readonly kind: "recruit_result"; readonly peer: NodeId; readonly request: RecruitRequest; readonly result: RecruitResult | Unreachable }
-  | { readonly kind: "promote_result"; readonly peer: NodeId; readonly request: PromoteRequest; readonly result: PromoteResult | Unreachable }
-  | { readonly kind: "follow_result"; readonly peer: NodeId; readonly request: FollowRequest; readonly result: FollowResult | Unreachable }
+  | {
+      readonly kind: "recruit_result";
+      readonly peer: NodeId;
+      readonly request: RecruitRequest;
+      readonly result: RecruitResult | Unreachable;
+    }
+  | {
+      readonly kind: "promote_result";
+      readonly peer: NodeId;
+      readonly request: PromoteRequest;
+      readonly result: PromoteResult | Unreachable;
+    }
+  | {
+      readonly kind: "follow_result";
+      readonly peer: NodeId;
+      readonly request: FollowRequest;
+      readonly result: FollowResult | Unreachable;
+    }
   | { readonly kind: "postgres"; readonly report: PostgresReport }
   /** The operator ends the sidecar: Postgres is fenced first. */
   | { readonly kind: "shutdown" };
 
 /** What the local Postgres reports. Reports of operations carry their number, so that a stale one is recognised. */
 export type PostgresReport =
-  | { readonly kind: "revoked"; readonly op: OpId; readonly position: Position; readonly rulesets: readonly RulesetRecord[]; readonly systemIdentifier: string; readonly door: "open" | "shut" }
+  | {
+      readonly kind: "revoked";
+      readonly op: OpId;
+      readonly position: Position;
+      readonly rulesets: readonly RulesetRecord[];
+      readonly systemIdentifier: string;
+      readonly door: "open" | "shut";
+    }
   | { readonly kind: "following"; readonly op: OpId }
   | { readonly kind: "promoted"; readonly op: OpId; readonly history: History; readonly systemIdentifier: string }
   | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }

@@ -168,6 +168,10 @@ export interface RejoinFacts {
   readonly percent: number | null;
 }
 
-export type RecruitResult = { readonly ok: true; readonly answer: RecruitAnswer } | { readonly ok: false; readonly refusal: Refusal };
+export type RecruitResult =
+  | { readonly ok: true; readonly answer: RecruitAnswer }
+  | { readonly ok: false; readonly refusal: Refusal };
 export type PromoteResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
-export type FollowResult = { readonly ok: true; readonly contained: boolean | null } | { readonly ok: false; readonly refusal: Refusal };
+export type FollowResult =
+  | { readonly ok: true; readonly contained: boolean | null }
+  | { readonly ok: false; readonly refusal: Refusal };

@@ -13,10 +13,17 @@ import type { Effect } from "./effects.js";
 import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
 import { keep, onReport } from "./keeper/keeper.js";
-import { advanceLeader, callFollowers, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
+import {
+  advanceLeader,
+  callFollowers,
+  onObserved,
+  onPromoted,
+  onRecordWritten,
+  watchMembers,
+} from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
 import type { Durable, State } from "./state.js";
-import { publishIfChanged } from "./status.js";
+import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
 
 export interface Output {
@@ -48,11 +55,26 @@ function route(turn: Turn, event: Event): void {
     case "tick":
       return;
     case "peer_status":
-      turn.set({ peers: { ...turn.volatile.peers, [event.peer]: { status: event.status, heardMs: turn.nowMs, connected: true, lost: null } } });
+      turn.set({
+        peers: {
+          ...turn.volatile.peers,
+          [event.peer]: { status: event.status, heardMs: turn.nowMs, connected: true, lost: null },
+        },
+      });
       return;
     case "peer_lost": {
       const known = turn.volatile.peers[event.peer];
-      turn.set({ peers: { ...turn.volatile.peers, [event.peer]: { status: known?.status ?? null, heardMs: known?.heardMs ?? turn.volatile.startedMs, connected: false, lost: event.reason } } });
+      turn.set({
+        peers: {
+          ...turn.volatile.peers,
+          [event.peer]: {
+            status: known?.status ?? null,
+            heardMs: known?.heardMs ?? turn.volatile.startedMs,
+            connected: false,
+            lost: event.reason,
+          },
+        },
+      });
       return;
     }
     case "recruit":
@@ -66,7 +88,11 @@ function route(turn: Turn, event: Event): void {
     case "promote_result":
       return onPromoteResult(turn, event.peer, event.request, event.result);
     case "follow_result":
-      if (event.result.ok === false) turn.note("info", "follow_refused", `${event.peer} refused to follow: ${event.result.refusal.reason}`, { peer: event.peer, code: event.result.refusal.code });
+      if (event.result.ok === false)
+        turn.note("info", "follow_refused", `${event.peer} refused to follow: ${event.result.refusal.reason}`, {
+          peer: event.peer,
+          code: event.result.refusal.code,
+        });
       return;
     case "postgres":
       return onPostgres(turn, event.report);
@@ -84,7 +110,14 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     const { observation } = report;
     const stands = turn.postgres.still !== null;
     const streaming = turn.postgres.receiver !== null && observation.streaming;
-    turn.setPostgres({ flushLsn: observation.flushLsn, replayLsn: observation.replayLsn, postmasterPid: observation.postmasterPid, streaming: stands ? false : streaming });
+    turn.setPostgres({
+      flushLsn: observation.flushLsn,
+      replayLsn: observation.replayLsn,
+      postmasterPid: observation.postmasterPid,
+      streaming: stands ? false : streaming,
+    });
+    // An estimate while WAL arrives, so that a crash leaves the others something to go by; a standstill makes it final.
+    if (!stands) turn.setPostgres({ position: currentPosition(turn.state()) });
     noteRejoined(turn);
     return onObserved(turn, observation);
   }
@@ -111,16 +144,22 @@ function noteRejoined(turn: Turn): void {
   if (rejoin !== null && rejoin.term === following.term && rejoin.percent === null) return;
   const method = rejoin?.term === following.term ? rejoin.method : "stream";
   turn.set({ rejoin: { term: following.term, method, ms: Math.round(turn.nowMs - following.sinceMs), percent: null } });
-  turn.note("info", "streaming", `streams from ${following.leader} under term ${following.term}`, { term: Number(following.term), method });
+  turn.note("info", "streaming", `streams from ${following.leader} under term ${following.term}`, {
+    term: Number(following.term),
+    method,
+  });
 }
 
 /** How closely Postgres is watched: a leader that waits for its quorum is, an idle one is not. */
 function observePace(turn: Turn): void {
   const { leading, following, postgres } = turn.volatile;
   const { observeFastMs, observeIdleMs } = turn.config.timings;
-  const waiting = leading !== null && (leading.stage === "establishing" || leading.mark === "writing" || typeof leading.mark === "bigint");
+  const waiting =
+    leading !== null &&
+    (leading.stage === "establishing" || leading.mark === "writing" || typeof leading.mark === "bigint");
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
-  const as = leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
+  const as =
+    leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
   const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : observeIdleMs;
   const key = `${as}/${everyMs}/${leading?.term ?? following?.term ?? 0}`;
   if (key === postgres.observing) return;
@@ -136,9 +175,11 @@ export function nextTickMs(state: State): number {
   const due: number[] = [now + timings.heartbeatMs];
   if (volatile.postgres.op === null && volatile.postgres.retryAtMs > now) due.push(volatile.postgres.retryAtMs);
   const { election, suspicion } = volatile;
-  if (election.stage === "recruiting") due.push(election.askAgainMs, ...[election.graceUntilMs, election.awaitAllUntilMs].filter((t) => t > now));
+  if (election.stage === "recruiting")
+    due.push(election.askAgainMs, ...[election.graceUntilMs, election.awaitAllUntilMs].filter((t) => t > now));
   if (election.stage === "promoting") due.push(election.askAgainMs, election.giveUpMs);
-  if (election.stage === "idle" && suspicion !== null) due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
+  if (election.stage === "idle" && suspicion !== null)
+    due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
   for (const peer of Object.values(volatile.peers)) {
     const silentAt = peer.heardMs + timings.detectMs;
     if (silentAt > now) due.push(silentAt);

@@ -4,7 +4,16 @@ import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
-import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RecruitAnswer, Refusal, RejoinFacts } from "./messages.js";
+import type {
+  Attempt,
+  Blocked,
+  ElectionPhases,
+  NodeStatus,
+  PromoteRequest,
+  RecruitAnswer,
+  Refusal,
+  RejoinFacts,
+} from "./messages.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 

@@ -52,10 +52,15 @@ export function statusOf(state: State): NodeStatus {
 }
 
 /** Final while Postgres stands still, an estimate while WAL arrives. */
-function currentPosition(state: State): Position {
+export function currentPosition(state: State): Position {
   const { postgres, leading, following } = state.volatile;
   if (postgres.still !== null || postgres.flushLsn === null) return postgres.position;
-  const timeline: Term = leading !== null && leading.stage !== "promoting" ? leading.term : postgres.streaming && following !== null ? following.term : postgres.position.timeline;
+  const timeline: Term =
+    leading !== null && leading.stage !== "promoting"
+      ? leading.term
+      : postgres.streaming && following !== null
+        ? following.term
+        : postgres.position.timeline;
   return timeline === TERM_NONE ? postgres.position : { timeline, lsn: postgres.flushLsn };
 }
 
@@ -84,9 +89,27 @@ export function publishIfChanged(turn: Turn): void {
   const known = knownLeader(turn.state());
   const key = JSON.stringify(
     [
-      status.incarnation, status.systemIdentifier, status.promise, status.role, status.term, status.leader, status.established, status.streaming,
-      status.voter, status.whyNot, status.postgres, status.ledUntil, status.suspects, status.electing, status.rulesets.length, status.blocked,
-      status.facts.postmasterPid, status.facts.phases, status.facts.rejoin?.term, known?.term, turn.postgres.still !== null,
+      status.incarnation,
+      status.systemIdentifier,
+      status.promise,
+      status.role,
+      status.term,
+      status.leader,
+      status.established,
+      status.streaming,
+      status.voter,
+      status.whyNot,
+      status.postgres,
+      status.ledUntil,
+      status.suspects,
+      status.electing,
+      status.rulesets.length,
+      status.blocked,
+      status.facts.postmasterPid,
+      status.facts.phases,
+      status.facts.rejoin?.term,
+      known?.term,
+      turn.postgres.still !== null,
     ],
     (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
   );

@@ -50,13 +50,23 @@ export class CloneJob {
     try {
       await discardClone(dir);
       const ends = await baseBackup({
-        source: { host: place.host, port: place.port, user: replicationUser, password: credentials.replicationPassword },
+        source: {
+          host: place.host,
+          port: place.port,
+          user: replicationUser,
+          password: credentials.replicationPassword,
+        },
         dir,
         user,
         applicationName: name,
         signal: this.abort.signal,
         onProgress: ({ receivedBytes, totalBytes, phase }) => {
-          const percent = phase === "syncing" ? 99 : totalBytes === null || totalBytes === 0 ? 0 : Math.min(99, Math.floor((receivedBytes / totalBytes) * 100));
+          const percent =
+            phase === "syncing"
+              ? 99
+              : totalBytes === null || totalBytes === 0
+                ? 0
+                : Math.min(99, Math.floor((receivedBytes / totalBytes) * 100));
           if (percent === this.percent) return;
           this.percent = percent;
           report({ kind: "clone_progress", op, percent });
@@ -64,11 +74,21 @@ export class CloneJob {
       });
       const { systemIdentifier } = await readControlData(dir);
       // A lower bound: the clone replays at least up to the end of the backup.
-      report({ kind: "cloned", op, position: { timeline: ends.endTimeline, lsn: ends.endLsn }, systemIdentifier: String(systemIdentifier) });
+      report({
+        kind: "cloned",
+        op,
+        position: { timeline: ends.endTimeline, lsn: ends.endLsn },
+        systemIdentifier: String(systemIdentifier),
+      });
     } catch (error) {
       if (this.abort.signal.aborted) return;
       const present = await holdsData(this.options.dataDir);
-      report({ kind: "failed", op, reason: error instanceof Error ? error.message : String(error), data: present ? "present" : "absent" });
+      report({
+        kind: "failed",
+        op,
+        reason: error instanceof Error ? error.message : String(error),
+        data: present ? "present" : "absent",
+      });
     }
   }
 }

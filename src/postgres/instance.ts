@@ -2,9 +2,9 @@ import { EventEmitter } from "node:events";
 import type { Binaries } from "./binaries.js";
 import { fence, stopFast } from "./fence.js";
 import type { OsUser } from "./os_user.js";
+import { isRunning } from "./proc_table.js";
 import type { Running, SafeStartOptions } from "./safe_start.js";
 import { safeStart } from "./safe_start.js";
-import { isRunning } from "./proc_table.js";
 import { Session } from "./session.js";
 
 export interface InstanceOptions {
@@ -36,7 +36,9 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
     this.operations = operations;
     this.looking = looking;
     this.startedAtMs = running.startedMs;
-    void running.child?.exited.then((status) => this.lose(`the postmaster ended (${status.signal ?? `exit code ${status.code}`})`));
+    void running.child?.exited.then((status) =>
+      this.lose(`the postmaster ended (${status.signal ?? `exit code ${status.code}`})`),
+    );
     this.watch(operations);
     this.watch(looking);
   }
@@ -115,7 +117,9 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
       else this.operations = session;
       this.watch(session);
     } catch (error) {
-      this.lose(`our session ended (${cause.message}) and no other can be opened: ${error instanceof Error ? error.message : String(error)}`);
+      this.lose(
+        `our session ended (${cause.message}) and no other can be opened: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 
@@ -127,5 +131,10 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
 }
 
 function openSession(options: InstanceOptions, socketDir: string): Promise<Session> {
-  return Session.open({ socketDir, port: options.start.port, superuser: options.superuser, major: options.start.binaries.major });
+  return Session.open({
+    socketDir,
+    port: options.start.port,
+    superuser: options.superuser,
+    major: options.start.binaries.major,
+  });
 }

@@ -9,9 +9,9 @@ import { access, readdir } from "node:fs/promises";
 import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
+import { CloneJob } from "./clone_job.js";
 import { hasCode } from "./durable_files.js";
 import { fence } from "./fence.js";
-import { CloneJob } from "./clone_job.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { holdsData, Operations } from "./operations.js";
@@ -70,7 +70,9 @@ export class LocalPostgres implements PostgresPort {
     });
     const present = entries.includes("PG_VERSION");
     if (!present && entries.length > 0) {
-      throw new Error(`${dataDir} is not empty and is no Postgres data directory (${entries.slice(0, 3).join(", ")}); set data_dir elsewhere, or move these files away`);
+      throw new Error(
+        `${dataDir} is not empty and is no Postgres data directory (${entries.slice(0, 3).join(", ")}); set data_dir elsewhere, or move these files away`,
+      );
     }
     const oldKept = await access(this.operations.oldDir).then(
       () => true,
@@ -97,7 +99,9 @@ export class LocalPostgres implements PostgresPort {
         this.background("the checkpoint after a promotion", () => this.operations.checkpoint());
         return;
       case "discard_old":
-        this.background("removing the data that a clone replaced", () => discardOld({ dataDir: this.options.start.dataDir, oldDir: this.operations.oldDir }));
+        this.background("removing the data that a clone replaced", () =>
+          discardOld({ dataDir: this.options.start.dataDir, oldDir: this.operations.oldDir }),
+        );
         return;
       default:
         this.queue.push({ op, action });
@@ -132,7 +136,12 @@ export class LocalPostgres implements PostgresPort {
       this.options.report(report);
     } catch (error) {
       const present = await holdsData(this.options.start.dataDir);
-      this.options.report({ kind: "failed", op, reason: `${action.kind}: ${explain(error)}`, data: present ? "present" : "absent" });
+      this.options.report({
+        kind: "failed",
+        op,
+        reason: `${action.kind}: ${explain(error)}`,
+        data: present ? "present" : "absent",
+      });
     }
   }
 
@@ -181,7 +190,12 @@ export class LocalPostgres implements PostgresPort {
     this.clone = job;
     this.background("a clone", async () => {
       await before?.cancel();
-      await job.run({ place: this.needPlace(action.leader), credentials: this.needCredentials(), replicationUser: this.options.start.hba.replicationUser, name: `${this.options.self}-clone@${action.term}` });
+      await job.run({
+        place: this.needPlace(action.leader),
+        credentials: this.needCredentials(),
+        replicationUser: this.options.start.hba.replicationUser,
+        name: `${this.options.self}-clone@${action.term}`,
+      });
     });
   }
 
@@ -199,7 +213,8 @@ export class LocalPostgres implements PostgresPort {
 
   private needCredentials(): Credentials {
     const credentials = this.options.credentials.current();
-    if (credentials === null) throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
+    if (credentials === null)
+      throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
     return credentials;
   }
 

@@ -80,14 +80,28 @@ export class Operations {
     const { session } = instance;
     const ways = this.ways(instance);
     await revoke({ session, ways, deadlineMs: REVOKE_DEADLINE_MS });
-    const position = await finalPosition({ session, ways, dataDir: this.options.start.dataDir, deadlineMs: REVOKE_DEADLINE_MS });
+    const position = await finalPosition({
+      session,
+      ways,
+      dataDir: this.options.start.dataDir,
+      deadlineMs: REVOKE_DEADLINE_MS,
+    });
     const read = await readRulesets(session);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
     const { systemIdentifier } = await ways.identify();
-    return { position, rulesets: read.kind === "rows" ? read.rows : [], systemIdentifier: String(systemIdentifier), door: this.door };
+    return {
+      position,
+      rulesets: read.kind === "rows" ? read.rows : [],
+      systemIdentifier: String(systemIdentifier),
+      door: this.door,
+    };
   }
 
-  async follow(action: Extract<PostgresAction, { kind: "follow" }>, place: Place, credentials: Credentials): Promise<void> {
+  async follow(
+    action: Extract<PostgresAction, { kind: "follow" }>,
+    place: Place,
+    credentials: Credentials,
+  ): Promise<void> {
     const instance = this.need();
     const ways = this.ways(instance);
     await ways.setAutoConf({
@@ -104,7 +118,9 @@ export class Operations {
     await ways.reload();
   }
 
-  async promote(action: Extract<PostgresAction, { kind: "promote" }>): Promise<{ history: History; systemIdentifier: string }> {
+  async promote(
+    action: Extract<PostgresAction, { kind: "promote" }>,
+  ): Promise<{ history: History; systemIdentifier: string }> {
     let position = action.position;
     if (action.founding) position = await this.found();
     let outcome = await this.tryPromote(action, position);
@@ -112,7 +128,10 @@ export class Operations {
       // Safe start forgets the timelines that this node never reached (POSTGRES.md trap 4).
       await this.fence();
       const again = await this.revoke();
-      if (comparePositions(again.position, position) !== 0) throw new Error(`after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`);
+      if (comparePositions(again.position, position) !== 0)
+        throw new Error(
+          `after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`,
+        );
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
@@ -156,10 +175,14 @@ export class Operations {
     return (await this.revoke()).position;
   }
 
-  async writeRecord(action: Extract<PostgresAction, { kind: "write_record" }>, credentials: Credentials | null): Promise<Lsn> {
+  async writeRecord(
+    action: Extract<PostgresAction, { kind: "write_record" }>,
+    credentials: Credentials | null,
+  ): Promise<Lsn> {
     const { session } = this.need();
     const { record, cause, term } = action;
-    if (!action.founding || credentials === null || record.ruleset === null) return writeRuleset(session, { ...record, cause });
+    if (!action.founding || credentials === null || record.ruleset === null)
+      return writeRuleset(session, { ...record, cause });
     const { superuser, replicationUser } = this.options.start.hba;
     return foundCluster(session, {
       superuser: { name: superuser, password: credentials.superuserPassword },
@@ -189,7 +212,12 @@ export class Operations {
 
   async setNames(names: string): Promise<void> {
     const instance = this.need();
-    const outcome = await putNamesInForce({ session: instance.session, ways: this.ways(instance), names, deadlineMs: NAMES_DEADLINE_MS });
+    const outcome = await putNamesInForce({
+      session: instance.session,
+      ways: this.ways(instance),
+      names,
+      deadlineMs: NAMES_DEADLINE_MS,
+    });
     if (outcome.kind === "failed") throw new Error(outcome.reason);
   }
 

@@ -32,7 +32,9 @@ export class CredentialFile {
 
   current(): Credentials | null {
     const { superuserPassword, replicationPassword } = { ...this.known, ...this.configured };
-    return superuserPassword === undefined || replicationPassword === undefined ? null : { superuserPassword, replicationPassword };
+    return superuserPassword === undefined || replicationPassword === undefined
+      ? null
+      : { superuserPassword, replicationPassword };
   }
 
   /** Makes what is missing: only a founder may, since the roles get these passwords. */
@@ -45,9 +47,14 @@ export class CredentialFile {
 
   /** What a leader sent; written only if it is new. */
   async learn(credentials: Credentials): Promise<void> {
-    const same = this.known.superuserPassword === credentials.superuserPassword && this.known.replicationPassword === credentials.replicationPassword;
+    const same =
+      this.known.superuserPassword === credentials.superuserPassword &&
+      this.known.replicationPassword === credentials.replicationPassword;
     if (same) return;
-    this.known = { superuserPassword: credentials.superuserPassword, replicationPassword: credentials.replicationPassword };
+    this.known = {
+      superuserPassword: credentials.superuserPassword,
+      replicationPassword: credentials.replicationPassword,
+    };
     const temp = `${this.path}.tmp`;
     const handle = await open(temp, "w", 0o600);
     try {
@@ -68,6 +75,8 @@ function parse(path: string, text: string): Partial<Credentials> {
       ...(typeof value.replicationPassword === "string" ? { replicationPassword: value.replicationPassword } : {}),
     };
   } catch {
-    throw new Error(`${path} is damaged; copy it from another node's state directory, or set the passwords in the configuration`);
+    throw new Error(
+      `${path} is damaged; copy it from another node's state directory, or set the passwords in the configuration`,
+    );
   }
 }

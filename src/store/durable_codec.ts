@@ -15,7 +15,8 @@ export const durableCodec: StateCodec<Durable> = {
 function isDurable(value: unknown): value is Durable {
   if (!isRecord(value) || !isRecord(value.promise)) return false;
   const { attempt, term } = value.promise;
-  const attemptFits = attempt === null || (isRecord(attempt) && typeof attempt.node === "string" && typeof attempt.nonce === "string");
+  const attemptFits =
+    attempt === null || (isRecord(attempt) && typeof attempt.node === "string" && typeof attempt.nonce === "string");
   return (
     typeof value.cluster === "string" &&
     typeof value.node === "string" &&

@@ -24,10 +24,15 @@ Logs are JSON lines on standard error.`;
 
 export function registerRun(start: (config: ClusterConfig, node: NodeConfig) => Promise<RunningSidecar>) {
   return (program: Command, context: CliContext): void => {
-    const command = program.command("run").description("be the sidecar of one node: start its Postgres, and keep the cluster available").addHelpText("after", EXAMPLES);
+    const command = program
+      .command("run")
+      .description("be the sidecar of one node: start its Postgres, and keep the cluster available")
+      .addHelpText("after", EXAMPLES);
     addCommonOptions(command).action(async (_: unknown, self: Command) => {
       const options = self.opts<CommonOptions>();
-      const loaded = await requireConfig(context, { config: options.config, secrets: "skip" });
+      // Twice: which node this is says whose password files are to be read; only the second time may warn.
+      const silent = { ...context, stderr: { write: () => undefined } };
+      const loaded = await requireConfig(silent, { config: options.config, secrets: "skip" });
       const chosen = requireNode(context, loaded, options.node);
       const config = await requireConfig(context, { config: options.config, secrets: "read", node: chosen.id });
       const node = requireNode(context, config, chosen.id);
@@ -41,9 +46,13 @@ async function runUntilStopped(context: CliContext, start: () => Promise<Running
   const sidecar = await start().catch((error: unknown) => {
     throw new CommandFailed(EXIT.failed, error instanceof Error ? error.message : String(error));
   });
-  const end = await Promise.race([stopped.then((signal) => ({ signal })), sidecar.failed.then((reason) => ({ reason }))]);
+  const end = await Promise.race([
+    stopped.then((signal) => ({ signal })),
+    sidecar.failed.then((reason) => ({ reason })),
+  ]);
   await sidecar.stop();
-  if ("reason" in end) throw new CommandFailed(EXIT.failed, `the sidecar ended itself, its Postgres fenced: ${end.reason}`);
+  if ("reason" in end)
+    throw new CommandFailed(EXIT.failed, `the sidecar ended itself, its Postgres fenced: ${end.reason}`);
   context.exitWith(end.signal === "SIGINT" ? EXIT.interrupted : EXIT.done);
 }
 

@@ -18,7 +18,10 @@ Examples:
 Exit codes: 0 healthy, 1 degraded, 2 no leader, 3 nobody answered.`;
 
 export function registerStatus(program: Command, context: CliContext): void {
-  const command = program.command("status").description("what the cluster says of itself").addHelpText("after", EXAMPLES);
+  const command = program
+    .command("status")
+    .description("what the cluster says of itself")
+    .addHelpText("after", EXAMPLES);
   addCommonOptions(command).action(async (_: unknown, self: Command) => {
     const options = self.opts<CommonOptions>();
     const config = await requireConfig(context, { config: options.config, secrets: "skip" });
@@ -43,7 +46,9 @@ function ask(config: ClusterConfig): Promise<Answer[]> {
       const reply = await fetchStatus({ host, port, cluster: config.cluster, deadlineMs: DEADLINE_MS });
       if (!reply.ok) return { id, status: null, reason: reply.reason };
       const parsed = statusShape.safeParse(JSON.parse(reply.json));
-      return parsed.success ? { id, status: parsed.data, reason: null } : { id, status: null, reason: "it answered in a form that this version does not know" };
+      return parsed.success
+        ? { id, status: parsed.data, reason: null }
+        : { id, status: null, reason: "it answered in a form that this version does not know" };
     }),
   );
 }
@@ -51,7 +56,8 @@ function ask(config: ClusterConfig): Promise<Answer[]> {
 /** The leader knows most; else whoever has seen the highest term. */
 function best(answers: readonly Answer[]): StatusJson | null {
   const given = answers.filter((a): a is Answer & { readonly status: StatusJson } => a.status !== null);
-  const rank = (a: (typeof given)[number]) => [a.status.term ?? 0, Number(a.status.leader === a.id), Number(a.status.established)] as const;
+  const rank = (a: (typeof given)[number]) =>
+    [a.status.term ?? 0, Number(a.status.leader === a.id), Number(a.status.established)] as const;
   given.sort((a, b) => {
     const [ra, rb] = [rank(a), rank(b)];
     return rb[0] - ra[0] || rb[1] - ra[1] || rb[2] - ra[2];
@@ -61,7 +67,14 @@ function best(answers: readonly Answer[]): StatusJson | null {
 
 function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
   if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
-  const fine = status.nodes.every((n) => n.reachable && n.voter && n.postgres === "running" && n.why_not === null && (n.id === status.leader || (n.role === "follower" && n.term === status.term && n.streaming === true)));
+  const fine = status.nodes.every(
+    (n) =>
+      n.reachable &&
+      n.voter &&
+      n.postgres === "running" &&
+      n.why_not === null &&
+      (n.id === status.leader || (n.role === "follower" && n.term === status.term && n.streaming === true)),
+  );
   return fine ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
 }
 
@@ -111,13 +124,32 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
   const paint = picocolors.createColors(process.stdout.isTTY === true);
   const code = verdict(status);
   const silent = answers.every((a) => a.status === null);
-  const state = silent ? paint.red("nobody answers") : code === 0 ? paint.green("healthy") : code === 1 ? paint.yellow("degraded") : paint.red("no leader");
-  const policy = status.ruleset === null ? "-" : typeof status.ruleset.policy === "string" ? status.ruleset.policy : `at least ${status.ruleset.policy.at_least} copies`;
+  const state = silent
+    ? paint.red("nobody answers")
+    : code === 0
+      ? paint.green("healthy")
+      : code === 1
+        ? paint.yellow("degraded")
+        : paint.red("no leader");
+  const policy =
+    status.ruleset === null
+      ? "-"
+      : typeof status.ruleset.policy === "string"
+        ? status.ruleset.policy
+        : `at least ${status.ruleset.policy.at_least} copies`;
   const head = renderFields([
     ["cluster", `${status.cluster}  ${state}`],
-    ["leader", status.leader === null ? "none" : `${status.leader}, term ${status.term}${status.established ? "" : ", not established yet"}`],
+    [
+      "leader",
+      status.leader === null
+        ? "none"
+        : `${status.leader}, term ${status.term}${status.established ? "" : ", not established yet"}`,
+    ],
     ["policy", policy],
-    ["survives the loss of", status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or ")],
+    [
+      "survives the loss of",
+      status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or "),
+    ],
     ...(status.uri === null ? [] : ([["connect", status.uri]] as const)),
   ]);
   const rows = status.nodes.map((n) => [
@@ -131,7 +163,9 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
     n.why_not ?? answers.find((a) => a.id === n.id)?.reason ?? "",
   ]);
   const table = renderTable(["node", "role", "postgres", "address", "timeline", "flushed", "behind", ""], rows);
-  const blocked = status.blocked === null ? "" : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
+  const blocked =
+    status.blocked === null
+      ? ""
+      : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
   return `${head}\n\n${table}\n${blocked}`;
 }
-

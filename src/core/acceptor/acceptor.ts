@@ -5,17 +5,18 @@
  * promotion under the term it promised, once. Each of the three first raises the promise durably. To answer a
  * `Recruit` it needs the final position: the keeper brings Postgres to a standstill, and `answerPending` replies.
  */
+
+import { beginLeading, stepDown } from "../leader/office.js";
+import { PENDING_CALLS_MAX } from "../limits.js";
+import { contains } from "../log/history.js";
 import type { Position } from "../log/position.js";
 import { comparePositions, formatPosition, TERM_MAX, TERM_NONE } from "../log/position.js";
 import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
-import { PENDING_CALLS_MAX } from "../limits.js";
-import { contains } from "../log/history.js";
 import type { RulesetRecord } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
-import { beginLeading, stepDown } from "../leader/office.js";
 
 function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
   return { ok: false, refusal: { code, reason, promise: turn.durable.promise.term } };
@@ -29,7 +30,8 @@ function foreign(turn: Turn, from: Sender): string | null {
 }
 
 export function onRecruit(turn: Turn, call: string, from: Sender, request: RecruitRequest): void {
-  const reply = (code: RefusalCode, reason: string) => turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
+  const reply = (code: RefusalCode, reason: string) =>
+    turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
   const { promise } = turn.durable;
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
@@ -37,8 +39,10 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);
   if (request.term === promise.term) {
-    if (!sameAttempt(promise.attempt, request.attempt)) return reply("promised_to_another", `${turn.self} has promised term ${promise.term} to another attempt`);
-    if (turn.volatile.following !== null || turn.volatile.leading !== null) return reply("already_follows", `${turn.self} already takes part in term ${promise.term}`);
+    if (!sameAttempt(promise.attempt, request.attempt))
+      return reply("promised_to_another", `${turn.self} has promised term ${promise.term} to another attempt`);
+    if (turn.volatile.following !== null || turn.volatile.leading !== null)
+      return reply("already_follows", `${turn.self} already takes part in term ${promise.term}`);
     return enqueue(turn, call, request);
   }
   failPending(turn, "stale_term", `${turn.self} has promised term ${request.term} meanwhile`);
@@ -46,21 +50,29 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   stepDown(turn, `promised term ${request.term} to ${request.attempt.node}`);
   turn.set({ following: null });
   cancelClone(turn);
-  turn.note("info", "promised", `promised term ${request.term} to ${request.attempt.node}`, { term: Number(request.term), coordinator: request.attempt.node });
+  turn.note("info", "promised", `promised term ${request.term} to ${request.attempt.node}`, {
+    term: Number(request.term),
+    coordinator: request.attempt.node,
+  });
   enqueue(turn, call, request);
 }
 
 function enqueue(turn: Turn, call: string, request: RecruitRequest): void {
   const calls = turn.volatile.pending?.calls ?? [];
   if (calls.length >= PENDING_CALLS_MAX) {
-    turn.emit({ kind: "answer_recruit", call, result: refuse(turn, "not_ready", `${turn.self} already has ${calls.length} calls waiting for its position`) });
+    turn.emit({
+      kind: "answer_recruit",
+      call,
+      result: refuse(turn, "not_ready", `${turn.self} already has ${calls.length} calls waiting for its position`),
+    });
     return;
   }
   turn.set({ pending: { term: request.term, attempt: request.attempt, calls: [...calls, call] } });
 }
 
 function failPending(turn: Turn, code: RefusalCode, reason: string): void {
-  for (const call of turn.volatile.pending?.calls ?? []) turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
+  for (const call of turn.volatile.pending?.calls ?? [])
+    turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
   turn.set({ pending: null });
 }
 
@@ -88,10 +100,15 @@ export function answerPending(turn: Turn): void {
       },
     });
   }
-  turn.note("info", "recruited", `answered ${pending.attempt.node} for term ${pending.term} with position ${formatPosition(held.position)}`, {
-    term: Number(pending.term),
-    position: formatPosition(held.position),
-  });
+  turn.note(
+    "info",
+    "recruited",
+    `answered ${pending.attempt.node} for term ${pending.term} with position ${formatPosition(held.position)}`,
+    {
+      term: Number(pending.term),
+      position: formatPosition(held.position),
+    },
+  );
   turn.set({ pending: { ...pending, calls: [] } });
 }
 
@@ -103,7 +120,8 @@ function finalPosition(turn: Turn): { position: Position; rulesets: readonly Rul
 }
 
 export function onPromote(turn: Turn, call: string, from: Sender, request: PromoteRequest): void {
-  const reply = (code: RefusalCode, reason: string) => turn.emit({ kind: "answer_promote", call, result: refuse(turn, code, reason) });
+  const reply = (code: RefusalCode, reason: string) =>
+    turn.emit({ kind: "answer_promote", call, result: refuse(turn, code, reason) });
   const { promise, promotionStarted } = turn.durable;
   const { leading, following } = turn.volatile;
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
@@ -115,15 +133,26 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
     return;
   }
   if (promise.term !== request.term || !sameAttempt(promise.attempt, request.attempt)) {
-    return reply("not_promised", `${turn.self} has promised term ${promise.term}, not term ${request.term} to this attempt`);
+    return reply(
+      "not_promised",
+      `${turn.self} has promised term ${promise.term}, not term ${request.term} to this attempt`,
+    );
   }
-  if (promotionStarted >= request.term) return reply("promotion_already_started", `${turn.self} began a promotion under term ${promotionStarted} before; a term is promoted once`);
-  if (following !== null && following.term >= request.term) return reply("already_follows", `${turn.self} follows ${following.leader} under term ${following.term}`);
+  if (promotionStarted >= request.term)
+    return reply(
+      "promotion_already_started",
+      `${turn.self} began a promotion under term ${promotionStarted} before; a term is promoted once`,
+    );
+  if (following !== null && following.term >= request.term)
+    return reply("already_follows", `${turn.self} follows ${following.leader} under term ${following.term}`);
   if (hasLostItsData(turn.state())) return reply("non_voter", `${turn.self} has lost its data`);
   const held = finalPosition(turn);
   if (held === null) return reply("not_ready", `${turn.self} has not come to a standstill`);
   if (comparePositions(held.position, request.position) !== 0) {
-    return reply("position_moved", `${turn.self} stands at ${formatPosition(held.position)}, not at ${formatPosition(request.position)}`);
+    return reply(
+      "position_moved",
+      `${turn.self} stands at ${formatPosition(held.position)}, not at ${formatPosition(request.position)}`,
+    );
   }
   // Founding discards a directory whose log holds no ruleset: only one that this node's own word says it founded.
   if (request.founding && turn.postgres.data === "present" && turn.durable.founding === TERM_NONE) {
@@ -136,17 +165,23 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
 }
 
 export function onFollow(turn: Turn, call: string, from: Sender, request: FollowRequest): void {
-  const reply = (code: RefusalCode, reason: string) => turn.emit({ kind: "answer_follow", call, result: refuse(turn, code, reason) });
+  const reply = (code: RefusalCode, reason: string) =>
+    turn.emit({ kind: "answer_follow", call, result: refuse(turn, code, reason) });
   const { promise } = turn.durable;
   const { leading } = turn.volatile;
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
-  const other = foreign(turn, from) ?? foreign(turn, { ...from, systemIdentifier: request.ready?.systemIdentifier ?? null });
+  const other =
+    foreign(turn, from) ?? foreign(turn, { ...from, systemIdentifier: request.ready?.systemIdentifier ?? null });
   if (other !== null) return reply("foreign_cluster", other);
   if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
-  if (request.leader === turn.self || (leading !== null && leading.term === request.term)) return reply("already_follows", `${turn.self} leads term ${request.term} itself`);
+  if (request.leader === turn.self || (leading !== null && leading.term === request.term))
+    return reply("already_follows", `${turn.self} leads term ${request.term} itself`);
   if (hasLostItsData(turn.state())) {
-    return reply("non_voter", `${turn.self} held data before and its data directory is gone; a wiped node's return is not in this version: restore its directory, or start it under a new state directory once that is supported`);
+    return reply(
+      "non_voter",
+      `${turn.self} held data before and its data directory is gone; a wiped node's return is not in this version: restore its directory, or start it under a new state directory once that is supported`,
+    );
   }
   if (request.term > promise.term) turn.promise({ promise: { term: request.term, attempt: request.attempt } });
   acceptLeader(turn, request);
@@ -163,11 +198,20 @@ function acceptLeader(turn: Turn, request: FollowRequest): void {
   failPending(turn, "already_follows", `${turn.self} follows ${request.leader} under term ${request.term}`);
   if (turn.postgres.clone !== null && turn.postgres.clone.term !== request.term) cancelClone(turn);
   turn.set({
-    following: { term: request.term, attempt: request.attempt, leader: request.leader, ready: request.ready, sinceMs: turn.nowMs },
+    following: {
+      term: request.term,
+      attempt: request.attempt,
+      leader: request.leader,
+      ready: request.ready,
+      sinceMs: turn.nowMs,
+    },
     leaderSeenMs: turn.nowMs,
     rejoin: null,
   });
-  turn.note("info", "follows", `follows ${request.leader} under term ${request.term}`, { term: Number(request.term), leader: request.leader });
+  turn.note("info", "follows", `follows ${request.leader} under term ${request.term}`, {
+    term: Number(request.term),
+    leader: request.leader,
+  });
 }
 
 function containedIn(turn: Turn, request: FollowRequest): boolean | null {

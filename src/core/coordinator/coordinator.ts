@@ -5,20 +5,21 @@
  * → idle. A term is used up only by being outbid, by losing the attempt's identity, or by a `Promote` that was sent:
  * with too few answers it asks again under the same term.
  */
+
+import { isFresh, knownLeader } from "../detector/detector.js";
+import type { Unreachable } from "../events.js";
 import { FRUITLESS_ELECTIONS_PER_HOUR_MAX } from "../limits.js";
 import type { Term } from "../log/position.js";
 import { TERM_FIRST, TERM_NONE } from "../log/position.js";
 import type { ElectionPhases, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult } from "../messages.js";
 import { sameAttempt } from "../messages.js";
-import type { Unreachable } from "../events.js";
 import type { NodeId } from "../ruleset/ruleset.js";
-import { isFresh, knownLeader } from "../detector/detector.js";
 import type { Election, Promoting, Recruiting, Suspicion } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
 import type { Answer, Proposal } from "./decide.js";
 import { decide } from "./decide.js";
-import { answersFromStatuses, byRank, rankOf } from "./standing.js";
+import { answersFromStatuses, byRank, isUp, rankOf } from "./standing.js";
 
 /** Called after every event: starts, goes on with, or ends a change of leadership. */
 export function coordinate(turn: Turn): void {
@@ -37,7 +38,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   const reason = turn.volatile.suspicion ?? refusedByAMember(turn);
   if (reason === null) {
     if (turn.volatile.blocked !== null) turn.set({ blocked: null });
-    if (idle.fruitless > 0 && turn.volatile.leaderSeenMs === turn.nowMs) turn.set({ election: { ...idle, fruitless: 0 } });
+    if (idle.fruitless > 0 && turn.volatile.leaderSeenMs === turn.nowMs)
+      turn.set({ election: { ...idle, fruitless: 0 } });
     return;
   }
   if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
@@ -46,12 +48,21 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
     const before = turn.volatile.blocked;
     turn.set({ blocked: decision.blocked });
     if (before?.code !== decision.blocked.code || before.missing.join() !== decision.blocked.missing.join()) {
-      turn.note("warn", `blocked_${decision.blocked.code}`, `${decision.blocked.reason}; next: ${decision.blocked.nextStep}`, { missing: decision.blocked.missing });
+      turn.note(
+        "warn",
+        `blocked_${decision.blocked.code}`,
+        `${decision.blocked.reason}; next: ${decision.blocked.nextStep}`,
+        { missing: decision.blocked.missing },
+      );
     }
     return;
   }
   turn.set({ blocked: null });
-  if (turn.nowMs < idle.notBeforeMs || turn.nowMs < reason.sinceMs + rankOf(turn.state()) * turn.config.timings.rankDelayMs) return;
+  if (
+    turn.nowMs < idle.notBeforeMs ||
+    turn.nowMs < reason.sinceMs + rankOf(turn.state()) * turn.config.timings.rankDelayMs
+  )
+    return;
   // One that has been at it for long without success may see less of the cluster than this node does.
   if (someoneElects(turn) && turn.nowMs - reason.sinceMs < 2 * turn.config.timings.detectMs) return;
   begin(turn, reason, idle.fruitless);
@@ -62,14 +73,22 @@ function refusedByAMember(turn: Turn): Suspicion | null {
   const { leading } = turn.volatile;
   if (leading === null || leading.refusedSinceMs === null || leading.stage !== "established") return null;
   if (turn.nowMs - leading.refusedSinceMs < turn.config.timings.detectMs) return null;
-  return { term: leading.term, leader: turn.self, firstHand: true, cause: `a member has promised a term above ${leading.term} and refuses this one`, sinceMs: leading.refusedSinceMs };
+  return {
+    term: leading.term,
+    leader: turn.self,
+    firstHand: true,
+    cause: `a member has promised a term above ${leading.term} and refuses this one`,
+    sinceMs: leading.refusedSinceMs,
+  };
 }
 
 /** Another coordinator is at work; two at once would only outbid one another. */
 function someoneElects(turn: Turn): boolean {
   const state = turn.state();
   const seen = highestTerm(turn);
-  return Object.values(turn.volatile.peers).some((peer) => isFresh(state, peer) && peer.status.electing > TERM_NONE && peer.status.electing >= seen);
+  return Object.values(turn.volatile.peers).some(
+    (peer) => isFresh(state, peer) && peer.status.electing > TERM_NONE && peer.status.electing >= seen,
+  );
 }
 
 /** The highest term this node has seen anywhere: the next attempt is one above it. */
@@ -113,7 +132,11 @@ function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     fruitless,
   };
   turn.set({ election, nextOp: turn.volatile.nextOp + 1 });
-  turn.note("info", "recruiting", `asks for term ${term}: ${reason.cause}`, { term: Number(term), cause: reason.cause, first_hand: reason.firstHand });
+  turn.note("info", "recruiting", `asks for term ${term}: ${reason.cause}`, {
+    term: Number(term),
+    cause: reason.cause,
+    first_hand: reason.firstHand,
+  });
   goOnRecruiting(turn, election);
 }
 
@@ -121,7 +144,8 @@ function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
 function electorate(turn: Turn, election: Recruiting): NodeId[] {
   const logs = [turn.postgres.rulesets, ...Object.values(election.answers).map((a) => a.rulesets)];
   const ids = new Set(turn.config.initial.nodes.map((n) => n.id));
-  for (const log of logs) for (const record of log) for (const member of record.ruleset?.cohort ?? []) ids.add(member.id);
+  for (const log of logs)
+    for (const record of log) for (const member of record.ruleset?.cohort ?? []) ids.add(member.id);
   return [...ids].sort();
 }
 
@@ -129,7 +153,11 @@ function goOnRecruiting(turn: Turn, was: Recruiting): void {
   let election = was;
   if (overtaken(turn, election)) return giveUp(turn, election, "another leader took office meanwhile", false);
   if (turn.nowMs >= election.askAgainMs) {
-    election = { ...election, asked: election.asked.filter((id) => election.answers[id] !== undefined || election.refusals[id] !== undefined), askAgainMs: turn.nowMs + turn.config.timings.askAgainMs };
+    election = {
+      ...election,
+      asked: election.asked.filter((id) => election.answers[id] !== undefined || election.refusals[id] !== undefined),
+      askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
+    };
   }
   election = ask(turn, election);
   turn.set({ election });
@@ -144,7 +172,7 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
   for (const id of electorate(turn, election)) {
     if (asked.includes(id)) continue;
     const peer = turn.volatile.peers[id];
-    const quick = id === turn.self || (isFresh(state, peer) && (peer.status.postgres === "running" || peer.status.role === "none" && peer.status.position.timeline === TERM_NONE));
+    const quick = id === turn.self || (isFresh(state, peer) && isUp(peer.status));
     if (!quick && turn.nowMs < election.graceUntilMs) continue;
     asked.push(id);
     turn.emit({ kind: "send_recruit", to: id, request });
@@ -152,13 +180,26 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
   return { ...election, asked };
 }
 
-export function onRecruitResult(turn: Turn, peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void {
+export function onRecruitResult(
+  turn: Turn,
+  peer: NodeId,
+  request: RecruitRequest,
+  result: RecruitResult | Unreachable,
+): void {
   const { election } = turn.volatile;
-  if (election.stage !== "recruiting" || election.term !== request.term || !sameAttempt(election.attempt, request.attempt)) return;
+  if (
+    election.stage !== "recruiting" ||
+    election.term !== request.term ||
+    !sameAttempt(election.attempt, request.attempt)
+  )
+    return;
   if (result.ok === "unreachable") return;
   if (result.ok) turn.set({ election: { ...election, answers: { ...election.answers, [peer]: result.answer } } });
   else if (result.refusal.code !== "not_ready") {
-    turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, { peer, code: result.refusal.code });
+    turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, {
+      peer,
+      code: result.refusal.code,
+    });
     turn.set({ election: { ...election, refusals: { ...election.refusals, [peer]: result.refusal } } });
   }
 }
@@ -169,11 +210,15 @@ function conclude(turn: Turn, election: Recruiting): void {
   const decision = decide(answers, turn.config.initial, byRank(turn.state()));
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked });
-    const lost = Object.values(election.refusals).some((r) => r.promise > election.term || r.code === "promised_to_another");
+    const lost = Object.values(election.refusals).some(
+      (r) => r.promise > election.term || r.code === "promised_to_another",
+    );
     if (lost) giveUp(turn, election, "outbid by another attempt", true);
     return;
   }
-  const silent = electorate(turn, election).filter((id) => election.answers[id] === undefined && election.refusals[id] === undefined);
+  const silent = electorate(turn, election).filter(
+    (id) => election.answers[id] === undefined && election.refusals[id] === undefined,
+  );
   const state = turn.state();
   const worthWaiting = silent.filter((id) => {
     if (turn.nowMs < election.awaitAllUntilMs) return true;
@@ -211,17 +256,29 @@ function propose(turn: Turn, election: Recruiting, proposal: Proposal): void {
     fruitless: election.fruitless,
   };
   turn.set({ election: promoting, blocked: null });
-  turn.note("info", "chosen", `promotes ${proposal.candidate} under term ${election.term}; recruited: ${proposal.recruited.join(", ")}`, {
-    term: Number(election.term),
-    candidate: proposal.candidate,
-    recruited: proposal.recruited,
-    recruit_ms: Math.round(turn.nowMs - election.startedMs),
-  });
+  turn.note(
+    "info",
+    "chosen",
+    `promotes ${proposal.candidate} under term ${election.term}; recruited: ${proposal.recruited.join(", ")}`,
+    {
+      term: Number(election.term),
+      candidate: proposal.candidate,
+      recruited: proposal.recruited,
+      recruit_ms: Math.round(turn.nowMs - election.startedMs),
+    },
+  );
   turn.emit({ kind: "send_promote", to: proposal.candidate, request });
-  const follow = { term: election.term, attempt: election.attempt, leader: proposal.candidate, leaderIncarnation, ready: null };
+  const follow = {
+    term: election.term,
+    attempt: election.attempt,
+    leader: proposal.candidate,
+    leaderIncarnation,
+    ready: null,
+  };
   for (const id of electorate(turn, election)) {
     // A member under an old name and a new incarnation is a stranger and gets no leader of ours.
-    if (id !== proposal.candidate && followable(turn, proposal, id, election)) turn.emit({ kind: "send_follow", to: id, request: follow });
+    if (id !== proposal.candidate && followable(turn, proposal, id, election))
+      turn.emit({ kind: "send_follow", to: id, request: follow });
   }
 }
 
@@ -231,9 +288,15 @@ function followable(turn: Turn, proposal: Proposal, id: NodeId, election: Recrui
   return member !== undefined && (known === undefined || known === member.incarnation);
 }
 
-export function onPromoteResult(turn: Turn, peer: NodeId, request: PromoteRequest, result: PromoteResult | Unreachable): void {
+export function onPromoteResult(
+  turn: Turn,
+  peer: NodeId,
+  request: PromoteRequest,
+  result: PromoteResult | Unreachable,
+): void {
   const { election } = turn.volatile;
-  if (election.stage !== "promoting" || election.candidate !== peer || !sameAttempt(election.attempt, request.attempt)) return;
+  if (election.stage !== "promoting" || election.candidate !== peer || !sameAttempt(election.attempt, request.attempt))
+    return;
   if (result.ok === "unreachable") return;
   if (result.ok) {
     turn.set({ election: { ...election, accepted: true } });
@@ -247,17 +310,27 @@ function goOnPromoting(turn: Turn, election: Promoting): void {
   const known = knownLeader(turn.state());
   const status = election.candidate === turn.self ? null : turn.volatile.peers[election.candidate]?.status;
   const { leading } = turn.volatile;
-  const established = leading?.term === election.term ? leading.stage === "established" : status?.term === election.term && status.established;
+  const established =
+    leading?.term === election.term
+      ? leading.stage === "established"
+      : status?.term === election.term && status.established;
   if (established) {
     turn.set({ election: { stage: "idle", notBeforeMs: turn.nowMs, fruitless: 0 } });
     turn.set({ phases: phasesOf(turn, election) });
-    turn.note("info", "elected", `${election.candidate} leads term ${election.term}`, { term: Number(election.term), leader: election.candidate });
+    turn.note("info", "elected", `${election.candidate} leads term ${election.term}`, {
+      term: Number(election.term),
+      leader: election.candidate,
+    });
     return;
   }
-  if ((known !== null && known.term > election.term) || turn.durable.promise.term > election.term) return giveUp(turn, election, "outbid by a higher term", false);
-  const failed = (status?.ledUntil ?? TERM_NONE) >= election.term || (election.candidate === turn.self && election.accepted && leading === null);
+  if ((known !== null && known.term > election.term) || turn.durable.promise.term > election.term)
+    return giveUp(turn, election, "outbid by a higher term", false);
+  const failed =
+    (status?.ledUntil ?? TERM_NONE) >= election.term ||
+    (election.candidate === turn.self && election.accepted && leading === null);
   if (failed) return giveUp(turn, election, `${election.candidate} could not take office`, true);
-  if (turn.nowMs >= election.giveUpMs) return giveUp(turn, election, `${election.candidate} is not established in time`, true);
+  if (turn.nowMs >= election.giveUpMs)
+    return giveUp(turn, election, `${election.candidate} is not established in time`, true);
   if (!election.accepted && turn.nowMs >= election.askAgainMs) {
     turn.set({ election: { ...election, askAgainMs: turn.nowMs + turn.config.timings.askAgainMs } });
     turn.emit({ kind: "send_promote", to: election.candidate, request: election.request });
@@ -289,7 +362,14 @@ function giveUp(turn: Turn, election: Recruiting | Promoting, why: string, fruit
   const { timings } = turn.config;
   const count = election.fruitless + (fruitless ? 1 : 0);
   const floor = count >= FRUITLESS_ELECTIONS_PER_HOUR_MAX ? 3_600_000 / FRUITLESS_ELECTIONS_PER_HOUR_MAX : 0;
-  const pause = Math.max(floor, Math.min(timings.backoffMs * 2 ** Math.min(count, 8), timings.backoffMaxMs) * (0.5 + turn.volatile.jitter));
+  const pause = Math.max(
+    floor,
+    Math.min(timings.backoffMs * 2 ** Math.min(count, 8), timings.backoffMaxMs) * (0.5 + turn.volatile.jitter),
+  );
   turn.set({ election: { stage: "idle", notBeforeMs: turn.nowMs + pause, fruitless: count } });
-  turn.note("info", "election_ended", `gives up term ${election.term}: ${why}`, { term: Number(election.term), reason: why, pause_ms: Math.round(pause) });
+  turn.note("info", "election_ended", `gives up term ${election.term}: ${why}`, {
+    term: Number(election.term),
+    reason: why,
+    pause_ms: Math.round(pause),
+  });
 }

@@ -5,8 +5,8 @@
 import type { Position } from "../log/position.js";
 import { comparePositions, isEmptyPosition, POSITION_EMPTY } from "../log/position.js";
 import type { Blocked } from "../messages.js";
-import { compileNative } from "../quorum/sync_standby_names.js";
 import { carries, missingFor, revokes } from "../quorum/sufficiency.js";
+import { compileNative } from "../quorum/sync_standby_names.js";
 import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
@@ -33,18 +33,29 @@ export interface Proposal {
   readonly recruited: readonly NodeId[];
 }
 
-export type Decision = { readonly ok: true; readonly proposal: Proposal } | { readonly ok: false; readonly blocked: Blocked };
+export type Decision =
+  | { readonly ok: true; readonly proposal: Proposal }
+  | { readonly ok: false; readonly blocked: Blocked };
 
 /**
  * @param prefer orders candidates with equal positions, the best first.
  */
-export function decide(answers: readonly Answer[], initial: InitialRuleset, prefer: (a: NodeId, b: NodeId) => number): Decision {
+export function decide(
+  answers: readonly Answer[],
+  initial: InitialRuleset,
+  prefer: (a: NodeId, b: NodeId) => number,
+): Decision {
   const voters = answers.filter((a) => a.voter);
   const withData = voters.filter((a) => !isEmptyPosition(a.position));
   if (withData.length === 0) return found(voters, initial, prefer);
   const systems = [...new Set(withData.map((a) => a.systemIdentifier))];
   if (systems.length > 1) {
-    return blocked("mixed_clusters", `the nodes hold data of different systems: ${withData.map((a) => `${a.id} of ${a.systemIdentifier}`).join(", ")}`, [], "move the directory that does not belong here aside, then start its node again");
+    return blocked(
+      "mixed_clusters",
+      `the nodes hold data of different systems: ${withData.map((a) => `${a.id} of ${a.systemIdentifier}`).join(", ")}`,
+      [],
+      "move the directory that does not belong here aside, then start its node again",
+    );
   }
   // For the newest position p in a recruitment, the largest set with no newer position is the best: both conditions
   // are monotone, and everybody who stands at p has the same log. So trying every p tries every subset of the answers.
@@ -63,10 +74,15 @@ function distinctPositions(answers: readonly Answer[]): Position[] {
   return sorted.filter((p, i) => i === 0 || comparePositions(p, sorted[i - 1] ?? POSITION_EMPTY) !== 0);
 }
 
-function decideAt(position: Position, recruited: readonly Answer[], prefer: (a: NodeId, b: NodeId) => number): Decision {
+function decideAt(
+  position: Position,
+  recruited: readonly Answer[],
+  prefer: (a: NodeId, b: NodeId) => number,
+): Decision {
   const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
   const rules = inForce(newest[0]?.rulesets ?? []);
-  if (rules === undefined) return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
+  if (rules === undefined)
+    return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
   const candidates = newest.map((a) => a.id).sort(prefer);
   for (const candidate of candidates) {
     const answer = newest.find((a) => a.id === candidate);
@@ -74,7 +90,10 @@ function decideAt(position: Position, recruited: readonly Answer[], prefer: (a: 
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
-    return { ok: true, proposal: { candidate, position, obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids } };
+    return {
+      ok: true,
+      proposal: { candidate, position, obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids },
+    };
   }
   return explain(rules, recruited, newest);
 }
@@ -98,7 +117,9 @@ function membersAmong(ruleset: Ruleset, recruited: readonly Answer[]): Set<NodeI
 
 function explain(rules: InForce, recruited: readonly Answer[], newest: readonly Answer[]): Decision {
   const known = membersAmong(rules.newest, recruited);
-  const strangers = recruited.filter((a) => memberOf(rules.newest, a.id) !== undefined && !known.has(a.id)).map((a) => a.id);
+  const strangers = recruited
+    .filter((a) => memberOf(rules.newest, a.id) !== undefined && !known.has(a.id))
+    .map((a) => a.id);
   if (strangers.length > 0) {
     return blocked(
       "wiped_node",
@@ -111,7 +132,12 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
-    return blocked("not_enough", `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`, missing, `start ${sets}`);
+    return blocked(
+      "not_enough",
+      `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`,
+      missing,
+      `start ${sets}`,
+    );
   }
   return blocked(
     "needs_catch_up",
@@ -125,21 +151,39 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
 function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: NodeId, b: NodeId) => number): Decision {
   const missing = initial.nodes.map((n) => n.id).filter((id) => !voters.some((a) => a.id === id));
   if (missing.length > 0) {
-    return blocked("founding_incomplete", `a new cluster is founded by all of its nodes at once; waiting for ${missing.join(", ")}`, missing, `start ${missing.join(" and ")}`);
+    return blocked(
+      "founding_incomplete",
+      `a new cluster is founded by all of its nodes at once; waiting for ${missing.join(", ")}`,
+      missing,
+      `start ${missing.join(" and ")}`,
+    );
   }
   const text = initialRulesetText(initial);
   const different = voters.filter((a) => a.initial !== text).map((a) => a.id);
   if (different.length > 0) {
-    return blocked("different_configuration", `${different.join(", ")} was started with another policy or other nodes than this one`, different, "put the same configuration file on every host and start again");
+    return blocked(
+      "different_configuration",
+      `${different.join(", ")} was started with another policy or other nodes than this one`,
+      different,
+      "put the same configuration file on every host and start again",
+    );
   }
   const cohort = initial.nodes
-    .map((n) => ({ id: n.id, labels: n.labels, eligible: true, incarnation: voters.find((a) => a.id === n.id)?.incarnation ?? "" }))
+    .map((n) => ({
+      id: n.id,
+      labels: n.labels,
+      eligible: true,
+      incarnation: voters.find((a) => a.id === n.id)?.incarnation ?? "",
+    }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const ruleset: Ruleset = { policy: initial.policy, cohort };
   const ids = cohort.map((m) => m.id);
   const candidate = [...ids].sort(prefer)[0];
   if (candidate === undefined) return blocked("nobody", "the configuration names no node", [], "name the nodes");
-  return { ok: true, proposal: { candidate, position: POSITION_EMPTY, obliged: [ruleset], ruleset, founding: true, recruited: ids } };
+  return {
+    ok: true,
+    proposal: { candidate, position: POSITION_EMPTY, obliged: [ruleset], ruleset, founding: true, recruited: ids },
+  };
 }
 
 function blocked(code: string, reason: string, missing: readonly NodeId[], nextStep: string): Decision {

@@ -1,5 +1,6 @@
 import { isFresh } from "../detector/detector.js";
 import { TERM_NONE } from "../log/position.js";
+import type { NodeStatus } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
@@ -13,7 +14,11 @@ import type { Answer } from "./decide.js";
 export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
   const { volatile, durable, config } = state;
   const answers: Answer[] = [];
-  if (volatile.postgres.data === "absent" || volatile.postgres.position.timeline !== TERM_NONE || durable.founding > TERM_NONE) {
+  if (
+    volatile.postgres.data === "absent" ||
+    volatile.postgres.position.timeline !== TERM_NONE ||
+    durable.founding > TERM_NONE
+  ) {
     answers.push({
       id: config.self,
       incarnation: durable.incarnation,
@@ -44,16 +49,23 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
 /** Who should coordinate, and lead among equals: a running Postgres first, then the name. */
 export function byRank(state: State): (a: NodeId, b: NodeId) => number {
   const running = (id: NodeId) => {
-    if (id === state.config.self) return state.volatile.postgres.process === "running" || state.volatile.postgres.data === "absent";
+    if (id === state.config.self)
+      return state.volatile.postgres.process === "running" || state.volatile.postgres.data === "absent";
     const peer = state.volatile.peers[id];
-    return isFresh(state, peer) && (peer.status.postgres === "running" || peer.status.position.timeline === TERM_NONE);
+    return isFresh(state, peer) && isUp(peer.status);
   };
   return (a, b) => Number(running(b)) - Number(running(a)) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** A Postgres that runs, or a node that never had one: both answer a recruitment at once. */
+export function isUp(status: NodeStatus): boolean {
+  return status.postgres === "running" || (status.systemIdentifier === null && status.postgres === "stopped");
 }
 
 /** How many live nodes come before this one: each waits that many rank delays, so that coordinators do not duel. */
 export function rankOf(state: State): number {
   const ids = [state.config.self];
-  for (const [id, peer] of Object.entries(state.volatile.peers)) if (isFresh(state, peer) && peer.status.voter) ids.push(id);
+  for (const [id, peer] of Object.entries(state.volatile.peers))
+    if (isFresh(state, peer) && peer.status.voter) ids.push(id);
   return ids.sort(byRank(state)).indexOf(state.config.self);
 }

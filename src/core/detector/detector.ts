@@ -44,7 +44,9 @@ export function seesLeader(state: State): boolean {
   if (known === null) return false;
   if (known.leader === state.config.self) return true;
   const peer = state.volatile.peers[known.leader];
-  return isFresh(state, peer) && peer.status.role === "leader" && peer.status.term === known.term && peer.status.established;
+  return (
+    isFresh(state, peer) && peer.status.role === "leader" && peer.status.term === known.term && peer.status.established
+  );
 }
 
 /** Looks again at everything: called after every event. */
@@ -59,7 +61,10 @@ export function detect(turn: Turn): void {
   }
   if (before !== null && before.term === found.term && before.firstHand === found.firstHand) return;
   turn.set({ suspicion: found });
-  turn.note("warn", found.firstHand ? "suspected_first_hand" : "suspected", found.cause, { term: Number(found.term), leader: found.leader });
+  turn.note("warn", found.firstHand ? "suspected_first_hand" : "suspected", found.cause, {
+    term: Number(found.term),
+    leader: found.leader,
+  });
 }
 
 function suspect(state: State): Suspicion | null {
@@ -69,19 +74,32 @@ function suspect(state: State): Suspicion | null {
   if (known === null) return suspectNobodyLeads(state);
   if (known.leader === config.self) return null;
   const peer = volatile.peers[known.leader];
-  const suspicion = (firstHand: boolean, cause: string): Suspicion => ({ term: known.term, leader: known.leader, firstHand, cause, sinceMs: volatile.nowMs });
+  const suspicion = (firstHand: boolean, cause: string): Suspicion => ({
+    term: known.term,
+    leader: known.leader,
+    firstHand,
+    cause,
+    sinceMs: volatile.nowMs,
+  });
   if (isFresh(state, peer) && peer.status.ledUntil >= known.term) {
     return suspicion(true, `${known.leader} says itself that it leads term ${known.term} no more`);
   }
   const heardMs = Math.max(peer?.heardMs ?? volatile.startedMs, known.sinceMs);
   const silentMs = volatile.nowMs - heardMs;
-  if (silentMs >= config.timings.detectMs) return suspicion(false, `${known.leader}, leader of term ${known.term}, has been silent for ${Math.round(silentMs)} ms`);
+  if (silentMs >= config.timings.detectMs)
+    return suspicion(
+      false,
+      `${known.leader}, leader of term ${known.term}, has been silent for ${Math.round(silentMs)} ms`,
+    );
   const unestablishedMs = volatile.nowMs - Math.max(volatile.leaderSeenMs, known.sinceMs);
   const established = peer?.status?.role === "leader" && peer.status.term === known.term && peer.status.established;
   // A leader may be waiting for this very node's clone, which takes as long as the data is large.
   const cloning = volatile.postgres.clone?.term === known.term;
   if (!established && !cloning && unestablishedMs >= config.timings.establishMs) {
-    return suspicion(false, `${known.leader} was appointed for term ${known.term} and has not been established for ${Math.round(unestablishedMs)} ms`);
+    return suspicion(
+      false,
+      `${known.leader} was appointed for term ${known.term} and has not been established for ${Math.round(unestablishedMs)} ms`,
+    );
   }
   return null;
 }
@@ -95,9 +113,16 @@ function suspectNobodyLeads(state: State): Suspicion | null {
     return isFresh(state, peer) && peer.status.postgres !== "starting";
   };
   const waitedMs = volatile.nowMs - volatile.leaderSeenMs;
-  const all = others.every(settled) && (volatile.postgres.data === "absent" || volatile.postgres.still !== null);
+  // Whoever is being recruited has a coordinator already.
+  const electing =
+    volatile.election.stage !== "idle" ||
+    Object.values(volatile.peers).some((peer) => isFresh(state, peer) && peer.status.electing > TERM_NONE);
+  const all =
+    !electing && others.every(settled) && (volatile.postgres.data === "absent" || volatile.postgres.still !== null);
   if (!all && waitedMs < config.timings.detectMs) return null;
-  const cause = all ? "all nodes are heard and none of them leads" : `no leader has been known for ${Math.round(waitedMs)} ms`;
+  const cause = all
+    ? "all nodes are heard and none of them leads"
+    : `no leader has been known for ${Math.round(waitedMs)} ms`;
   return { term: TERM_NONE, leader: null, firstHand: all, cause, sinceMs: volatile.nowMs };
 }
 

@@ -6,13 +6,13 @@
  * leads, the leader machine asks for the operations; the keeper only notices that Postgres is gone.
  */
 import type { PostgresReport } from "../events.js";
+import { stepDown } from "../leader/office.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY } from "../log/position.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
-import { stepDown } from "../leader/office.js";
 
 /** The next operation on a Postgres that does not lead. */
 export function keep(turn: Turn): void {
@@ -56,19 +56,33 @@ function cloneOrSwap(turn: Turn, following: Following): void {
   const { postgres } = turn;
   if (postgres.clone === null || postgres.clone.term !== following.term) {
     const op = turn.background({ kind: "clone", leader: following.leader, term: following.term });
-    turn.setPostgres({ clone: { op, leader: following.leader, term: following.term, startedMs: turn.nowMs, percent: 0, ready: null } });
+    turn.setPostgres({
+      clone: { op, leader: following.leader, term: following.term, startedMs: turn.nowMs, percent: 0, ready: null },
+    });
     turn.set({ rejoin: { term: following.term, method: "clone", ms: 0, percent: 0 } });
-    const why = postgres.data === "absent" ? "has no data" : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
-    turn.note("info", "cloning", `clones from ${following.leader}: ${why}`, { term: Number(following.term), leader: following.leader });
+    const why =
+      postgres.data === "absent"
+        ? "has no data"
+        : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
+    turn.note("info", "cloning", `clones from ${following.leader}: ${why}`, {
+      term: Number(following.term),
+      leader: following.leader,
+    });
     return;
   }
   const { ready } = postgres.clone;
   if (ready === null || following.ready === null) return;
   const old = postgres.data === "absent" ? POSITION_EMPTY : (postgres.still?.position ?? null);
   // Swapped only at or above the old position, and contained in the history of the leader it follows (hole H7).
-  const fits = old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);
+  const fits =
+    old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);
   if (!fits || ready.systemIdentifier !== following.ready.systemIdentifier) {
-    turn.note("warn", "clone_unfit", `the clone at ${formatPosition(ready.position)} does not cover ${formatPosition(old ?? POSITION_EMPTY)}: it is thrown away`, {});
+    turn.note(
+      "warn",
+      "clone_unfit",
+      `the clone at ${formatPosition(ready.position)} does not cover ${formatPosition(old ?? POSITION_EMPTY)}: it is thrown away`,
+      {},
+    );
     turn.background({ kind: "cancel_clone" });
     turn.setPostgres({ clone: null, retryAtMs: turn.nowMs + turn.config.timings.retryMs });
     return;
@@ -92,7 +106,10 @@ function settle(turn: Turn): void {
 }
 
 /** A report of an operation that is not the one under way is stale: it was overtaken, and changes nothing. */
-export function onReport(turn: Turn, report: Exclude<PostgresReport, { kind: "observed" } | { kind: "promoted" } | { kind: "record_written" }>): void {
+export function onReport(
+  turn: Turn,
+  report: Exclude<PostgresReport, { kind: "observed" } | { kind: "promoted" } | { kind: "record_written" }>,
+): void {
   switch (report.kind) {
     case "revoked":
       return onRevoked(turn, report);
@@ -116,7 +133,14 @@ export function onReport(turn: Turn, report: Exclude<PostgresReport, { kind: "ob
       onSwapped(turn);
       return;
     case "fenced":
-      turn.setPostgres({ process: "stopped", still: null, receiver: null, streaming: false, door: "shut", postmasterPid: null });
+      turn.setPostgres({
+        process: "stopped",
+        still: null,
+        receiver: null,
+        streaming: false,
+        door: "shut",
+        postmasterPid: null,
+      });
       return;
     case "failed":
       onFailed(turn, report);
@@ -143,20 +167,37 @@ function onRevoked(turn: Turn, report: Extract<PostgresReport, { kind: "revoked"
     fault: null,
   });
   // The founding record may have reached the disk although its writer died before it knew.
-  if (ruled && !turn.durable.held) turn.promise({ held: true, founding: 0n, systemIdentifier: report.systemIdentifier });
+  if (ruled && !turn.durable.held)
+    turn.promise({ held: true, founding: 0n, systemIdentifier: report.systemIdentifier });
 }
 
 function onCloned(turn: Turn, report: Extract<PostgresReport, { kind: "cloned" }>): void {
   const { clone } = turn.postgres;
   if (clone === null || clone.op !== report.op) return;
-  turn.setPostgres({ clone: { ...clone, percent: 100, ready: { position: report.position, systemIdentifier: report.systemIdentifier } } });
+  turn.setPostgres({
+    clone: { ...clone, percent: 100, ready: { position: report.position, systemIdentifier: report.systemIdentifier } },
+  });
 }
 
 function onSwapped(turn: Turn): void {
   const ready = turn.postgres.clone?.ready;
-  turn.setPostgres({ data: "present", process: "stopped", still: null, clone: null, oldKept: true, door: "shut", receiver: null, streaming: false });
+  turn.setPostgres({
+    data: "present",
+    process: "stopped",
+    still: null,
+    clone: null,
+    oldKept: true,
+    door: "shut",
+    receiver: null,
+    streaming: false,
+  });
   turn.promise({ held: true, founding: 0n, ...(ready != null ? { systemIdentifier: ready.systemIdentifier } : {}) });
-  turn.note("info", "swapped", "the clone has taken the place of the old data, which is kept until the clone streams", {});
+  turn.note(
+    "info",
+    "swapped",
+    "the clone has taken the place of the old data, which is kept until the clone streams",
+    {},
+  );
 }
 
 function onFailed(turn: Turn, { op, reason, data }: Extract<PostgresReport, { kind: "failed" }>): void {
@@ -166,7 +207,13 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<PostgresReport, { ki
   const pause = Math.min(retryMs * 2 ** Math.min(failures - 1, 6), detectMs * 4);
   const cloneFailed = postgres.clone?.op === op;
   turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
-  turn.setPostgres({ data, failures, fault: reason, retryAtMs: turn.nowMs + pause, ...(cloneFailed ? { clone: null } : { still: null, receiver: null, streaming: false }) });
+  turn.setPostgres({
+    data,
+    failures,
+    fault: reason,
+    retryAtMs: turn.nowMs + pause,
+    ...(cloneFailed ? { clone: null } : { still: null, receiver: null, streaming: false }),
+  });
   const { leading } = volatile;
   if (leading === null || cloneFailed) return;
   // A failed promotion needs a new term: whatever Postgres has become, it is fenced by the next standstill.

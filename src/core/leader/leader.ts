@@ -43,6 +43,8 @@ export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>,
 export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
+  const written: RulesetRecord = leading.stage === "writing" ? proposal(turn, leading) : mark(turn, leading);
+  turn.setPostgres({ rulesets: [...turn.postgres.rulesets, written] });
   if (leading.stage === "writing") {
     update(turn, { stage: "establishing", firstRecord: lsn });
     // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.
@@ -103,7 +105,16 @@ export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
   if (leading.stage === "writing") {
-    turn.operate({ kind: "write_record", term: leading.term, record: proposal(turn, leading), founding: leading.request.founding, cause: leading.request.cause }, leading.term);
+    turn.operate(
+      {
+        kind: "write_record",
+        term: leading.term,
+        record: proposal(turn, leading),
+        founding: leading.request.founding,
+        cause: leading.request.cause,
+      },
+      leading.term,
+    );
     return;
   }
   if (leading.stage !== "established") return;
@@ -113,8 +124,11 @@ export function advanceLeader(turn: Turn): void {
   }
   if (leading.mark === "none") {
     update(turn, { mark: "writing" });
-    const record: RulesetRecord = { number: leading.number, state: "decided", ruleset: null, writtenBy: turn.self };
-    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause }, leading.term);
+    const record = mark(turn, leading);
+    turn.operate(
+      { kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause },
+      leading.term,
+    );
     return;
   }
   if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
@@ -145,6 +159,10 @@ function proposal(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "proposed", ruleset: leading.ruleset, writtenBy: turn.self };
 }
 
+function mark(turn: Turn, leading: Leading): RulesetRecord {
+  return { number: leading.number, state: "decided", ruleset: null, writtenBy: turn.self };
+}
+
 /** Repeats `Follow` to every member that does not follow this term; the same message twice changes nothing. */
 export function callFollowers(turn: Turn, urgently: boolean): void {
   const { leading, peers } = turn.volatile;
@@ -170,7 +188,12 @@ export function callFollowers(turn: Turn, urgently: boolean): void {
 
 function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
   const status = turn.volatile.peers[id]?.status;
-  return status != null && status.role === "follower" && status.term === leading.term && (leading.history === null || status.streaming || status.postgres === "cloning");
+  return (
+    status != null &&
+    status.role === "follower" &&
+    status.term === leading.term &&
+    (leading.history === null || status.streaming || status.postgres === "cloning")
+  );
 }
 
 function followRequest(turn: Turn, leading: Leading): FollowRequest {

@@ -12,7 +12,9 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
   const compiled = compileNative(obliged, turn.self);
   if (!compiled.ok) {
     // The coordinator asked the same question before it sent Promote; only a newer program could get here.
-    turn.note("error", "not_enforceable", `cannot lead term ${request.term}: ${compiled.reason}`, { term: Number(request.term) });
+    turn.note("error", "not_enforceable", `cannot lead term ${request.term}: ${compiled.reason}`, {
+      term: Number(request.term),
+    });
     return;
   }
   const names = formatNames(compiled.rule, request.term);
@@ -62,5 +64,8 @@ export function stepDown(turn: Turn, why: string): void {
   if (leading === null) return;
   turn.set({ leading: null });
   turn.setPostgres({ still: null });
-  turn.note("warn", "stepped_down", `leads term ${leading.term} no more: ${why}`, { term: Number(leading.term), reason: why });
+  turn.note("warn", "stepped_down", `leads term ${leading.term} no more: ${why}`, {
+    term: Number(leading.term),
+    reason: why,
+  });
 }

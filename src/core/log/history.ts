@@ -37,9 +37,12 @@ export function switchPoint(history: History): Lsn | undefined {
 export function historyFault(history: History): string | undefined {
   let before: Ancestor | undefined;
   for (const ancestor of history.ancestors) {
-    if (ancestor.timeline >= history.timeline) return `ancestor ${ancestor.timeline} is not below timeline ${history.timeline}`;
-    if (before !== undefined && ancestor.timeline <= before.timeline) return `ancestor ${ancestor.timeline} comes after ${before.timeline}`;
-    if (before !== undefined && ancestor.end < before.end) return `timeline ${ancestor.timeline} ends before its parent ${before.timeline}`;
+    if (ancestor.timeline >= history.timeline)
+      return `ancestor ${ancestor.timeline} is not below timeline ${history.timeline}`;
+    if (before !== undefined && ancestor.timeline <= before.timeline)
+      return `ancestor ${ancestor.timeline} comes after ${before.timeline}`;
+    if (before !== undefined && ancestor.end < before.end)
+      return `timeline ${ancestor.timeline} ends before its parent ${before.timeline}`;
     before = ancestor;
   }
   return undefined;

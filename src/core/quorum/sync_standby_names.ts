@@ -12,7 +12,9 @@ export interface NativeRule {
   readonly exact: boolean;
 }
 
-export type Compiled = { readonly ok: true; readonly rule: NativeRule } | { readonly ok: false; readonly reason: string };
+export type Compiled =
+  | { readonly ok: true; readonly rule: NativeRule }
+  | { readonly ok: false; readonly reason: string };
 
 /**
  * Compiles the rulesets for this leader to `synchronous_standby_names`, proven over the minimal quorums:
@@ -22,14 +24,18 @@ export type Compiled = { readonly ok: true; readonly rule: NativeRule } | { read
 export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
   const minimal = minimalQuorums(rulesets, leader);
   const first = minimal[0];
-  if (first === undefined) return { ok: false, reason: `no set of followers satisfies the policy for leader ${leader}` };
-  if (first.length === 0) return { ok: false, reason: `leader ${leader} alone would satisfy the policy; the names must never be empty` };
+  if (first === undefined)
+    return { ok: false, reason: `no set of followers satisfies the policy for leader ${leader}` };
+  if (first.length === 0)
+    return { ok: false, reason: `leader ${leader} alone would satisfy the policy; the names must never be empty` };
   const need = first.length;
   const followers = [...new Set(minimal.flat())].sort();
   const odd = minimal.find((set) => set.length !== need);
-  if (odd !== undefined) return { ok: false, reason: `quorums of different sizes: {${first.join(", ")}} and {${odd.join(", ")}}` };
+  if (odd !== undefined)
+    return { ok: false, reason: `quorums of different sizes: {${first.join(", ")}} and {${odd.join(", ")}}` };
   const absent = subsetsOfSize(followers, need).find((set) => !minimal.some((m) => m.every((id, i) => id === set[i])));
-  if (absent !== undefined) return { ok: false, reason: `ANY ${need} would also accept {${absent.join(", ")}}, which the policy does not` };
+  if (absent !== undefined)
+    return { ok: false, reason: `ANY ${need} would also accept {${absent.join(", ")}}, which the policy does not` };
   return { ok: true, rule: { need, followers, exact: true } };
 }
 
@@ -45,7 +51,9 @@ export function compileNative(rulesets: readonly Ruleset[], leader: NodeId): Com
   for (let size = 1; size <= all.length; size++) {
     for (const followers of subsetsOfSize(all, size)) {
       for (let need = 1; need <= size; need++) {
-        const implies = subsetsOfSize(followers, need).every((set) => satisfiedAll(rulesets, leader, new Set([leader, ...set])));
+        const implies = subsetsOfSize(followers, need).every((set) =>
+          satisfiedAll(rulesets, leader, new Set([leader, ...set])),
+        );
         if (!implies) continue;
         const accepts = acceptedSets(size, need) * 2 ** (all.length - size);
         if (best === undefined || accepts > best.accepts) best = { rule: { need, followers, exact: false }, accepts };

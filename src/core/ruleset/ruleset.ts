@@ -57,7 +57,11 @@ export function memberOf(ruleset: Ruleset, id: NodeId): Member | undefined {
 
 /** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */
 export function sameRuleset(a: Ruleset, b: Ruleset): boolean {
-  return samePolicy(a.policy, b.policy) && a.cohort.length === b.cohort.length && a.cohort.every((m, i) => sameMember(m, b.cohort[i]));
+  return (
+    samePolicy(a.policy, b.policy) &&
+    a.cohort.length === b.cohort.length &&
+    a.cohort.every((m, i) => sameMember(m, b.cohort[i]))
+  );
 }
 
 function samePolicy(a: Policy, b: Policy): boolean {
@@ -67,7 +71,9 @@ function samePolicy(a: Policy, b: Policy): boolean {
 
 function sameMember(a: Member, b: Member | undefined): boolean {
   if (b === undefined) return false;
-  return a.id === b.id && a.incarnation === b.incarnation && a.eligible === b.eligible && sameLabels(a.labels, b.labels);
+  return (
+    a.id === b.id && a.incarnation === b.incarnation && a.eligible === b.eligible && sameLabels(a.labels, b.labels)
+  );
 }
 
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
