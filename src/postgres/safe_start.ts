@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, rename, stat } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeAutoConf } from "./auto_conf.js";
@@ -70,6 +70,7 @@ interface Places {
 export async function safeStart(options: SafeStartOptions): Promise<Running> {
   const startedAt = performance.now();
   const dataDir = resolve(options.dataDir);
+  await checkVersion(dataDir, options.binaries);
   const closed = await closedDirectory(options.user, dataDir);
   if (closed !== null)
     throw new Error(
@@ -117,6 +118,17 @@ export async function safeStart(options: SafeStartOptions): Promise<Running> {
     normalized,
     startedMs: performance.now() - startedAt,
   };
+}
+
+/** Said by us before Postgres says it less clearly, and before anything in the directory is touched. */
+async function checkVersion(dataDir: string, binaries: Binaries): Promise<void> {
+  const text = await readFile(join(dataDir, "PG_VERSION"), "utf8").catch((cause: unknown) => {
+    throw new Error(`${dataDir} holds no Postgres cluster; initialise or clone it first`, { cause });
+  });
+  if (Number(text) === binaries.major) return;
+  throw new Error(
+    `${dataDir} is of Postgres ${text.trim()}, the programs in ${binaries.binDir} are ${binaries.version}; set postgres.bin_dir`,
+  );
 }
 
 async function preparePlaces(options: SafeStartOptions): Promise<Places> {

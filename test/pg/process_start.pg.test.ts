@@ -105,6 +105,15 @@ describe.each(testBinaries)("start of Postgres $version", (binaries) => {
     expect(await readFile(join(instance.dataDir, "global", "pg_control"))).toEqual(before);
   });
 
+  it("does not start on what is no cluster, or is one of another version", async () => {
+    instance = await Instance.create(binaries);
+    const older = { ...instance.binaries, major: 14, version: "14.2" };
+    await expect(instance.start({ binaries: older })).rejects.toThrow(/are 14.2; set postgres.bin_dir/);
+    await expect(instance.start({ dataDir: instance.root })).rejects.toThrow(
+      /no Postgres cluster; initialise or clone/,
+    );
+  });
+
   it("keeps foreign lines of postgresql.auto.conf and undoes those of managed names", async () => {
     instance = await Instance.create(binaries);
     await writeFile(
