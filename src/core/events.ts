@@ -58,6 +58,22 @@ export type Event =
 
 /** What the local Postgres reports. Reports of operations carry their number, so that a stale one is recognised. */
 export type PostgresReport =
+  | KeeperReport
+  | LeaderReport
+  | { readonly kind: "observed"; readonly observation: Observation };
+
+/** Reports that belong to a term in office. */
+export type LeaderReport =
+  | {
+      readonly kind: "promoted";
+      readonly op: OpId;
+      readonly history: History;
+      readonly systemIdentifier: string;
+    }
+  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn };
+
+/** Reports about the Postgres itself, whatever its role. */
+export type KeeperReport =
   | {
       readonly kind: "revoked";
       readonly op: OpId;
@@ -67,8 +83,6 @@ export type PostgresReport =
       readonly door: "open" | "shut";
     }
   | { readonly kind: "following"; readonly op: OpId }
-  | { readonly kind: "promoted"; readonly op: OpId; readonly history: History; readonly systemIdentifier: string }
-  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }
   | { readonly kind: "door_set"; readonly op: OpId; readonly open: boolean }
   | { readonly kind: "names_set"; readonly op: OpId }
   | { readonly kind: "cloned"; readonly op: OpId; readonly position: Position; readonly systemIdentifier: string }
@@ -78,8 +92,7 @@ export type PostgresReport =
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }
   /** Not asked for: the postmaster is gone, or our session to it closed and no other could be opened. */
-  | { readonly kind: "exited"; readonly reason: string }
-  | { readonly kind: "observed"; readonly observation: Observation };
+  | { readonly kind: "exited"; readonly reason: string };
 
 /** One look at the running Postgres. */
 export interface Observation {

@@ -176,7 +176,10 @@ export function nextTickMs(state: State): number {
   if (volatile.postgres.op === null && volatile.postgres.retryAtMs > now) due.push(volatile.postgres.retryAtMs);
   const { election, suspicion } = volatile;
   if (election.stage === "recruiting")
-    due.push(election.askAgainMs, ...[election.graceUntilMs, election.awaitAllUntilMs].filter((t) => t > now));
+    due.push(
+      election.askAgainMs,
+      ...[election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs].filter((t) => t > now),
+    );
   if (election.stage === "promoting") due.push(election.askAgainMs, election.giveUpMs);
   if (election.stage === "idle" && suspicion !== null)
     due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));

@@ -187,6 +187,7 @@ export interface Recruiting {
   readonly startedMs: number;
   readonly askAgainMs: number;
   readonly graceUntilMs: number;
+  readonly askLateMs: number;
   /** Until then every answer is awaited: after a start a missing one may cost a clone. */
   readonly awaitAllUntilMs: number;
   readonly asked: readonly NodeId[];

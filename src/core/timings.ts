@@ -10,6 +10,8 @@ export interface Timings {
   readonly askAgainMs: number;
   /** Once enough have answered: how long the other running nodes are waited for, so that the longest log wins and nobody needs a clone. */
   readonly graceMs: number;
+  /** A node whose Postgres is down is asked only after this long: it would have to start first, and take processor time from those that run. */
+  readonly askLateMs: number;
   /** Between two coordinators of adjacent rank, so that they do not duel. */
   readonly rankDelayMs: number;
   /** A leader that was appointed but is not established after this long is suspected. */
@@ -34,6 +36,7 @@ export function timingsFrom(detectMs: number): Timings {
     heartbeatMs: Math.max(50, Math.floor(detectMs / 6)),
     askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
     graceMs: 60,
+    askLateMs: 250,
     rankDelayMs: Math.max(60, Math.floor(detectMs / 10)),
     establishMs: detectMs * 3,
     backoffMs: Math.max(100, Math.floor(detectMs / 5)),

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Binaries } from "./binaries.js";
+import { readControlData } from "./control_data.js";
 import { fence, stopFast } from "./fence.js";
 import type { OsUser } from "./os_user.js";
 import { isRunning } from "./proc_table.js";
@@ -26,6 +27,7 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
   private readonly options: InstanceOptions;
   private operations: Session;
   private looking: Session;
+  private identifier: string | null = null;
   private ending = false;
   private over = false;
 
@@ -70,6 +72,12 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
 
   get observer(): Session {
     return this.looking;
+  }
+
+  /** Of its data; read once, since it never changes while Postgres runs. */
+  async systemIdentifier(): Promise<string> {
+    this.identifier ??= String((await readControlData(this.options.start.dataDir)).systemIdentifier);
+    return this.identifier;
   }
 
   /** A session of its own for one purpose, closed afterwards. */

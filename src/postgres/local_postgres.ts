@@ -20,6 +20,8 @@ import { removeSocketDir } from "./socket_dir.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
+  /** How long each operation took, in ms. */
+  readonly timed: (what: string, ms: number) => void;
   /** What cannot be reported by event: a background step that failed without harm. */
   readonly warn: (text: string, cause: unknown) => void;
   readonly credentials: { current(): Credentials | null; ensure(): Promise<Credentials> };
@@ -131,8 +133,10 @@ export class LocalPostgres implements PostgresPort {
   }
 
   private async carryOut({ op, action }: Queued): Promise<void> {
+    const startedMs = performance.now();
     try {
       const report = await this.operate(op, action);
+      this.options.timed(action.kind, performance.now() - startedMs);
       this.options.report(report);
     } catch (error) {
       const present = await holdsData(this.options.start.dataDir);

@@ -88,11 +88,10 @@ export class Operations {
     });
     const read = await readRulesets(session);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
-    const { systemIdentifier } = await ways.identify();
     return {
       position,
       rulesets: read.kind === "rows" ? read.rows : [],
-      systemIdentifier: String(systemIdentifier),
+      systemIdentifier: await instance.systemIdentifier(),
       door: this.door,
     };
   }
@@ -135,13 +134,11 @@ export class Operations {
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
-    const { systemIdentifier } = await this.ways(this.need()).identify();
-    return { history: outcome.history, systemIdentifier: String(systemIdentifier) };
+    return { history: outcome.history, systemIdentifier: await this.need().systemIdentifier() };
   }
 
   private async tryPromote(action: Extract<PostgresAction, { kind: "promote" }>, position: Position) {
     const instance = this.need();
-    if (this.door === "open") await this.setDoor(false);
     this.maybePrimary = true;
     return promote({
       session: instance.session,
@@ -153,6 +150,9 @@ export class Operations {
       names: action.names,
       followers: action.followers,
       keepPids: [instance.session.backendPid, instance.observer.backendPid],
+      shutDoor: async () => {
+        if (this.door === "open") await this.setDoor(false);
+      },
       deadlineMs: PROMOTE_DEADLINE_MS,
     }) satisfies Promise<Promoted | { kind: string }>;
   }

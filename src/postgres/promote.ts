@@ -38,6 +38,8 @@ export interface PromoteOptions {
   readonly followers: readonly NodeId[];
   /** Backends that stay (our own sessions); all other clients are ended (trap 22). */
   readonly keepPids: readonly number[];
+  /** Shuts the door; runs beside the wait for the names, and must be done before Postgres is asked. */
+  readonly shutDoor: () => Promise<void>;
   readonly deadlineMs: number;
 }
 
@@ -71,7 +73,7 @@ const SQLSTATE_NOT_IN_RECOVERY = "55000";
 
 /**
  * Promotes a revoked standby to timeline `term`, exactly once, and verifies that it is (POSTGRES.md A.4 to A.6).
- * The caller has persisted that the promotion starts, and has shut the door.
+ * The caller has persisted that the promotion starts.
  */
 export async function promote(options: PromoteOptions): Promise<PromoteOutcome> {
   const deadline = deadlineAfter(options.deadlineMs);
@@ -116,7 +118,10 @@ async function unfit({ session, dataDir, position, term }: PromoteOptions): Prom
 async function prepare(options: PromoteOptions, deadline: Deadline): Promise<NotPromoted | undefined> {
   const { dataDir, term, user, position } = options;
   await writePlaceholders({ dataDir, held: position.timeline, term, user });
-  const names = await putNamesBeforePromotion({ ...options, deadlineMs: deadline.leftMs() });
+  const [names] = await Promise.all([
+    putNamesBeforePromotion({ ...options, deadlineMs: deadline.leftMs() }),
+    options.shutDoor(),
+  ]);
   if (names.kind === "failed") return refused("names", names.reason);
   const ended = await poll(deadline, POLL_MS, async () => {
     const rows = await options.session.query<EndClientsRow>(END_CLIENTS, [options.keepPids]);

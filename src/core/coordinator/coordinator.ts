@@ -125,6 +125,7 @@ function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     startedMs: turn.nowMs,
     askAgainMs: turn.nowMs + timings.askAgainMs,
     graceUntilMs: turn.nowMs + timings.graceMs,
+    askLateMs: turn.nowMs + timings.askLateMs,
     awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
     asked: [],
     answers: {},
@@ -173,7 +174,7 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
     if (asked.includes(id)) continue;
     const peer = turn.volatile.peers[id];
     const quick = id === turn.self || (isFresh(state, peer) && isUp(peer.status));
-    if (!quick && turn.nowMs < election.graceUntilMs) continue;
+    if (!quick && turn.nowMs < election.askLateMs) continue;
     asked.push(id);
     turn.emit({ kind: "send_recruit", to: id, request });
   }

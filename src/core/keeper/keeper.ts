@@ -5,7 +5,7 @@
  * known of Postgres, and starts the next operation: one at a time, never by "what happened before". While this node
  * leads, the leader machine asks for the operations; the keeper only notices that Postgres is gone.
  */
-import type { PostgresReport } from "../events.js";
+import type { KeeperReport } from "../events.js";
 import { stepDown } from "../leader/office.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY } from "../log/position.js";
@@ -106,10 +106,7 @@ function settle(turn: Turn): void {
 }
 
 /** A report of an operation that is not the one under way is stale: it was overtaken, and changes nothing. */
-export function onReport(
-  turn: Turn,
-  report: Exclude<PostgresReport, { kind: "observed" } | { kind: "promoted" } | { kind: "record_written" }>,
-): void {
+export function onReport(turn: Turn, report: KeeperReport): void {
   switch (report.kind) {
     case "revoked":
       return onRevoked(turn, report);
@@ -151,7 +148,7 @@ export function onReport(
   }
 }
 
-function onRevoked(turn: Turn, report: Extract<PostgresReport, { kind: "revoked" }>): void {
+function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }>): void {
   // A log without any ruleset record counts as empty: nobody can have been acknowledged anything in it (DESIGN 8).
   const ruled = inForce(report.rulesets) !== undefined;
   const position = ruled ? report.position : POSITION_EMPTY;
@@ -171,7 +168,7 @@ function onRevoked(turn: Turn, report: Extract<PostgresReport, { kind: "revoked"
     turn.promise({ held: true, founding: 0n, systemIdentifier: report.systemIdentifier });
 }
 
-function onCloned(turn: Turn, report: Extract<PostgresReport, { kind: "cloned" }>): void {
+function onCloned(turn: Turn, report: Extract<KeeperReport, { kind: "cloned" }>): void {
   const { clone } = turn.postgres;
   if (clone === null || clone.op !== report.op) return;
   turn.setPostgres({
@@ -200,7 +197,7 @@ function onSwapped(turn: Turn): void {
   );
 }
 
-function onFailed(turn: Turn, { op, reason, data }: Extract<PostgresReport, { kind: "failed" }>): void {
+function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind: "failed" }>): void {
   const { postgres, volatile } = turn;
   const failures = postgres.failures + 1;
   const { retryMs, detectMs } = turn.config.timings;
