@@ -137,11 +137,15 @@ function nodeJson(
   const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
   const sender = state.volatile.leading?.senders[place.id];
   const reachable = entry?.reachable ?? false;
+  // The leader's Postgres hears of a follower's position sooner than the sidecars tell one another.
+  const told = status?.flushLsn ?? null;
+  const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;
   return {
     id: place.id,
     role: reachable && status !== null ? status.role : "none",
     reachable,
-    postgres: status === null ? null : status.postgres,
+    // What an unreachable node's Postgres does is not known.
+    postgres: reachable ? (status?.postgres ?? null) : null,
     version: status?.facts.postgresVersion ?? null,
     host: status?.facts.host ?? place.host,
     port: status?.facts.postgresPort ?? place.postgresPort,
@@ -149,9 +153,9 @@ function nodeJson(
     term: status === null ? null : Number(status.term),
     timeline: status === null ? null : Number(status.position.timeline),
     promise: status === null ? null : Number(status.promise),
-    flush_lsn: lsnText(status?.flushLsn ?? null),
+    flush_lsn: lsnText(flushLsn),
     replay_lsn: lsnText(status?.replayLsn ?? null),
-    lag_bytes: lag(leader, status),
+    lag_bytes: lag(leader, flushLsn),
     ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
     seen_age_ms: entry?.ageMs ?? null,
     streaming: status?.streaming ?? false,
@@ -189,9 +193,9 @@ function rejoinJson(status: NodeStatus | null) {
     : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
 }
 
-function lag(leader: NodeStatus | null, status: NodeStatus | null): number | null {
-  if (leader?.flushLsn == null || status?.flushLsn == null) return null;
-  const behind = leader.flushLsn - status.flushLsn;
+function lag(leader: NodeStatus | null, flushLsn: Lsn | null): number | null {
+  if (leader?.flushLsn == null || flushLsn === null) return null;
+  const behind = leader.flushLsn - flushLsn;
   return behind > 0n ? Number(behind) : 0;
 }
 

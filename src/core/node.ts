@@ -173,7 +173,9 @@ export function nextTickMs(state: State): number {
   const { timings } = config;
   const now = volatile.nowMs;
   const due: number[] = [now + timings.heartbeatMs];
-  if (volatile.postgres.op === null && volatile.postgres.retryAtMs > now) due.push(volatile.postgres.retryAtMs);
+  if (volatile.postgres.op === null) {
+    due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
+  }
   const { election, suspicion } = volatile;
   if (election.stage === "recruiting")
     due.push(

@@ -79,9 +79,14 @@ export interface Volatile {
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
   readonly blocked: Blocked | null;
+  /** Code and nodes of the last block that was logged. */
+  readonly blockedNoted: string;
   readonly phases: ElectionPhases | null;
   readonly rejoin: RejoinFacts | null;
+  /** What was last published, to see what changed since. */
   readonly published: string | null;
+  readonly publishedLsns: string;
+  readonly publishedMs: number;
 }
 
 /** What is known of the Postgres beside this sidecar. */
@@ -96,6 +101,8 @@ export interface LocalPostgres {
   readonly door: "shut" | "open";
   readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
   readonly retryAtMs: number;
+  /** A dead leader's Postgres is not started before, unless somebody asks for its position. */
+  readonly restartAtMs: number;
   readonly failures: number;
   readonly fault: string | null;
   readonly clone: Clone | null;
@@ -255,6 +262,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
         door: "shut",
         op: null,
         retryAtMs: 0,
+        restartAtMs: 0,
         failures: 0,
         fault: null,
         clone: null,
@@ -277,6 +285,9 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       phases: null,
       rejoin: null,
       published: null,
+      publishedLsns: "",
+      publishedMs: 0,
+      blockedNoted: "",
     },
   };
 }

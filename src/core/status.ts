@@ -83,7 +83,7 @@ function whyNot(state: State): string | null {
   return state.volatile.postgres.fault;
 }
 
-/** Publishes when something changed that others decide by; positions alone travel with the heartbeat. */
+/** Publishes when something changed that others decide by; positions alone travel at the pace of the heartbeat. */
 export function publishIfChanged(turn: Turn): void {
   const status = statusOf(turn.state());
   const known = knownLeader(turn.state());
@@ -113,7 +113,9 @@ export function publishIfChanged(turn: Turn): void {
     ],
     (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
   );
-  if (key === turn.volatile.published) return;
-  turn.set({ published: key });
+  const lsns = `${status.flushLsn}/${status.replayLsn}/${status.quorumLsn}/${status.position.lsn}`;
+  const due = turn.nowMs - turn.volatile.publishedMs >= turn.config.timings.heartbeatMs;
+  if (key === turn.volatile.published && (lsns === turn.volatile.publishedLsns || !due)) return;
+  turn.set({ published: key, publishedLsns: lsns, publishedMs: turn.nowMs });
   turn.emit({ kind: "publish", status });
 }

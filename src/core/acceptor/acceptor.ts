@@ -177,6 +177,11 @@ export function onFollow(turn: Turn, call: string, from: Sender, request: Follow
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.leader === turn.self || (leading !== null && leading.term === request.term))
     return reply("already_follows", `${turn.self} leads term ${request.term} itself`);
+  const { following } = turn.volatile;
+  if (following !== null && following.term === request.term && following.leader !== request.leader) {
+    // One leader a term (I3): whoever says otherwise is wrong, and is not believed.
+    return reply("already_follows", `${turn.self} follows ${following.leader} under term ${request.term}`);
+  }
   if (hasLostItsData(turn.state())) {
     return reply(
       "non_voter",

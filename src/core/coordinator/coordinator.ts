@@ -11,7 +11,14 @@ import type { Unreachable } from "../events.js";
 import { FRUITLESS_ELECTIONS_PER_HOUR_MAX } from "../limits.js";
 import type { Term } from "../log/position.js";
 import { TERM_FIRST, TERM_NONE } from "../log/position.js";
-import type { ElectionPhases, PromoteRequest, PromoteResult, RecruitRequest, RecruitResult } from "../messages.js";
+import type {
+  Blocked,
+  ElectionPhases,
+  PromoteRequest,
+  PromoteResult,
+  RecruitRequest,
+  RecruitResult,
+} from "../messages.js";
 import { sameAttempt } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { Election, Promoting, Recruiting, Suspicion } from "../state.js";
@@ -45,16 +52,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
   const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, byRank(turn.state()));
   if (!decision.ok) {
-    const before = turn.volatile.blocked;
     turn.set({ blocked: decision.blocked });
-    if (before?.code !== decision.blocked.code || before.missing.join() !== decision.blocked.missing.join()) {
-      turn.note(
-        "warn",
-        `blocked_${decision.blocked.code}`,
-        `${decision.blocked.reason}; next: ${decision.blocked.nextStep}`,
-        { missing: decision.blocked.missing },
-      );
-    }
+    noteBlocked(turn, decision.blocked, reason);
     return;
   }
   turn.set({ blocked: null });
@@ -66,6 +65,16 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   // One that has been at it for long without success may see less of the cluster than this node does.
   if (someoneElects(turn) && turn.nowMs - reason.sinceMs < 2 * turn.config.timings.detectMs) return;
   begin(turn, reason, idle.fruitless);
+}
+
+/** Once for each cause, and not before the others had time to say what they see. */
+function noteBlocked(turn: Turn, blocked: Blocked, reason: Suspicion): void {
+  const key = `${reason.term}/${blocked.code}/${blocked.missing.join()}`;
+  if (key === turn.volatile.blockedNoted || turn.nowMs - reason.sinceMs < 2 * turn.config.timings.heartbeatMs) return;
+  turn.set({ blockedNoted: key });
+  turn.note("warn", `blocked_${blocked.code}`, `${blocked.reason}; next: ${blocked.nextStep}`, {
+    missing: blocked.missing,
+  });
 }
 
 /** A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5). */

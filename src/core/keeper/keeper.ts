@@ -23,6 +23,7 @@ export function keep(turn: Turn): void {
     return;
   }
   if (turn.nowMs < postgres.retryAtMs) return;
+  if (turn.nowMs < postgres.restartAtMs && volatile.pending === null) return;
   const { following } = volatile;
   if (postgres.data === "absent") {
     if (following?.ready != null && !hasLostItsData(turn.state())) cloneOrSwap(turn, following);
@@ -229,7 +230,7 @@ function onExited(turn: Turn, reason: string): void {
     door: "shut",
     postmasterPid: null,
     // The others elect meanwhile; starting the dead leader at once would only take their processor time.
-    retryAtMs: led ? turn.nowMs + turn.config.timings.restartDelayMs : turn.nowMs,
+    restartAtMs: led ? turn.nowMs + turn.config.timings.restartDelayMs : turn.nowMs,
   });
   stepDown(turn, reason);
 }
