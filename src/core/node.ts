@@ -7,7 +7,9 @@
  * knows a clock, or does anything: the shell first makes `persist` durable, then carries out `after`.
  */
 import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
-import { coordinate, onPromoteResult, onRecruitResult } from "./coordinator/coordinator.js";
+import { coordinate } from "./coordinator/coordinator.js";
+import { onPromoteResult } from "./coordinator/promoting.js";
+import { onRecruitResult } from "./coordinator/recruiting.js";
 import { detect } from "./detector/detector.js";
 import type { Effect } from "./effects.js";
 import type { Event, PostgresReport, Stamp } from "./events.js";

@@ -1,19 +1,11 @@
+import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
-import type {
-  Attempt,
-  Blocked,
-  ElectionPhases,
-  NodeStatus,
-  PromoteRequest,
-  RecruitAnswer,
-  Refusal,
-  RejoinFacts,
-} from "./messages.js";
+import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
@@ -178,45 +170,6 @@ export interface SenderState {
   readonly pid: SenderSeen["pid"];
   readonly flushLsn: Lsn;
   readonly changedMs: number;
-}
-
-export type Election =
-  | { readonly stage: "idle"; readonly notBeforeMs: number; readonly fruitless: number }
-  | Recruiting
-  | Promoting;
-
-export interface Recruiting {
-  readonly stage: "recruiting";
-  readonly term: Term;
-  readonly attempt: Attempt;
-  readonly cause: string;
-  readonly suspectedMs: number;
-  readonly startedMs: number;
-  readonly askAgainMs: number;
-  readonly graceUntilMs: number;
-  readonly askLateMs: number;
-  /** Until then every answer is awaited: after a start a missing one may cost a clone. */
-  readonly awaitAllUntilMs: number;
-  readonly asked: readonly NodeId[];
-  readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
-  readonly refusals: Readonly<Record<NodeId, Refusal>>;
-  readonly fruitless: number;
-}
-
-export interface Promoting {
-  readonly stage: "promoting";
-  readonly term: Term;
-  readonly attempt: Attempt;
-  readonly candidate: NodeId;
-  readonly request: PromoteRequest;
-  readonly follow: { readonly leaderIncarnation: Incarnation };
-  readonly startedMs: number;
-  readonly decidedMs: number;
-  readonly suspectedMs: number;
-  readonly askAgainMs: number;
-  readonly giveUpMs: number;
-  readonly accepted: boolean;
-  readonly fruitless: number;
 }
 
 /** Why a leader is needed, and what it is founded on. */

@@ -2,8 +2,8 @@ import type { Credentials } from "../agent/ports.js";
 import type { OpId } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { readControlData } from "./control_data.js";
+import { holdsData } from "./data_dir.js";
 import type { Place } from "./operations.js";
-import { holdsData } from "./operations.js";
 import type { OsUser } from "./os_user.js";
 import { baseBackup, discardClone } from "./replication/base_backup.js";
 

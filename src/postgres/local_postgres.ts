@@ -10,11 +10,12 @@ import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { CloneJob } from "./clone_job.js";
+import { holdsData } from "./data_dir.js";
 import { hasCode } from "./durable_files.js";
 import { fence } from "./fence.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
-import { holdsData, Operations } from "./operations.js";
+import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
 import { removeSocketDir } from "./socket_dir.js";
 

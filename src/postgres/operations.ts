@@ -1,5 +1,4 @@
-import { access, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type { Credentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
@@ -9,6 +8,8 @@ import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
 import { writeAutoConf } from "./auto_conf.js";
+import { conninfo } from "./conninfo.js";
+import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
 import { fence } from "./fence.js";
 import { initdb } from "./initdb.js";
@@ -293,19 +294,4 @@ export class Operations {
       fresh: (use) => instance.fresh(use),
     };
   }
-}
-
-/** Whether a directory is a Postgres data directory. */
-export async function holdsData(dataDir: string): Promise<boolean> {
-  return access(join(dataDir, "PG_VERSION")).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** A libpq connection string: values quoted, since a password may hold anything. */
-function conninfo(settings: Readonly<Record<string, string>>): string {
-  return Object.entries(settings)
-    .map(([key, value]) => `${key}='${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`)
-    .join(" ");
 }

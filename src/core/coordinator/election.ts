@@ -1,0 +1,43 @@
+import type { Term } from "../log/position.js";
+import type { Attempt, PromoteRequest, RecruitAnswer, Refusal } from "../messages.js";
+import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
+
+/** One coordinator's change of leadership, or the pause between two. */
+export type Election =
+  | { readonly stage: "idle"; readonly notBeforeMs: number; readonly fruitless: number }
+  | Recruiting
+  | Promoting;
+
+export interface Recruiting {
+  readonly stage: "recruiting";
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly cause: string;
+  readonly suspectedMs: number;
+  readonly startedMs: number;
+  readonly askAgainMs: number;
+  readonly graceUntilMs: number;
+  readonly askLateMs: number;
+  /** Until then every answer is awaited: after a start a missing one may cost a clone. */
+  readonly awaitAllUntilMs: number;
+  readonly asked: readonly NodeId[];
+  readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
+  readonly refusals: Readonly<Record<NodeId, Refusal>>;
+  readonly fruitless: number;
+}
+
+export interface Promoting {
+  readonly stage: "promoting";
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly candidate: NodeId;
+  readonly request: PromoteRequest;
+  readonly follow: { readonly leaderIncarnation: Incarnation };
+  readonly startedMs: number;
+  readonly decidedMs: number;
+  readonly suspectedMs: number;
+  readonly askAgainMs: number;
+  readonly giveUpMs: number;
+  readonly accepted: boolean;
+  readonly fruitless: number;
+}

@@ -1,0 +1,135 @@
+/** Recruiting: one attempt at a term, until the answers suffice or it is outbid. */
+import { isFresh, knownLeader } from "../detector/detector.js";
+import type { Unreachable } from "../events.js";
+import { TERM_FIRST, TERM_NONE } from "../log/position.js";
+import type { RecruitRequest, RecruitResult } from "../messages.js";
+import { sameAttempt } from "../messages.js";
+import type { NodeId } from "../ruleset/ruleset.js";
+import type { Suspicion } from "../state.js";
+import type { Turn } from "../turn.js";
+import type { Answer } from "./decide.js";
+import { decide } from "./decide.js";
+import type { Recruiting } from "./election.js";
+import { electorate } from "./electorate.js";
+import { giveUp } from "./give_up.js";
+import { propose } from "./promoting.js";
+import { byRank, isUp } from "./standing.js";
+import { highestTerm } from "./term.js";
+
+export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
+  const { timings } = turn.config;
+  const next = highestTerm(turn) + 1n;
+  const term = next < TERM_FIRST ? TERM_FIRST : next;
+  // The boot nonce and the operation number make the attempt unique, also over restarts.
+  const attempt = { node: turn.self, nonce: `${turn.config.boot}-${turn.volatile.nextOp}` };
+  const started = reason.term === TERM_NONE ? turn.volatile.startedMs : turn.nowMs;
+  const election: Recruiting = {
+    stage: "recruiting",
+    term,
+    attempt,
+    cause: reason.cause,
+    suspectedMs: reason.sinceMs,
+    startedMs: turn.nowMs,
+    askAgainMs: turn.nowMs + timings.askAgainMs,
+    graceUntilMs: turn.nowMs + timings.graceMs,
+    askLateMs: turn.nowMs + timings.askLateMs,
+    awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
+    asked: [],
+    answers: {},
+    refusals: {},
+    fruitless,
+  };
+  turn.set({ election, nextOp: turn.volatile.nextOp + 1 });
+  turn.note("info", "recruiting", `asks for term ${term}: ${reason.cause}`, {
+    term: Number(term),
+    cause: reason.cause,
+    first_hand: reason.firstHand,
+  });
+  goOnRecruiting(turn, election);
+}
+
+export function goOnRecruiting(turn: Turn, was: Recruiting): void {
+  let election = was;
+  if (overtaken(turn, election)) return giveUp(turn, election, "another leader took office meanwhile", false);
+  if (turn.nowMs >= election.askAgainMs) {
+    election = {
+      ...election,
+      asked: election.asked.filter((id) => election.answers[id] !== undefined || election.refusals[id] !== undefined),
+      askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
+    };
+  }
+  election = ask(turn, election);
+  turn.set({ election });
+  conclude(turn, election);
+}
+
+/** Nodes whose Postgres runs are asked at once; a dead one would have to start first, which takes processor time from the others. */
+function ask(turn: Turn, election: Recruiting): Recruiting {
+  const state = turn.state();
+  const request: RecruitRequest = { term: election.term, attempt: election.attempt };
+  const asked = [...election.asked];
+  for (const id of electorate(turn, election)) {
+    if (asked.includes(id)) continue;
+    const peer = turn.volatile.peers[id];
+    const quick = id === turn.self || (isFresh(state, peer) && isUp(peer.status));
+    if (!quick && turn.nowMs < election.askLateMs) continue;
+    asked.push(id);
+    turn.emit({ kind: "send_recruit", to: id, request });
+  }
+  return { ...election, asked };
+}
+
+export function onRecruitResult(
+  turn: Turn,
+  peer: NodeId,
+  request: RecruitRequest,
+  result: RecruitResult | Unreachable,
+): void {
+  const { election } = turn.volatile;
+  if (
+    election.stage !== "recruiting" ||
+    election.term !== request.term ||
+    !sameAttempt(election.attempt, request.attempt)
+  )
+    return;
+  if (result.ok === "unreachable") return;
+  if (result.ok) turn.set({ election: { ...election, answers: { ...election.answers, [peer]: result.answer } } });
+  else if (result.refusal.code !== "not_ready") {
+    turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, {
+      peer,
+      code: result.refusal.code,
+    });
+    turn.set({ election: { ...election, refusals: { ...election.refusals, [peer]: result.refusal } } });
+  }
+}
+
+/** Decides once the answers suffice and nobody worth waiting for is still silent. */
+function conclude(turn: Turn, election: Recruiting): void {
+  const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({ id, ...a }));
+  const decision = decide(answers, turn.config.initial, byRank(turn.state()));
+  if (!decision.ok) {
+    turn.set({ blocked: decision.blocked });
+    const lost = Object.values(election.refusals).some(
+      (r) => r.promise > election.term || r.code === "promised_to_another",
+    );
+    if (lost) giveUp(turn, election, "outbid by another attempt", true);
+    return;
+  }
+  const silent = electorate(turn, election).filter(
+    (id) => election.answers[id] === undefined && election.refusals[id] === undefined,
+  );
+  const state = turn.state();
+  const worthWaiting = silent.filter((id) => {
+    if (turn.nowMs < election.awaitAllUntilMs) return true;
+    const peer = turn.volatile.peers[id];
+    return turn.nowMs < election.graceUntilMs && isFresh(state, peer) && peer.status.postgres === "running";
+  });
+  if (worthWaiting.length === 0) propose(turn, election, decision.proposal);
+}
+
+/** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */
+function overtaken(turn: Turn, election: Recruiting): boolean {
+  const known = knownLeader(turn.state());
+  if (turn.durable.promise.term > election.term) return true;
+  return known !== null && known.term >= election.term && known.leader !== turn.self;
+}
