@@ -15,6 +15,7 @@ export interface LedgerLine {
 export class Ledger {
   readonly #file: WriteStream;
   #broken: Error | null = null;
+  #highest = 0;
   readonly #numbers: Readonly<Record<Outcome, number[]>> = { acked: [], refused: [], unknown: [] };
 
   constructor(path: string) {
@@ -26,6 +27,7 @@ export class Ledger {
 
   record(n: number, outcome: Outcome, atMs: number): void {
     this.#numbers[outcome].push(n);
+    this.#highest = Math.max(this.#highest, n);
     const line: LedgerLine = { n, outcome, at_ms: Math.round(atMs * 1000) / 1000 };
     this.#file.write(`${JSON.stringify(line)}\n`);
   }
@@ -37,6 +39,11 @@ export class Ledger {
   counts(): Readonly<Record<Outcome, number>> {
     const { acked, refused, unknown } = this.#numbers;
     return { acked: acked.length, refused: refused.length, unknown: unknown.length };
+  }
+
+  /** The highest number that has an outcome; 0 before the first. */
+  highest(): number {
+    return this.#highest;
   }
 
   /** Resolves when every line is in the file. */
