@@ -8,3 +8,6 @@ export const PENDING_CALLS_MAX = 16;
 
 /** Elections that came to nothing, an hour: each one may have restarted a healthy leader (DESIGN 7). */
 export const FRUITLESS_ELECTIONS_PER_HOUR_MAX = 60;
+
+/** Operations of a leader that fail in a row before it gives up its term: another node may do better. */
+export const LEADER_FAILURES_MAX = 5;

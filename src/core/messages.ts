@@ -85,6 +85,8 @@ export interface FollowRequest {
   readonly attempt: Attempt;
   readonly leader: NodeId;
   readonly leaderIncarnation: Incarnation;
+  /** The receiver, as the ruleset knows it: a wiped node under an old name would be counted as a copy (hole H8). */
+  readonly memberIncarnation: Incarnation;
   /** Null until the leader is out of recovery: the follower stops its receiver and waits. */
   readonly ready: { readonly history: History; readonly systemIdentifier: string } | null;
 }

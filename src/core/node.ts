@@ -184,7 +184,7 @@ export function nextTickMs(state: State): number {
       election.askAgainMs,
       ...[election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs].filter((t) => t > now),
     );
-  if (election.stage === "promoting") due.push(election.askAgainMs, election.giveUpMs);
+  if (election.stage === "promoting") due.push(election.giveUpMs, ...(election.accepted ? [] : [election.askAgainMs]));
   if (election.stage === "idle" && suspicion !== null)
     due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
   for (const peer of Object.values(volatile.peers)) {

@@ -83,7 +83,8 @@ export interface Volatile {
 
 /** What is known of the Postgres beside this sidecar. */
 export interface LocalPostgres {
-  readonly data: "absent" | "present";
+  /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
+  readonly data: "absent" | "present" | "foreign";
   readonly process: "stopped" | "running";
   /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
   readonly still: Still | null;
@@ -261,5 +262,5 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
 
 /** Data that may have counted is gone: the node answers nothing that depends on it and is refused by name. */
 export function hasLostItsData(state: State): boolean {
-  return state.durable.held && state.volatile.postgres.data === "absent";
+  return state.durable.held && state.volatile.postgres.data !== "present";
 }

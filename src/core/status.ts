@@ -79,6 +79,7 @@ function neverStarted(state: State): boolean {
 }
 
 function whyNot(state: State): string | null {
+  if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
   if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
   return state.volatile.postgres.fault;
 }

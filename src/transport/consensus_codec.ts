@@ -83,6 +83,7 @@ export function followToCore(m: consensus.FollowRequest): FollowRequest {
     attempt: attemptToCore(m.attempt),
     leader: nodeId(m.leader, "leader"),
     leaderIncarnation: token(m.leaderIncarnation, "leader_incarnation"),
+    memberIncarnation: token(m.memberIncarnation, "member_incarnation"),
     ready:
       m.ready === undefined
         ? null

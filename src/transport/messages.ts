@@ -143,6 +143,7 @@ export const followRequest: Codec<Following> = codec(
     attempt: request.attempt,
     leader: request.leader,
     leaderIncarnation: request.leaderIncarnation,
+    memberIncarnation: request.memberIncarnation,
     ready:
       request.ready === null
         ? undefined

@@ -126,6 +126,7 @@ export const follow: fc.Arbitrary<FollowRequest> = fc.record({
   attempt,
   leader: id,
   leaderIncarnation: drawn,
+  memberIncarnation: drawn,
   ready: orNull(fc.record({ history, systemIdentifier: system })),
 });
 export const credentials: fc.Arbitrary<Credentials | null> = orNull(

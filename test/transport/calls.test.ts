@@ -38,6 +38,7 @@ const FOLLOW: FollowRequest = {
   attempt: ATTEMPT,
   leader: "n1",
   leaderIncarnation: "inc-n1",
+  memberIncarnation: "inc-n1",
   ready: { systemIdentifier: "7399", history: { timeline: 7n, ancestors: [{ timeline: 2n, end: 96n }] } },
 };
 const PROMOTE: PromoteRequest = {

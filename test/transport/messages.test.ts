@@ -143,6 +143,7 @@ describe("malformed messages become a reason", () => {
       attempt: ATTEMPT,
       leader: "n1",
       leaderIncarnation: "i1",
+      memberIncarnation: "i1",
       ready: { systemIdentifier: "7", history: { timeline: 4n, ancestors: [{ timeline: 5n, end: 1n }] } },
     };
     expect(refusalOf(codecs.followRequest, { request, credentials: null })).toMatch(
@@ -162,7 +163,7 @@ describe("malformed messages become a reason", () => {
 
   it("a password is never quoted", () => {
     const credentials = { superuserPassword: "hunter2".repeat(200), replicationPassword: "x" };
-    const request: FollowRequest = { term: 4n, attempt: ATTEMPT, leader: "n1", leaderIncarnation: "i1", ready: null };
+    const request: FollowRequest = { term: 4n, attempt: ATTEMPT, leader: "n1", leaderIncarnation: "i1", memberIncarnation: "i1", ready: null };
     const reason = refusalOf(codecs.followRequest, { request, credentials });
     expect(reason).toMatch(/superuser_password has 1400 characters/);
     expect(reason).not.toContain("hunter2");

@@ -115,7 +115,7 @@ export function answerPending(turn: Turn): void {
 function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
   const { postgres } = turn.volatile;
   if (postgres.op !== null) return null;
-  if (postgres.data === "absent") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
+  if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
   return postgres.still;
 }
 
@@ -177,6 +177,12 @@ export function onFollow(turn: Turn, call: string, from: Sender, request: Follow
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.leader === turn.self || (leading !== null && leading.term === request.term))
     return reply("already_follows", `${turn.self} leads term ${request.term} itself`);
+  if (request.memberIncarnation !== turn.durable.incarnation) {
+    return reply(
+      "incarnation_unknown",
+      `${turn.self} is incarnation ${turn.durable.incarnation}, the ruleset names ${request.memberIncarnation}: a wiped node is refused under its old name`,
+    );
+  }
   const { following } = turn.volatile;
   if (following !== null && following.term === request.term && following.leader !== request.leader) {
     // One leader a term (I3): whoever says otherwise is wrong, and is not believed.
@@ -226,7 +232,8 @@ function containedIn(turn: Turn, request: FollowRequest): boolean | null {
 
 /** A clone taken from the leader of another term is of no use, and must never be swapped in. */
 function cancelClone(turn: Turn): void {
-  if (turn.postgres.clone === null) return;
+  // Once the swap is under way the clone is the data: its report ends the operation.
+  if (turn.postgres.clone === null || turn.postgres.op?.what === "swap") return;
   turn.background({ kind: "cancel_clone" });
   turn.setPostgres({ clone: null });
 }

@@ -107,7 +107,10 @@ function mayLead(ruleset: Ruleset, answer: Answer): boolean {
 function sufficesByIncarnation(rules: InForce, recruited: readonly Answer[], candidate: NodeId): boolean {
   return [...rules.obliged, rules.newest].every((ruleset) => {
     const known = membersAmong(ruleset, recruited);
-    return revokes(ruleset, known) && carries(ruleset, known, candidate);
+    // A candidate that is no member there needs a quorum of somebody who is (DESIGN 4); under another incarnation it is
+    // a member that nobody may count.
+    const withCandidate = memberOf(ruleset, candidate) === undefined ? new Set([...known, candidate]) : known;
+    return revokes(ruleset, known) && carries(ruleset, withCandidate, candidate);
   });
 }
 

@@ -5,6 +5,7 @@ import { TERM_NONE } from "../log/position.js";
 import type { ElectionPhases, PromoteRequest, PromoteResult } from "../messages.js";
 import { sameAttempt } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
+import { memberAmong } from "../ruleset/ruleset.js";
 import type { Turn } from "../turn.js";
 import type { Proposal } from "./decide.js";
 import type { Promoting, Recruiting } from "./election.js";
@@ -59,16 +60,10 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     ready: null,
   };
   for (const id of electorate(turn, election)) {
-    // A member under an old name and a new incarnation is a stranger and gets no leader of ours.
-    if (id !== proposal.candidate && followable(turn, proposal, id, election))
-      turn.emit({ kind: "send_follow", to: id, request: follow });
+    const member = memberAmong([proposal.ruleset, ...proposal.obliged], id);
+    if (id === proposal.candidate || member === undefined) continue;
+    turn.emit({ kind: "send_follow", to: id, request: { ...follow, memberIncarnation: member.incarnation } });
   }
-}
-
-function followable(turn: Turn, proposal: Proposal, id: NodeId, election: Recruiting): boolean {
-  const known = election.answers[id]?.incarnation ?? turn.volatile.peers[id]?.status?.incarnation;
-  const member = proposal.ruleset.cohort.find((m) => m.id === id);
-  return member !== undefined && (known === undefined || known === member.incarnation);
 }
 
 export function onPromoteResult(

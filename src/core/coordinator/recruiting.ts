@@ -94,7 +94,7 @@ export function onRecruitResult(
     return;
   if (result.ok === "unreachable") return;
   if (result.ok) turn.set({ election: { ...election, answers: { ...election.answers, [peer]: result.answer } } });
-  else if (result.refusal.code !== "not_ready") {
+  else if (result.refusal.code !== "not_ready" && result.refusal.code !== "stopping") {
     turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, {
       peer,
       code: result.refusal.code,

@@ -32,7 +32,9 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
   for (const [id, peer] of Object.entries(volatile.peers)) {
     if (!isFresh(state, peer) || peer.status.postgres === "starting") continue;
     const { status } = peer;
-    if (!reason.firstHand && status.suspects < reason.term) continue;
+    // Where no leader is known here, whoever sees one suspects nothing (0) and corroborates nothing.
+    const least = reason.term > TERM_NONE ? reason.term : 1n;
+    if (!reason.firstHand && status.suspects < least) continue;
     answers.push({
       id,
       incarnation: status.incarnation,

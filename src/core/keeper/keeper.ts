@@ -7,8 +7,9 @@
  */
 import type { KeeperReport } from "../events.js";
 import { stepDown } from "../leader/office.js";
+import { LEADER_FAILURES_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
-import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY } from "../log/position.js";
+import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY, TERM_NONE } from "../log/position.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
@@ -25,6 +26,7 @@ export function keep(turn: Turn): void {
   if (turn.nowMs < postgres.retryAtMs) return;
   if (turn.nowMs < postgres.restartAtMs && volatile.pending === null) return;
   const { following } = volatile;
+  if (postgres.data === "foreign") return;
   if (postgres.data === "absent") {
     if (following?.ready != null && !hasLostItsData(turn.state())) cloneOrSwap(turn, following);
     return;
@@ -152,6 +154,10 @@ export function onReport(turn: Turn, report: KeeperReport): void {
 function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }>): void {
   // A log without any ruleset record counts as empty: nobody can have been acknowledged anything in it (DESIGN 8).
   const ruled = inForce(report.rulesets) !== undefined;
+  const { held, systemIdentifier } = turn.durable;
+  if (held && (!ruled || (systemIdentifier !== null && systemIdentifier !== report.systemIdentifier))) {
+    return quarantine(turn, report.systemIdentifier);
+  }
   const position = ruled ? report.position : POSITION_EMPTY;
   turn.setPostgres({
     process: "running",
@@ -164,9 +170,25 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }
     failures: 0,
     fault: null,
   });
-  // The founding record may have reached the disk although its writer died before it knew.
-  if (ruled && !turn.durable.held)
-    turn.promise({ held: true, founding: 0n, systemIdentifier: report.systemIdentifier });
+  // The founding record may have reached the disk although its writer died before it knew; a clone may have been
+  // swapped in by a step that was overtaken.
+  if (ruled && (!held || systemIdentifier === null)) {
+    turn.promise({ held: true, founding: TERM_NONE, systemIdentifier: report.systemIdentifier });
+  }
+}
+
+/** A directory that is not the one this node gave its word on: nothing of it is answered, and nothing is written over it. */
+function quarantine(turn: Turn, found: string): void {
+  const reason = `the data directory holds system ${found}, not ${turn.durable.systemIdentifier ?? "this node's data"}; bring the right one back`;
+  turn.setPostgres({
+    data: "foreign",
+    process: "running",
+    still: null,
+    receiver: null,
+    streaming: false,
+    fault: reason,
+  });
+  turn.note("error", "foreign_data", reason, { found, expected: turn.durable.systemIdentifier });
 }
 
 function onCloned(turn: Turn, report: Extract<KeeperReport, { kind: "cloned" }>): void {
@@ -204,9 +226,11 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
   const { retryMs, detectMs } = turn.config.timings;
   const pause = Math.min(retryMs * 2 ** Math.min(failures - 1, 6), detectMs * 4);
   const cloneFailed = postgres.clone?.op === op;
+  const was = turn.before.volatile.postgres.op;
+  const what = was?.id === op ? was.what : null;
   turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
   turn.setPostgres({
-    data,
+    data: postgres.data === "foreign" ? "foreign" : data,
     failures,
     fault: reason,
     retryAtMs: turn.nowMs + pause,
@@ -216,6 +240,10 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
   if (leading === null || cloneFailed) return;
   // A failed promotion needs a new term: whatever Postgres has become, it is fenced by the next standstill.
   if (leading.stage === "promoting") return stepDown(turn, `the promotion failed: ${reason}`);
+  if (failures >= LEADER_FAILURES_MAX)
+    return stepDown(turn, `its Postgres failed ${failures} times in a row: ${reason}`);
+  // Asked for again, since what is in force now is not known.
+  if (what === "set_names") turn.set({ leading: { ...leading, names: "" } });
   if (leading.mark === "writing") turn.set({ leading: { ...leading, mark: "none" } });
 }
 

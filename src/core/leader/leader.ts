@@ -16,8 +16,8 @@ import { followersOf } from "../quorum/minimal_quorums.js";
 import { satisfiedAll } from "../quorum/policy.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
 import { compileNative, followerName, formatNames } from "../quorum/sync_standby_names.js";
-import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { memberOf } from "../ruleset/ruleset.js";
+import type { Incarnation, NodeId, RulesetRecord } from "../ruleset/ruleset.js";
+import { memberAmong } from "../ruleset/ruleset.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
 
@@ -175,13 +175,13 @@ export function callFollowers(turn: Turn, urgently: boolean): void {
     const last = sent[id];
     const due = urgently || last === undefined || turn.nowMs - last >= turn.config.timings.followAgainMs;
     if (!due || (!urgently && follows(turn, leading, id))) continue;
-    const member = memberOf(leading.ruleset, id);
+    const member = memberAmong([leading.ruleset, ...leading.obliged], id);
     // A wiped node under an old name is a stranger: under that name its copy would count (hole H8).
-    if (peer?.status != null && member !== undefined && peer.status.incarnation !== member.incarnation) continue;
+    if (member === undefined || (peer?.status != null && peer.status.incarnation !== member.incarnation)) continue;
     if (!urgently && peer?.connected !== true) continue;
     if (peer?.status != null && peer.status.promise > leading.term) continue;
     sent[id] = turn.nowMs;
-    turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading) });
+    turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading, member.incarnation) });
   }
   update(turn, { followSentMs: sent });
 }
@@ -196,13 +196,14 @@ function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
   );
 }
 
-function followRequest(turn: Turn, leading: Leading): FollowRequest {
+function followRequest(turn: Turn, leading: Leading, memberIncarnation: Incarnation): FollowRequest {
   const { history, systemIdentifier } = leading;
   return {
     term: leading.term,
     attempt: leading.request.attempt,
     leader: turn.self,
     leaderIncarnation: turn.durable.incarnation,
+    memberIncarnation,
     ready: history === null || systemIdentifier === null ? null : { history, systemIdentifier },
   };
 }

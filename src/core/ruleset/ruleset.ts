@@ -55,6 +55,11 @@ export function memberOf(ruleset: Ruleset, id: NodeId): Member | undefined {
   return ruleset.cohort.find((member) => member.id === id);
 }
 
+/** The member of this name in the first of several rulesets that has one. */
+export function memberAmong(rulesets: readonly Ruleset[], id: NodeId): Member | undefined {
+  return rulesets.flatMap((ruleset) => ruleset.cohort).find((member) => member.id === id);
+}
+
 /** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */
 export function sameRuleset(a: Ruleset, b: Ruleset): boolean {
   return (

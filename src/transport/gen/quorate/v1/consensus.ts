@@ -187,7 +187,11 @@ export interface FollowRequest {
   leaderIncarnation: string;
   /** Absent until the leader can be dialled. */
   ready: LeaderReady | undefined;
-  credentials: Credentials | undefined;
+  credentials:
+    | Credentials
+    | undefined;
+  /** The receiver, as the ruleset knows it: a wiped node under an old name is a stranger. */
+  memberIncarnation: string;
 }
 
 export interface Following {
@@ -916,6 +920,7 @@ function createBaseFollowRequest(): FollowRequest {
     leaderIncarnation: "",
     ready: undefined,
     credentials: undefined,
+    memberIncarnation: "",
   };
 }
 
@@ -944,6 +949,9 @@ export const FollowRequest: MessageFns<FollowRequest> = {
     }
     if (message.credentials !== undefined) {
       Credentials.encode(message.credentials, writer.uint32(58).fork()).join();
+    }
+    if (message.memberIncarnation !== "") {
+      writer.uint32(66).string(message.memberIncarnation);
     }
     return writer;
   },
@@ -1015,6 +1023,14 @@ export const FollowRequest: MessageFns<FollowRequest> = {
             }
 
             message.credentials = Credentials.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.memberIncarnation = reader.string();
             continue;
           }
         }
