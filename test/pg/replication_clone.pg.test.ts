@@ -4,9 +4,19 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { discardOld } from "../../src/postgres/rejoin.js";
-import { type BaseBackupOptions, baseBackup, CloneFailed, discardClone } from "../../src/postgres/replication/base_backup.js";
+import {
+  type BaseBackupOptions,
+  baseBackup,
+  CloneFailed,
+  discardClone,
+} from "../../src/postgres/replication/base_backup.js";
 import type { BackupProgress } from "../../src/postgres/replication/base_backup_protocol.js";
-import { cloneMarkerPath, markIncomplete, newTablespacesDir, readCloneMarker } from "../../src/postgres/replication/clone_marker.js";
+import {
+  cloneMarkerPath,
+  markIncomplete,
+  newTablespacesDir,
+  readCloneMarker,
+} from "../../src/postgres/replication/clone_marker.js";
 import { Cluster, INSTALLATIONS, type Node, REPLICATION_PASSWORD, until } from "./replication_cluster.js";
 
 const run = promisify(execFile);
@@ -33,7 +43,9 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
     await leader.start({ standby: true });
     await leader.promote(2n);
     await leader.write(`create role quorate_replication login replication password '${REPLICATION_PASSWORD}'`);
-    await leader.write("create table public.big as select i, repeat(md5(i::text), 4) as filler from generate_series(1, 40000) i");
+    await leader.write(
+      "create table public.big as select i, repeat(md5(i::text), 4) as filler from generate_series(1, 40000) i",
+    );
   });
   afterAll(async () => {
     await cluster?.destroy();
@@ -53,7 +65,10 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
 
   async function expectNothingLeft(dir: string): Promise<void> {
     expect(await readdir(join(dir, ".."))).toEqual([]);
-    await until("no walsender is left", async () => (await leader.session.query("select 1 from pg_stat_replication")).length === 0);
+    await until(
+      "no walsender is left",
+      async () => (await leader.session.query("select 1 from pg_stat_replication")).length === 0,
+    );
   }
 
   it("copies everything with the right owner and modes, and streams from the leader", async () => {
@@ -71,10 +86,12 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
       expect(info.uid, path).toBe(cluster.user.uid);
       expect(info.mode & 0o777, path).toBe(info.isDirectory() ? 0o700 : 0o600);
     }
-    await run(join(cluster.binaries.binDir, "pg_verifybackup"), ["-n", wanted.dir]).catch((error: NodeJS.ErrnoException) => {
-      // The npm package has no pg_verifybackup; the distribution's proves the bytes.
-      if (error.code !== "ENOENT") throw error;
-    });
+    await run(join(cluster.binaries.binDir, "pg_verifybackup"), ["-n", wanted.dir]).catch(
+      (error: NodeJS.ErrnoException) => {
+        // The npm package has no pg_verifybackup; the distribution's proves the bytes.
+        if (error.code !== "ENOENT") throw error;
+      },
+    );
     const follower = await cluster.adopt("n2", wanted.dir);
     await follower.start({ standby: true });
     await follower.follow(leader, 2n);
@@ -119,7 +136,11 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
 
   it("leaves nothing behind when it is called off", async () => {
     const abort = new AbortController();
-    const wanted = await options({ maxRateKbPerS: 1024, signal: abort.signal, onProgress: (progress) => progress.receivedBytes > 0 && abort.abort() });
+    const wanted = await options({
+      maxRateKbPerS: 1024,
+      signal: abort.signal,
+      onProgress: (progress) => progress.receivedBytes > 0 && abort.abort(),
+    });
     await expect(baseBackup(wanted)).rejects.toThrow(/called off/);
     await expectNothingLeft(wanted.dir);
   });
@@ -141,7 +162,9 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
 
   it("names a wrong password, and leaves nothing behind", async () => {
     const wanted = await options();
-    await expect(baseBackup({ ...wanted, source: { ...wanted.source, password: "wrong" } })).rejects.toThrow(/password authentication failed/);
+    await expect(baseBackup({ ...wanted, source: { ...wanted.source, password: "wrong" } })).rejects.toThrow(
+      /password authentication failed/,
+    );
     await expectNothingLeft(wanted.dir);
   });
 

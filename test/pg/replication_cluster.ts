@@ -49,7 +49,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
   fsync: "off",
 };
 
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false>, deadlineMs = DEADLINE_MS): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const answer = await ask();
@@ -121,8 +125,16 @@ export class Cluster {
     await new Promise((done) => child.once("close", done));
   }
 
+  /** Ends all nodes and removes their data; the template stays. */
+  async reset(): Promise<void> {
+    for (const node of this.nodes.splice(0)) {
+      await node.kill();
+      await rm(node.home, { recursive: true, force: true });
+    }
+  }
+
   async destroy(): Promise<void> {
-    for (const node of this.nodes) await node.kill();
+    await this.reset();
     await rm(this.dir, { recursive: true, force: true });
   }
 }
@@ -147,7 +159,12 @@ export class Node {
   }
 
   async configure(): Promise<void> {
-    const hba = ["local all all trust", "local replication all trust", "host all all 127.0.0.1/32 scram-sha-256", "host replication all 127.0.0.1/32 scram-sha-256"];
+    const hba = [
+      "local all all trust",
+      "local replication all trust",
+      "host all all 127.0.0.1/32 scram-sha-256",
+      "host replication all 127.0.0.1/32 scram-sha-256",
+    ];
     await writeFile(join(this.dataDir, "pg_hba.conf"), `${hba.join("\n")}\n`);
     const lines = Object.entries(SETTINGS).map(([name, value]) => `${name} = '${value}'`);
     await writeFile(join(this.dataDir, "postgresql.conf"), `${lines.join("\n")}\n`);
@@ -158,7 +175,9 @@ export class Node {
   async setAutoConf(settings: Readonly<Record<string, string>>): Promise<void> {
     const path = join(this.dataDir, "postgresql.auto.conf");
     const names = Object.keys(settings);
-    const kept = (await readFile(path, "utf8")).split("\n").filter((line) => !names.some((name) => line.startsWith(`${name} `)));
+    const kept = (await readFile(path, "utf8"))
+      .split("\n")
+      .filter((line) => !names.some((name) => line.startsWith(`${name} `)));
     const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
     await writeFile(path, `${[...kept.filter((line) => line !== ""), ...lines].join("\n")}\n`);
   }
@@ -167,7 +186,15 @@ export class Node {
     return {
       setAutoConf: (settings) => this.setAutoConf(settings),
       reload: async () => void process.kill(this.pid, "SIGHUP"),
-      identify: () => identifySystem({ host: this.home, port: this.port, user: SUPERUSER, password: null, applicationName: "identify", connectTimeoutMs: 2000 }),
+      identify: () =>
+        identifySystem({
+          host: this.home,
+          port: this.port,
+          user: SUPERUSER,
+          password: null,
+          applicationName: "identify",
+          connectTimeoutMs: 2000,
+        }),
       fresh: async (use) => {
         const session = await this.connect();
         try {
@@ -192,7 +219,17 @@ export class Node {
     } else await rm(signal, { force: true });
     const log = openSync(this.logFile, "a");
     const extra = Object.entries(options.settings ?? {}).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const args = ["-D", this.dataDir, "-p", String(this.port), "-k", this.home, "-c", "listen_addresses=127.0.0.1", ...extra];
+    const args = [
+      "-D",
+      this.dataDir,
+      "-p",
+      String(this.port),
+      "-k",
+      this.home,
+      "-c",
+      "listen_addresses=127.0.0.1",
+      ...extra,
+    ];
     this.#child = spawn(join(this.cluster.binaries.binDir, "postgres"), args, {
       ...spawnIdentity(this.cluster.user),
       cwd: this.home,
@@ -208,7 +245,12 @@ export class Node {
   }
 
   async connect(): Promise<Session> {
-    return Session.open({ socketDir: this.home, port: this.port, superuser: SUPERUSER, major: this.cluster.binaries.major });
+    return Session.open({
+      socketDir: this.home,
+      port: this.port,
+      superuser: SUPERUSER,
+      major: this.cluster.binaries.major,
+    });
   }
 
   async recovering(): Promise<boolean> {
@@ -238,11 +280,17 @@ export class Node {
   /** Streams from the leader, as our followers do: own slot, name with the term. */
   async follow(leader: Node, term: Term, options: { slot?: boolean } = {}): Promise<void> {
     if (options.slot !== false) {
-      await leader.session.query("select pg_create_physical_replication_slot($1::name, true) where not exists (select from pg_replication_slots where slot_name = $1::name)", [slotName(this.id)]);
+      await leader.session.query(
+        "select pg_create_physical_replication_slot($1::name, true) where not exists (select from pg_replication_slots where slot_name = $1::name)",
+        [slotName(this.id)],
+      );
     }
     await this.dial(leader, term, options);
     await until(`${this.id} streams from ${leader.id}`, async () => {
-      const rows = await leader.session.query("select 1 from pg_stat_replication where application_name = $1 and state = 'streaming'", [`${this.id}@${term}`]);
+      const rows = await leader.session.query(
+        "select 1 from pg_stat_replication where application_name = $1 and state = 'streaming'",
+        [`${this.id}@${term}`],
+      );
       return rows.length === 1;
     });
   }
@@ -263,7 +311,10 @@ export class Node {
     return finalPosition({ session: this.session, ways: this.ways, dataDir: this.dataDir, deadlineMs });
   }
 
-  async promote(term: Term, options: { names?: string; followers?: readonly string[]; position?: Position } = {}): Promise<Promoted> {
+  async promote(
+    term: Term,
+    options: { names?: string; followers?: readonly string[]; position?: Position } = {},
+  ): Promise<Promoted> {
     const outcome = await this.tryPromote(term, options);
     if (outcome.kind !== "promoted") throw new Error(`${this.id}: ${outcome.reason}`);
     return outcome;
@@ -280,13 +331,21 @@ export class Node {
       names: options.names ?? NAMES_NOBODY.replace("nobody", `nobody@${term}`),
       followers: options.followers ?? [],
       keepPids: this.#sessions.map((session) => session.backendPid),
+      // Doors are another test's matter: these nodes have none.
+      shutDoor: async () => {},
       deadlineMs: DEADLINE_MS,
     });
   }
 
   /** A statement whose commit waits for nobody. */
   async write(sql: string): Promise<void> {
-    const session = await Session.open({ socketDir: this.home, port: this.port, superuser: SUPERUSER, major: this.cluster.binaries.major, synchronousCommit: "local" });
+    const session = await Session.open({
+      socketDir: this.home,
+      port: this.port,
+      superuser: SUPERUSER,
+      major: this.cluster.binaries.major,
+      synchronousCommit: "local",
+    });
     try {
       await session.query(sql);
     } finally {
@@ -302,4 +361,3 @@ export class Node {
 export function namesOf(followers: readonly Node[], term: Term): string {
   return `ANY 1 (${followers.map((node) => `"${node.id}@${term}"`).join(", ")})`;
 }
-

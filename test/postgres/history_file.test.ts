@@ -21,7 +21,10 @@ const bytes = (text: string) => Buffer.from(text, "latin1");
 
 /** Rising timelines with LSNs that never shrink. */
 const history = fc
-  .array(fc.tuple(fc.bigInt({ min: 1n, max: 1000n }), fc.bigInt({ min: 0n, max: 1n << 40n })), { minLength: 1, maxLength: 20 })
+  .array(fc.tuple(fc.bigInt({ min: 1n, max: 1000n }), fc.bigInt({ min: 0n, max: 1n << 40n })), {
+    minLength: 1,
+    maxLength: 20,
+  })
   .map((steps): History => {
     let timeline = 0n;
     let end = 0n;
@@ -43,7 +46,16 @@ describe("a timeline history file", () => {
   });
 
   it("reads what Postgres writes, today's switch points and the zero-padded ones of 19", () => {
-    const expected = { kind: "history", history: { timeline: 7n, ancestors: [{ timeline: 1n, end: 0x3000060n }, { timeline: 5n, end: 0x1_0000_00a0n }] } };
+    const expected = {
+      kind: "history",
+      history: {
+        timeline: 7n,
+        ancestors: [
+          { timeline: 1n, end: 0x3000060n },
+          { timeline: 5n, end: 0x1_0000_00a0n },
+        ],
+      },
+    };
     const reason = "no recovery target specified";
     expect(parseHistoryFile(7n, bytes(`1\t0/3000060\t${reason}\n\n5\t1/A0\t${reason}\n`))).toEqual(expected);
     expect(parseHistoryFile(7n, bytes(`1\t0/03000060\t${reason}\n\n5\t1/000000A0\t${reason}\n`))).toEqual(expected);
@@ -73,7 +85,10 @@ describe("a timeline history file", () => {
   it("survives a round trip", () => {
     fc.assert(
       fc.property(history, (made) => {
-        expect(parseHistoryFile(made.timeline, bytes(formatHistoryFile(made)))).toEqual({ kind: "history", history: made });
+        expect(parseHistoryFile(made.timeline, bytes(formatHistoryFile(made)))).toEqual({
+          kind: "history",
+          history: made,
+        });
       }),
     );
   });

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chooseOsUser, type OsUser } from "../../src/postgres/os_user.js";
 import { discardOld, finishSwap, SwapRefused, swap, swapMarkerPath } from "../../src/postgres/rejoin.js";
-import { cloneMarkerPath, markComplete, markIncomplete, newTablespacesDir, readCloneMarker } from "../../src/postgres/replication/clone_marker.js";
+import {
+  cloneMarkerPath,
+  markComplete,
+  markIncomplete,
+  newTablespacesDir,
+  readCloneMarker,
+} from "../../src/postgres/replication/clone_marker.js";
 
 const ENDS = { startLsn: 1n, startTimeline: 2n, endLsn: 3n, endTimeline: 2n };
 
@@ -153,7 +159,8 @@ describe("discardOld", () => {
     await ready();
     const own = newTablespacesDir(join(home, "earlier"));
     const foreign = join(home, "by_hand");
-    for (const path of [own, foreign, join(own, "1"), join(foreign, "2"), join(places.dataDir, "pg_tblspc")]) await mkdir(path);
+    for (const path of [own, foreign, join(own, "1"), join(foreign, "2"), join(places.dataDir, "pg_tblspc")])
+      await mkdir(path);
     await symlink(join(own, "1"), join(places.dataDir, "pg_tblspc", "1"));
     await symlink(join(foreign, "2"), join(places.dataDir, "pg_tblspc", "2"));
     await swap({ ...places, user });
@@ -182,7 +189,11 @@ describe("the marker of a clone", () => {
     expect(await readCloneMarker(places.cloneDir)).toMatchObject({ kind: "complete", ends: ENDS });
   });
 
-  it.each([["torn", '{"kind":"comp'], ["foreign", '{"kind":"complete","ends":{"startLsn":"x"}}'], ["empty", ""]])("%s: damaged, with a reason", async (_title, text) => {
+  it.each([
+    ["torn", '{"kind":"comp'],
+    ["foreign", '{"kind":"complete","ends":{"startLsn":"x"}}'],
+    ["empty", ""],
+  ])("%s: damaged, with a reason", async (_title, text) => {
     await writeFile(cloneMarkerPath(places.cloneDir), text);
     const marker = await readCloneMarker(places.cloneDir);
     expect(marker.kind).toBe("damaged");

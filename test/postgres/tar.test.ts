@@ -25,7 +25,11 @@ function header(entry: Entry): Buffer {
 }
 
 function archive(entries: readonly Entry[]): Buffer {
-  const blocks = entries.flatMap((entry) => [header(entry), entry.content, Buffer.alloc((512 - (entry.content.length % 512)) % 512)]);
+  const blocks = entries.flatMap((entry) => [
+    header(entry),
+    entry.content,
+    Buffer.alloc((512 - (entry.content.length % 512)) % 512),
+  ]);
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
@@ -54,7 +58,12 @@ class Recorder implements TarSink {
 
 const name = fc.stringMatching(/^[a-z0-9_]{1,20}(\/[a-z0-9_]{1,20}){0,3}$/);
 const entry: fc.Arbitrary<Entry> = fc.oneof(
-  fc.record({ name, type: fc.constant("0" as const), content: fc.uint8Array({ maxLength: 1600 }).map((bytes) => Buffer.from(bytes)), target: fc.constant("") }),
+  fc.record({
+    name,
+    type: fc.constant("0" as const),
+    content: fc.uint8Array({ maxLength: 1600 }).map((bytes) => Buffer.from(bytes)),
+    target: fc.constant(""),
+  }),
   fc.record({ name, type: fc.constant("5" as const), content: fc.constant(Buffer.alloc(0)), target: fc.constant("") }),
   fc.record({ name, type: fc.constant("2" as const), content: fc.constant(Buffer.alloc(0)), target: name }),
 );
@@ -66,26 +75,32 @@ function file(name: string, content = ""): Entry {
 describe("the tar reader", () => {
   it("reads the same entries however the bytes are split, from a buffer that is reused", () => {
     fc.assert(
-      fc.property(fc.array(entry, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 40 }), (entries, sizes) => {
-        const bytes = archive(entries);
-        const recorder = new Recorder();
-        const reader = new TarReader(recorder);
-        const reused = Buffer.alloc(700);
-        for (let at = 0, turn = 0; at < bytes.length; turn++) {
-          const taken = bytes.copy(reused, 0, at, at + (sizes[turn % sizes.length] ?? 1));
-          reader.write(reused.subarray(0, taken));
-          reused.fill(0xff);
-          at += taken;
-        }
-        reader.end();
-        expect(recorder.seen).toEqual(entries);
-      }),
+      fc.property(
+        fc.array(entry, { maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 40 }),
+        (entries, sizes) => {
+          const bytes = archive(entries);
+          const recorder = new Recorder();
+          const reader = new TarReader(recorder);
+          const reused = Buffer.alloc(700);
+          for (let at = 0, turn = 0; at < bytes.length; turn++) {
+            const taken = bytes.copy(reused, 0, at, at + (sizes[turn % sizes.length] ?? 1));
+            reader.write(reused.subarray(0, taken));
+            reused.fill(0xff);
+            at += taken;
+          }
+          reader.end();
+          expect(recorder.seen).toEqual(entries);
+        },
+      ),
     );
   });
 
   it("takes the slash off a directory's name", () => {
     const recorder = new Recorder();
-    new TarReader(recorder).write(archive([{ name: "./pg_tblspc/16384/", type: "5", content: Buffer.alloc(0), target: "" }]));
+    new TarReader(recorder).write(
+      archive([{ name: "./pg_tblspc/16384/", type: "5", content: Buffer.alloc(0), target: "" }]),
+    );
     expect(recorder.seen[0]?.name).toBe("pg_tblspc/16384");
   });
 
@@ -124,8 +139,16 @@ describe("the tar reader", () => {
 
 describe("messages of a base backup", () => {
   it("are read one by one", () => {
-    expect(parseBackupMessage(Buffer.from("n16384.tar\0/srv/space\0"))).toEqual({ kind: "archive", name: "16384.tar", tablespacePath: "/srv/space" });
-    expect(parseBackupMessage(Buffer.from("nbase.tar\0\0"))).toEqual({ kind: "archive", name: "base.tar", tablespacePath: "" });
+    expect(parseBackupMessage(Buffer.from("n16384.tar\0/srv/space\0"))).toEqual({
+      kind: "archive",
+      name: "16384.tar",
+      tablespacePath: "/srv/space",
+    });
+    expect(parseBackupMessage(Buffer.from("nbase.tar\0\0"))).toEqual({
+      kind: "archive",
+      name: "base.tar",
+      tablespacePath: "",
+    });
     expect(parseBackupMessage(Buffer.from("m"))).toEqual({ kind: "manifest" });
     expect(parseBackupMessage(Buffer.from("dabc"))).toEqual({ kind: "data", bytes: Buffer.from("abc") });
     expect(parseBackupMessage(Buffer.from([0x70, 0, 0, 0, 0, 0, 0, 1, 0]))).toEqual({ kind: "progress", bytes: 256n });

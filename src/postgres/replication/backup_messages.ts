@@ -20,7 +20,11 @@ export function parseBackupMessage(bytes: Buffer): BackupMessage {
       const nameEnd = body.indexOf(0);
       const pathEnd = body.indexOf(0, nameEnd + 1);
       if (nameEnd < 0 || pathEnd < 0) throw new TarDamaged("an archive without a name");
-      return { kind: "archive", name: body.toString("utf8", 0, nameEnd), tablespacePath: body.toString("utf8", nameEnd + 1, pathEnd) };
+      return {
+        kind: "archive",
+        name: body.toString("utf8", 0, nameEnd),
+        tablespacePath: body.toString("utf8", nameEnd + 1, pathEnd),
+      };
     }
     case MANIFEST:
       return { kind: "manifest" };

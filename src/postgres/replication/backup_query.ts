@@ -142,7 +142,12 @@ export class BackupQuery implements Submittable {
     if (this.#resultSets.length < 3 || !start?.[0] || !start[1] || !end?.[0] || !end[1]) {
       throw new Error("the base backup ended without saying where");
     }
-    return { startLsn: parseLsn(start[0]), startTimeline: BigInt(start[1]), endLsn: parseLsn(end[0]), endTimeline: BigInt(end[1]) };
+    return {
+      startLsn: parseLsn(start[0]),
+      startTimeline: BigInt(start[1]),
+      endLsn: parseLsn(end[0]),
+      endTimeline: BigInt(end[1]),
+    };
   }
 }
 

@@ -68,7 +68,9 @@ export async function baseBackup(options: BaseBackupOptions): Promise<BackupEnds
     // A directory that somebody else made meanwhile is not ours to remove.
     await (made ? remove(cloneDir, marked.tablespacesDir) : removeCloneMarker(cloneDir));
     if (cause instanceof CloneFailed) throw cause;
-    throw new CloneFailed(`cannot clone into ${cloneDir}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CloneFailed(`cannot clone into ${cloneDir}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -80,7 +82,8 @@ export async function discardClone(dir: string): Promise<void> {
     case "damaged":
       throw new CloneFailed(marker.reason);
     case "none":
-      if (await exists(cloneDir)) throw new CloneFailed(`${cloneDir} is no clone of ours: move it away by hand if it is not wanted`);
+      if (await exists(cloneDir))
+        throw new CloneFailed(`${cloneDir} is no clone of ours: move it away by hand if it is not wanted`);
       return;
     case "incomplete":
     case "complete":
@@ -90,7 +93,8 @@ export async function discardClone(dir: string): Promise<void> {
 
 async function removeLeftover(cloneDir: string): Promise<void> {
   const marker = await readCloneMarker(cloneDir);
-  if (marker.kind === "complete") throw new CloneFailed(`${cloneDir} is a complete clone already: swap it in or discard it first`);
+  if (marker.kind === "complete")
+    throw new CloneFailed(`${cloneDir} is a complete clone already: swap it in or discard it first`);
   await discardClone(cloneDir);
 }
 
@@ -180,10 +184,17 @@ function watchChild(child: ChildProcess, options: BaseBackupOptions): Promise<Ba
   });
 }
 
-function failure(last: FromChild | null, code: number | null, signal: NodeJS.Signals | null, options: BaseBackupOptions): string {
+function failure(
+  last: FromChild | null,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  options: BaseBackupOptions,
+): string {
   const { host, port } = options.source;
   if (options.signal?.aborted) return `the clone of ${host}:${port} was called off`;
-  if (last?.kind !== "failed") return `the process that cloned ${host}:${port} ended (${signal ?? `exit code ${code}`}); it can be tried again`;
-  if (last.code === "ENOSPC") return `no space left for a clone of ${host}:${port} in ${dirname(options.dir)}: make room, then try again`;
+  if (last?.kind !== "failed")
+    return `the process that cloned ${host}:${port} ended (${signal ?? `exit code ${code}`}); it can be tried again`;
+  if (last.code === "ENOSPC")
+    return `no space left for a clone of ${host}:${port} in ${dirname(options.dir)}: make room, then try again`;
   return `cloning ${host}:${port} failed: ${last.reason}; see that it runs and lets ${options.source.user} replicate, then try again`;
 }

@@ -31,7 +31,10 @@ const LSN_TEXT = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-const TIMELINE_TEXT = z.string().regex(/^\d{1,10}$/).transform(BigInt);
+const TIMELINE_TEXT = z
+  .string()
+  .regex(/^\d{1,10}$/)
+  .transform(BigInt);
 
 const ENDS = z.object({
   startLsn: LSN_TEXT,
@@ -89,7 +92,10 @@ export async function readCloneMarker(cloneDir: string): Promise<CloneMarker> {
 }
 
 function damaged(path: string, why: string): CloneMarker {
-  return { kind: "damaged", reason: `${path} cannot be read: ${why}; look at the directory beside it and remove both by hand` };
+  return {
+    kind: "damaged",
+    reason: `${path} cannot be read: ${why}; look at the directory beside it and remove both by hand`,
+  };
 }
 
 export interface MarkOptions {

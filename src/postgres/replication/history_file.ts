@@ -89,7 +89,10 @@ export async function readHistory(dataDir: string, timeline: Term): Promise<Hist
     return parseHistoryFile(timeline, await readFile(join(dataDir, "pg_wal", file)));
   } catch (error) {
     if (hasCode(error, "ENOENT")) return { kind: "missing" };
-    return { kind: "refused", reason: `timeline history file ${file} cannot be read: ${String(error)}; check its owner` };
+    return {
+      kind: "refused",
+      reason: `timeline history file ${file} cannot be read: ${String(error)}; check its owner`,
+    };
   }
 }
 

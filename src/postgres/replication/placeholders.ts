@@ -30,7 +30,8 @@ export async function writePlaceholders({ dataDir, held, term, user }: Placehold
   assert(term > held, `a promotion to timeline ${term} from timeline ${held} goes back`);
   const gap = term - held - 1n;
   if (gap === 0n) return 0;
-  if (gap > GAP_MAX) throw new Error(`${gap} terms were burnt since timeline ${held}: more than ${GAP_MAX}; clone this node`);
+  if (gap > GAP_MAX)
+    throw new Error(`${gap} terms were burnt since timeline ${held}: more than ${GAP_MAX}; clone this node`);
   const wal = join(dataDir, "pg_wal");
   const source = join(wal, SOURCE);
   await rm(source, { force: true });

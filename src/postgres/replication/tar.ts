@@ -50,7 +50,8 @@ export class TarReader {
 
   /** @throws TarDamaged if the archive ends in the middle of something. */
   end(): void {
-    if (this.#inFile || this.#paddingLeft > 0 || this.#headerBytes > 0) throw new TarDamaged("an archive was cut short");
+    if (this.#inFile || this.#paddingLeft > 0 || this.#headerBytes > 0)
+      throw new TarDamaged("an archive was cut short");
   }
 
   #readFile(bytes: Buffer): number {
@@ -106,7 +107,8 @@ export class TarReader {
 /** Directories come with a slash at the end. Nothing may lead out of the directory that the archive is unpacked into. */
 function safeName(raw: string): string {
   const parts = raw.split("/").filter((part) => part !== "" && part !== ".");
-  if (raw.startsWith("/") || parts.includes("..")) throw new TarDamaged(`entry ${JSON.stringify(raw)} leads out of the directory`);
+  if (raw.startsWith("/") || parts.includes(".."))
+    throw new TarDamaged(`entry ${JSON.stringify(raw)} leads out of the directory`);
   return parts.join("/");
 }
 
