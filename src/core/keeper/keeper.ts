@@ -211,6 +211,8 @@ function onSwapped(turn: Turn): void {
     receiver: null,
     streaming: false,
   });
+  // The leader served a whole clone: it was alive until now, and could not be established without this node.
+  turn.set({ leaderSeenMs: turn.nowMs });
   turn.promise({ held: true, founding: 0n, ...(ready != null ? { systemIdentifier: ready.systemIdentifier } : {}) });
   turn.note(
     "info",
