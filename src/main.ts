@@ -4,6 +4,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
 import { runCli } from "./cli/main.js";
+import { registerDemo } from "./demo/command.js";
 import { startSidecar } from "./sidecar.js";
 
 /** How long the process may take to end by itself once its command is done. */
@@ -38,7 +39,7 @@ process.exitCode = await runCli(
     version: await ownVersion(),
     nodeVersion: process.versions.node,
   },
-  [registerRun(startSidecar), registerStatus],
+  [registerRun(startSidecar), registerStatus, registerDemo],
 );
 
 // Does not keep the process alive; only fires when something else does, which is a mistake worth hearing about.
