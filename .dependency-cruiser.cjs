@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   config: ["core"],
   http: ["core", "telemetry", "agent/snapshot"],
   cli: ["core", "config", "telemetry", "transport/(admin_)?client"],
-  demo: ["config", "transport/(admin_)?client"],
+  demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],
 };
 
 /** A module of a folder may be one file or a folder of its own: agent/ports.ts or agent/ports/. */
