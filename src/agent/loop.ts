@@ -86,8 +86,10 @@ export class Loop {
     try {
       result = step(this.current, event, stamp);
     } catch (error) {
-      if (!(error instanceof InvariantBroken)) throw error;
-      this.fail(`an invariant is broken: ${error.message}`);
+      // Whatever a pure step throws is a mistake of the program: an assertion that failed, or one that was forgotten.
+      const what =
+        error instanceof InvariantBroken ? "an invariant is broken" : "a step failed in a way it does not know";
+      this.fail(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       return;
     }
     this.current = result.state;

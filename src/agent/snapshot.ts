@@ -159,7 +159,7 @@ function nodeJson(
     ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
     seen_age_ms: entry?.ageMs ?? null,
     streaming: status?.streaming ?? false,
-    voter: status !== null && status.voter && !stranger,
+    voter: status?.voter === true && !stranger,
     eligible: member?.eligible ?? true,
     why_not: stranger ? WIPED : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
     sidecar_pid: status?.facts.sidecarPid ?? null,

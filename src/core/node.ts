@@ -24,7 +24,8 @@ import {
   watchMembers,
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
-import type { Durable, State } from "./state.js";
+import type { NodeStatus } from "./messages.js";
+import type { Durable, Peer, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
 
@@ -57,25 +58,11 @@ function route(turn: Turn, event: Event): void {
     case "tick":
       return;
     case "peer_status":
-      turn.set({
-        peers: {
-          ...turn.volatile.peers,
-          [event.peer]: { status: event.status, heardMs: turn.nowMs, connected: true, lost: null },
-        },
-      });
-      return;
+      return onPeerStatus(turn, event.peer, event.status);
     case "peer_lost": {
-      const known = turn.volatile.peers[event.peer];
+      const known = turn.volatile.peers[event.peer] ?? neverHeard(turn);
       turn.set({
-        peers: {
-          ...turn.volatile.peers,
-          [event.peer]: {
-            status: known?.status ?? null,
-            heardMs: known?.heardMs ?? turn.volatile.startedMs,
-            connected: false,
-            lost: event.reason,
-          },
-        },
+        peers: { ...turn.volatile.peers, [event.peer]: { ...known, connected: false, lost: event.reason } },
       });
       return;
     }
@@ -104,6 +91,23 @@ function route(turn: Turn, event: Event): void {
       turn.note("info", "stopping", "fences its Postgres and stops", {});
       return;
   }
+}
+
+function onPeerStatus(turn: Turn, peer: string, status: NodeStatus): void {
+  const known = turn.volatile.peers[peer] ?? neverHeard(turn);
+  const electingSinceMs = known.status?.electing === status.electing ? known.electingSinceMs : turn.nowMs;
+  const heard: Peer = { status, heardMs: turn.nowMs, connected: true, lost: null, electingSinceMs };
+  turn.set({ peers: { ...turn.volatile.peers, [peer]: heard } });
+}
+
+function neverHeard(turn: Turn): Peer {
+  return {
+    status: null,
+    heardMs: turn.volatile.startedMs,
+    connected: false,
+    lost: null,
+    electingSinceMs: turn.nowMs,
+  };
 }
 
 /** Reports of the operation under way end it; older ones were overtaken. */

@@ -71,6 +71,8 @@ export interface Volatile {
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
   readonly blocked: Blocked | null;
+  /** Since when an election has been both wanted and possible; null while it is not. */
+  readonly possibleSinceMs: number | null;
   /** Code and nodes of the last block that was logged. */
   readonly blockedNoted: string;
   readonly phases: ElectionPhases | null;
@@ -189,6 +191,8 @@ export interface Peer {
   readonly heardMs: number;
   readonly connected: boolean;
   readonly lost: string | null;
+  /** Since when it has been trying for the term it tries for now. */
+  readonly electingSinceMs: number;
 }
 
 export interface BootData {
@@ -236,6 +240,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       leaderSeenMs: nowMs,
       peers: {},
       blocked: null,
+      possibleSinceMs: null,
       phases: null,
       rejoin: null,
       published: null,

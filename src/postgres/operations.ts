@@ -22,7 +22,7 @@ import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
-import { slotName } from "./slots.js";
+import { dropSlotsExcept, slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import type { FreshSession } from "./sync_names.js";
 import { putNamesInForce } from "./sync_names.js";
@@ -104,6 +104,8 @@ export class Operations {
   ): Promise<void> {
     const instance = this.need();
     const ways = this.ways(instance);
+    // Slots of its own time as leader would only hold back WAL here; the next promotion makes new ones.
+    await dropSlotsExcept(instance.session, []);
     await ways.setAutoConf({
       primary_conninfo: conninfo({
         host: place.host,

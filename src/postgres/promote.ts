@@ -38,7 +38,7 @@ export interface PromoteOptions {
   readonly followers: readonly NodeId[];
   /** Backends that stay (our own sessions); all other clients are ended (trap 22). */
   readonly keepPids: readonly number[];
-  /** Shuts the door; runs beside the wait for the names, and must be done before Postgres is asked. */
+  /** Shuts the door, and ends every session that is not ours. */
   readonly shutDoor: () => Promise<void>;
   readonly deadlineMs: number;
 }
@@ -118,11 +118,10 @@ async function unfit({ session, dataDir, position, term }: PromoteOptions): Prom
 async function prepare(options: PromoteOptions, deadline: Deadline): Promise<NotPromoted | undefined> {
   const { dataDir, term, user, position } = options;
   await writePlaceholders({ dataDir, held: position.timeline, term, user });
-  const [names] = await Promise.all([
-    putNamesBeforePromotion({ ...options, deadlineMs: deadline.leftMs() }),
-    options.shutDoor(),
-  ]);
+  const names = await putNamesBeforePromotion({ ...options, deadlineMs: deadline.leftMs() });
   if (names.kind === "failed") return refused("names", names.reason);
+  // After the names, whose proof opens connections of its own that the sweep behind the door would end.
+  await options.shutDoor();
   const ended = await poll(deadline, POLL_MS, async () => {
     const rows = await options.session.query<EndClientsRow>(END_CLIENTS, [options.keepPids]);
     return rows.length === 0 ? true : undefined;

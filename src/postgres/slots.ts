@@ -11,10 +11,14 @@ export function slotName(id: NodeId): string {
   return `${SLOT_PREFIX}${id.replaceAll("-", "_")}`;
 }
 
-/** Creates the missing slots, WAL reserved at once; existing ones are kept as they are. Returns the names created. */
+/**
+ * Creates the missing slots, WAL reserved at once; existing ones are kept as they are, but for those whose WAL is gone:
+ * through such a slot nobody can stream any more. Returns the names created.
+ */
 export async function ensureSlots(session: SqlRunner, ids: readonly NodeId[]): Promise<readonly string[]> {
   const rows = await session.query<SlotRow>(SLOTS_OURS, [`${SLOT_PREFIX}%`]);
-  const present = new Set(rows.map((row) => row.slot_name));
+  for (const row of rows) if (row.lost && !row.active) await session.query(SLOT_DROP, [row.slot_name]);
+  const present = new Set(rows.filter((row) => !row.lost || row.active).map((row) => row.slot_name));
   const missing = ids.map(slotName).filter((name) => !present.has(name));
   for (const name of missing) await session.query(SLOT_CREATE, [name]);
   return missing;

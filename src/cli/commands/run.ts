@@ -43,17 +43,29 @@ export function registerRun(start: (config: ClusterConfig, node: NodeConfig) => 
 
 async function runUntilStopped(context: CliContext, start: () => Promise<RunningSidecar>): Promise<void> {
   const stopped = untilSignal();
+  const broken = untilUncaught();
   const sidecar = await start().catch((error: unknown) => {
     throw new CommandFailed(EXIT.failed, error instanceof Error ? error.message : String(error));
   });
   const end = await Promise.race([
     stopped.then((signal) => ({ signal })),
     sidecar.failed.then((reason) => ({ reason })),
+    broken.then((reason) => ({ reason })),
   ]);
   await sidecar.stop();
   if ("reason" in end)
     throw new CommandFailed(EXIT.failed, `the sidecar ended itself, its Postgres fenced: ${end.reason}`);
   context.exitWith(end.signal === "SIGINT" ? EXIT.interrupted : EXIT.done);
+}
+
+/** A mistake of ours must not leave a Postgres without its sidecar: it is fenced like at any other end. */
+function untilUncaught(): Promise<string> {
+  return new Promise((resolve) => {
+    process.on("uncaughtException", (error) => resolve(error.stack ?? error.message));
+    process.on("unhandledRejection", (cause) =>
+      resolve(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)),
+    );
+  });
 }
 
 function untilSignal(): Promise<(typeof SIGNALS)[number]> {

@@ -34,7 +34,8 @@ export function coordinate(turn: Turn): void {
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
   const reason = turn.volatile.suspicion ?? refusedByAMember(turn);
   if (reason === null) {
-    if (turn.volatile.blocked !== null) turn.set({ blocked: null });
+    if (turn.volatile.blocked !== null || turn.volatile.possibleSinceMs !== null)
+      turn.set({ blocked: null, possibleSinceMs: null });
     if (idle.fruitless > 0 && turn.volatile.leaderSeenMs === turn.nowMs)
       turn.set({ election: { ...idle, fruitless: 0 } });
     return;
@@ -42,18 +43,16 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
   const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, byRank(turn.state()));
   if (!decision.ok) {
-    turn.set({ blocked: decision.blocked });
+    turn.set({ blocked: decision.blocked, possibleSinceMs: null });
     noteBlocked(turn, decision.blocked, reason);
     return;
   }
-  turn.set({ blocked: null });
-  if (
-    turn.nowMs < idle.notBeforeMs ||
-    turn.nowMs < reason.sinceMs + rankOf(turn.state()) * turn.config.timings.rankDelayMs
-  )
-    return;
-  // One that has been at it for long without success may see less of the cluster than this node does.
-  if (someoneElects(turn) && turn.nowMs - reason.sinceMs < 2 * turn.config.timings.detectMs) return;
+  // Counted from when it became possible: else all who were blocked would start in the same moment.
+  const possibleSinceMs = turn.volatile.possibleSinceMs ?? turn.nowMs;
+  turn.set({ blocked: null, possibleSinceMs });
+  const own = Math.max(reason.sinceMs, possibleSinceMs) + rankOf(turn.state()) * turn.config.timings.rankDelayMs;
+  if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
+  if (someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
 }
 
@@ -81,11 +80,19 @@ function refusedByAMember(turn: Turn): Suspicion | null {
   };
 }
 
-/** Another coordinator is at work; two at once would only outbid one another. */
+/**
+ * Another coordinator is at work; two at once would only outbid one another. One that has been at it for long without
+ * success may see less of the cluster than this node does.
+ */
 function someoneElects(turn: Turn): boolean {
   const state = turn.state();
   const seen = highestTerm(turn);
+  const patienceMs = 2 * turn.config.timings.detectMs;
   return Object.values(turn.volatile.peers).some(
-    (peer) => isFresh(state, peer) && peer.status.electing > TERM_NONE && peer.status.electing >= seen,
+    (peer) =>
+      isFresh(state, peer) &&
+      peer.status.electing > TERM_NONE &&
+      peer.status.electing >= seen &&
+      turn.nowMs - peer.electingSinceMs < patienceMs,
   );
 }

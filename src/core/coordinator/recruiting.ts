@@ -50,7 +50,8 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
 
 export function goOnRecruiting(turn: Turn, was: Recruiting): void {
   let election = was;
-  if (overtaken(turn, election)) return giveUp(turn, election, "another leader took office meanwhile", false);
+  if (overtaken(turn, election))
+    return giveUp(turn, election, "this node promised a higher term, or knows of a leader of this one", false);
   if (turn.nowMs >= election.askAgainMs) {
     election = {
       ...election,
