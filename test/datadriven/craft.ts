@@ -1,0 +1,62 @@
+import type { Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { World } from "./world.js";
+
+export function policyFrom(words: readonly string[]): Policy {
+  const at = words.indexOf("at_least");
+  return at < 0 ? { kind: "majority" } : { kind: "at_least", copies: Number(words[at + 1]) };
+}
+
+/**
+ * What a machine holds before it starts: `n1 promise=3 log=2 proposed(2,0){n1 n2!} x decided(2,0) 3 y`.
+ * A number begins a timeline, another word is a write, `!` marks a member that may not lead, `acked=` names the
+ * writes whose clients were told.
+ */
+export function craft(world: World, line: string): void {
+  const [, id = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
+  const machine = world.machine(id);
+  const promise = BigInt(/promise=(\d+)/.exec(rest)?.[1] ?? 0);
+  for (const write of /acked=(\S+)/.exec(rest)?.[1]?.split(",") ?? []) world.acknowledged.set(write, 0n);
+  const log = /log=(.*)$/.exec(rest)?.[1] ?? "";
+  const { postgres } = machine;
+  let timeline = 1n;
+  let before = "";
+  for (const [word] of log.matchAll(/\w+\(\d+,\d+\)(\{[^}]*\})?|\S+/g)) {
+    if (/^\d+$/.test(word)) timeline = BigInt(word);
+    else if (word.includes("(")) postgres.append(timeline, { record: recordFrom(word) });
+    else postgres.append(timeline, { write: word });
+    before += ` ${word}`;
+    // Logs that begin alike share these records: one is a part of the other.
+    const last = postgres.log.at(-1);
+    if (last === undefined || /^\d+$/.test(word)) continue;
+    const shared = world.crafted.get(before) ?? last;
+    world.crafted.set(before, shared);
+    postgres.log = [...postgres.log.slice(0, -1), shared];
+  }
+  const hasData = postgres.log.length > 0;
+  if (hasData) Object.assign(postgres, { data: "present", system: "system-crafted" });
+  machine.disk = {
+    ...world.durableOf(machine),
+    promise: { term: promise, attempt: promise === 0n ? null : { node: "n9", nonce: "crafted" } },
+    ...(hasData ? { held: true, systemIdentifier: "system-crafted" } : {}),
+  };
+}
+
+function recordFrom(word: string): RulesetRecord {
+  const parts = /^(\w+)\((\d+),(\d+)\)(?:\{([^}]*)\})?$/.exec(word);
+  if (parts === null) throw new Error(`not a ruleset record: ${word}`);
+  const [, state = "", term = "", subterm = "", members] = parts;
+  return {
+    number: { term: BigInt(term), subterm: Number(subterm) },
+    state: state as RulesetRecord["state"],
+    ruleset: members === undefined ? null : rulesetFrom(members),
+    writtenBy: "n9",
+  };
+}
+
+function rulesetFrom(text: string): Ruleset {
+  const words = text.split(/\s+/);
+  const cohort = words
+    .filter((w) => /^n\d!?$/.test(w))
+    .map((w) => ({ id: w.slice(0, 2), incarnation: `${w.slice(0, 2)}-a`, labels: {}, eligible: !w.endsWith("!") }));
+  return { policy: policyFrom(words), cohort };
+}

@@ -1,0 +1,35 @@
+import type { Loop } from "../../src/agent/loop.js";
+import type { PostgresAction } from "../../src/core/effects.js";
+import type { Event } from "../../src/core/events.js";
+import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
+import type { Durable } from "../../src/core/state.js";
+import type { PostgresTable } from "./postgres_table.js";
+
+export interface Message {
+  readonly id: string;
+  readonly kind: "recruit" | "promote" | "follow" | "answer";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly text: string;
+  readonly event: Event;
+}
+
+interface Operation {
+  readonly op: number;
+  readonly action: PostgresAction;
+}
+
+/** A machine: what survives a crash (disk, Postgres' data), and the sidecar that runs on it, if one does. */
+export interface Machine {
+  readonly id: NodeId;
+  readonly postgres: PostgresTable;
+  initial: InitialRuleset;
+  incarnations: number;
+  boots: number;
+  disk: Durable | null;
+  loop: Loop | null;
+  diskHangs: boolean;
+  waitingPersist: (() => void) | null;
+  operations: Operation[];
+  lastSeen: string;
+}

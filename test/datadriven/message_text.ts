@@ -1,0 +1,47 @@
+import type { PostgresAction } from "../../src/core/effects.js";
+import { formatPosition } from "../../src/core/log/position.js";
+import type {
+  FollowRequest,
+  FollowResult,
+  PromoteRequest,
+  PromoteResult,
+  RecruitRequest,
+  RecruitResult,
+} from "../../src/core/messages.js";
+
+export type Request = RecruitRequest | PromoteRequest | FollowRequest;
+
+export function requestText(kind: string, request: Request): string {
+  const what = `${kind} ${request.term} by ${request.attempt.nonce}`;
+  if ("position" in request) {
+    const policies = request.obliged.map((r) => r.cohort.map((m) => m.id).join(" ")).join(" | ");
+    return `${what} at ${formatPosition(request.position)}${request.founding ? ", founding" : ""}, for {${policies}}`;
+  }
+  if ("leader" in request) return `${what}: ${request.leader}${request.ready === null ? "" : " is ready"}`;
+  return what;
+}
+
+export function answerText(result: RecruitResult | PromoteResult | FollowResult): string {
+  if (!result.ok) return `${result.refusal.code}, ${result.refusal.reason}`;
+  if ("answer" in result)
+    return `${formatPosition(result.answer.position)}${result.answer.voter ? "" : ", without a vote"}`;
+  return "yes";
+}
+
+export function actionText(action: PostgresAction): string {
+  switch (action.kind) {
+    case "promote":
+      return `promote ${action.term}${action.founding ? " founding" : ""} with ${action.names}`;
+    case "write_record":
+      return `write ${action.record.state} (${action.record.number.term}, ${action.record.number.subterm})`;
+    case "follow":
+    case "clone":
+      return `${action.kind} ${action.leader} under ${action.term}`;
+    case "set_door":
+      return action.open ? "open the door" : "shut the door";
+    case "set_names":
+      return `names ${action.names}`;
+    default:
+      return action.kind.replace("_", " ");
+  }
+}

@@ -1,0 +1,176 @@
+import type { PostgresAction } from "../../src/core/effects.js";
+import type { Observation, PostgresReport, SenderSeen } from "../../src/core/events.js";
+import type { History } from "../../src/core/log/history.js";
+import type { Lsn } from "../../src/core/log/lsn.js";
+import type { Position, Term } from "../../src/core/log/position.js";
+import { comparePositions, formatPosition, POSITION_EMPTY } from "../../src/core/log/position.js";
+import { followerName } from "../../src/core/quorum/sync_standby_names.js";
+import type { NodeId, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+
+/** One WAL record: a ruleset record, a client's write, or the one that opens a timeline. */
+export interface Entry {
+  readonly timeline: Term;
+  readonly lsn: Lsn;
+  readonly record: RulesetRecord | null;
+  readonly write: string | null;
+}
+
+const RECORD_BYTES = 16n;
+
+/** A Postgres as a table: its log, who it streams from, and what it was told. It knows no time and no quorum. */
+export class PostgresTable {
+  readonly id: NodeId;
+  data: "absent" | "present" = "absent";
+  system: string | null = null;
+  log: readonly Entry[] = [];
+  running = false;
+  /** The term under which it is a primary. */
+  primary: Term | null = null;
+  receiver: { readonly leader: NodeId; readonly term: Term } | null = null;
+  streaming = false;
+  door: "open" | "shut" = "shut";
+  names = "";
+  clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
+  /** Application names and flushed LSNs of the standbys that stream from it. */
+  readonly senders = new Map<NodeId, Lsn>();
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+
+  get position(): Position {
+    const last = this.log.at(-1);
+    return last === undefined ? POSITION_EMPTY : { timeline: last.timeline, lsn: last.lsn };
+  }
+
+  get rulesets(): RulesetRecord[] {
+    return this.log.flatMap((e) => (e.record === null ? [] : [e.record]));
+  }
+
+  get history(): History {
+    const ends = new Map<Term, Lsn>();
+    for (const entry of this.log) ends.set(entry.timeline, entry.lsn);
+    const timeline = this.primary ?? this.position.timeline;
+    const ancestors = [...ends].filter(([t]) => t < timeline).map(([t, end]) => ({ timeline: t, end }));
+    return { timeline, ancestors };
+  }
+
+  append(timeline: Term, part: { record?: RulesetRecord; write?: string }): Lsn {
+    const lsn = (this.log.at(-1)?.lsn ?? 0n) + RECORD_BYTES;
+    this.log = [...this.log, { timeline, lsn, record: part.record ?? null, write: part.write ?? null }];
+    return lsn;
+  }
+
+  stop(): void {
+    this.running = false;
+    this.primary = null;
+    this.receiver = null;
+    this.streaming = false;
+    this.door = "shut";
+    this.senders.clear();
+  }
+
+  wipe(): void {
+    this.stop();
+    this.data = "absent";
+    this.system = null;
+    this.log = [];
+    this.clone = null;
+  }
+
+  /** Takes over what the leader has beyond this log, if this log is a part of it. */
+  streamFrom(leader: PostgresTable): boolean {
+    const prefix = this.log.every((entry, i) => leader.log[i] === entry);
+    if (prefix) this.log = leader.log;
+    return prefix;
+  }
+
+  observation(): Observation {
+    const senders: SenderSeen[] = [...this.senders].map(([id, flushLsn], i) => ({
+      name: followerName(id, this.primary ?? 0n),
+      streaming: true,
+      flushLsn,
+      pid: 100 + i,
+    }));
+    const { lsn } = this.position;
+    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming: this.streaming, senders };
+  }
+
+  /** Carries an action out at once and says how it went; undefined for those that report nothing. */
+  carryOut(op: number, action: PostgresAction, leaderOf: (id: NodeId) => PostgresTable): PostgresReport | undefined {
+    switch (action.kind) {
+      case "revoke":
+        return this.revoke(op);
+      case "follow":
+        this.receiver = { leader: action.leader, term: action.term };
+        return { kind: "following", op };
+      case "promote":
+        return this.promote(op, action);
+      case "write_record":
+        return { kind: "record_written", op, lsn: this.append(action.term, { record: action.record }) };
+      case "set_door":
+        this.door = action.open ? "open" : "shut";
+        return { kind: "door_set", op, open: action.open };
+      case "set_names":
+        this.names = action.names;
+        return { kind: "names_set", op };
+      case "clone":
+        return this.growClone(op, leaderOf(action.leader), action.term);
+      case "cancel_clone":
+        this.clone = null;
+        return undefined;
+      case "swap":
+        return this.swap(op);
+      case "fence":
+        this.stop();
+        return { kind: "fenced", op };
+      default:
+        return undefined;
+    }
+  }
+
+  private revoke(op: number): PostgresReport {
+    if (this.data === "absent") return { kind: "failed", op, reason: "there is no data directory", data: "absent" };
+    if (this.primary !== null || !this.running) this.stop();
+    else this.receiver = null;
+    this.running = true;
+    const { position, rulesets, door } = this;
+    return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
+  }
+
+  private promote(op: number, action: Extract<PostgresAction, { kind: "promote" }>): PostgresReport {
+    if (action.founding) {
+      this.wipe();
+      this.data = "present";
+      this.running = true;
+      this.system = `system-${this.id}-${action.term}`;
+      this.append(1n, {});
+    } else if (comparePositions(this.position, action.position) !== 0) {
+      const reason = `stands at ${formatPosition(this.position)}, not at ${formatPosition(action.position)}`;
+      return { kind: "failed", op, reason, data: this.data };
+    }
+    this.names = action.names;
+    this.door = "shut";
+    this.primary = action.term;
+    this.append(action.term, {});
+    return { kind: "promoted", op, history: this.history, systemIdentifier: this.system ?? "?" };
+  }
+
+  private growClone(op: number, leader: PostgresTable, term: Term): PostgresReport {
+    if (leader.primary !== term)
+      return { kind: "failed", op, reason: `${leader.id} does not lead term ${term}`, data: this.data };
+    this.clone = { log: leader.log, system: leader.system ?? "?" };
+    const { timeline, lsn } = leader.position;
+    return { kind: "cloned", op, position: { timeline, lsn }, systemIdentifier: this.clone.system };
+  }
+
+  private swap(op: number): PostgresReport {
+    if (this.clone === null) return { kind: "failed", op, reason: "there is no clone", data: this.data };
+    this.stop();
+    this.log = this.clone.log;
+    this.system = this.clone.system;
+    this.data = "present";
+    this.clone = null;
+    return { kind: "swapped", op };
+  }
+}

@@ -1,0 +1,168 @@
+import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
+import { craft, policyFrom } from "./craft.js";
+import { durableLoss, rogueTerms } from "./judge.js";
+import { nodeLine } from "./node_line.js";
+import { World } from "./world.js";
+
+/**
+ * A script is blocks of commands, a line of dashes and what followed from them. Commands:
+ *
+ *   cluster n1 n2 n3 [majority | at_least K]   machines with this configuration, none started
+ *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
+ *   sidecar-dies N · kill-postgres N           one of the two
+ *   wipe N · wipe-data N                       disk and data, or the data alone
+ *   configure N n1 n2.. [policy]               another configuration file on this machine
+ *   disk-hangs N · disk-works N                what is persisted waits
+ *   cut A-B · cut A->B · heal                  silence, in both directions or one
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal; `pg N ACTION`
+ *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
+ *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
+ *   finish N · fail N                          the held operation of a Postgres
+ *   settle · advance MS                        all that needs no time; time
+ *   write N NAME                               a client's commit
+ *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
+ *   show                                       one line a node
+ *   quietly COMMAND                            without its trace
+ */
+export class Script {
+  private readonly world = new World();
+  private readonly parked = new Map<string, Parameters<World["handOver"]>[0]>();
+
+  run(block: string): string {
+    for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
+    const lines = this.world.trace.splice(0);
+    return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
+  }
+
+  private command(line: string): void {
+    const [verb = "", ...args] = line.split(/\s+/);
+    const machines = () => args.map((id) => this.world.machine(id));
+    const first = () => this.world.machine(args[0] ?? "");
+    switch (verb) {
+      case "quietly": {
+        const { length } = this.world.trace;
+        this.command(args.join(" "));
+        this.world.trace.length = length;
+        return;
+      }
+      case "cluster":
+        for (const id of args.filter((a) => /^n\d$/.test(a))) this.world.add(id, configuration(args));
+        return;
+      case "configure":
+        first().initial = configuration(args.slice(1));
+        return;
+      case "start":
+        for (const machine of machines()) this.world.start(machine);
+        return this.world.settle();
+      case "crash":
+        for (const machine of machines()) this.world.crash(machine, true);
+        return this.world.settle();
+      case "restart":
+        for (const machine of machines()) this.world.crash(machine, true);
+        for (const machine of machines()) this.world.start(machine);
+        return this.world.settle();
+      case "sidecar-dies":
+        this.world.crash(first(), false);
+        return this.world.settle();
+      case "kill-postgres":
+        first().postgres.stop();
+        first().loop?.deliver({ kind: "postgres", report: { kind: "exited", reason: "killed by the script" } });
+        return this.world.settle();
+      case "settle":
+        return this.world.settle();
+      case "advance":
+        return this.world.advance(Number(args[0]));
+      case "write":
+        this.world.write(first(), args[1] ?? "");
+        return this.world.settle();
+      case "show":
+        for (const machine of this.world.machines.values()) this.world.say(nodeLine(machine));
+        return;
+      case "craft":
+        return craft(this.world, args.join(" "));
+      default:
+        return this.damage(verb, args);
+    }
+  }
+
+  private damage(verb: string, args: string[]): void {
+    const { world } = this;
+    const first = () => world.machine(args[0] ?? "");
+    switch (verb) {
+      case "wipe": {
+        const machine = first();
+        machine.postgres.wipe();
+        machine.disk = null;
+        machine.incarnations++;
+        return;
+      }
+      case "wipe-data":
+        return first().postgres.wipe();
+      case "disk-hangs":
+        first().diskHangs = true;
+        return;
+      case "disk-works": {
+        const { waitingPersist } = first();
+        Object.assign(first(), { diskHangs: false, waitingPersist: null });
+        waitingPersist?.();
+        return world.settle();
+      }
+      case "cut":
+        for (const link of links(args)) world.cuts.add(link);
+        return;
+      case "heal":
+        world.cuts.clear();
+        return world.settle();
+      case "hold":
+        world.holds.add(args.join(" "));
+        return;
+      case "release":
+        if (args.length === 0) world.holds.clear();
+        else world.holds.delete(args.join(" "));
+        return world.settle();
+      default:
+        return this.handle(verb, args);
+    }
+  }
+
+  private handle(verb: string, args: string[]): void {
+    const { world } = this;
+    const [id = "", link = "", ...changes] = args;
+    switch (verb) {
+      case "deliver":
+      case "drop":
+      case "repeat": {
+        const message = world.messages.find((m) => m.id === id) ?? this.parked.get(id);
+        if (message === undefined) throw new Error(`no message ${id} is held`);
+        if (verb !== "repeat" && world.messages.includes(message))
+          world.messages.splice(world.messages.indexOf(message), 1);
+        this.parked.set(id, message);
+        if (verb !== "drop") world.handOver(message);
+        return world.settle();
+      }
+      case "send":
+        world.sendAltered(id, link, Object.fromEntries(changes.map((c) => c.split("="))));
+        return world.settle();
+      case "finish":
+        world.work(world.machine(id), true);
+        return world.settle();
+      case "fail":
+        world.failOperation(world.machine(id));
+        return world.settle();
+      default:
+        throw new Error(`unknown command ${verb}`);
+    }
+  }
+}
+
+function links(args: readonly string[]): string[] {
+  return args.flatMap((arg) => {
+    const [from = "", way = "", to = ""] = arg.split(/(->|-)/);
+    return way === "->" ? [`${from}->${to}`] : [`${from}->${to}`, `${to}->${from}`];
+  });
+}
+
+function configuration(words: readonly string[]): InitialRuleset {
+  const nodes = words.filter((w) => /^n\d$/.test(w)).map((id) => ({ id, labels: {} }));
+  return { policy: policyFrom(words), nodes };
+}

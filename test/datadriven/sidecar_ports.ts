@@ -1,0 +1,56 @@
+import type { Ports } from "../../src/agent/ports.js";
+import type { Effect, PostgresAction } from "../../src/core/effects.js";
+import type { NodeId } from "../../src/core/ruleset/ruleset.js";
+import type { Durable } from "../../src/core/state.js";
+import type { Machine } from "./machine.js";
+import type { answerText, Request } from "./message_text.js";
+import type { World } from "./world.js";
+
+/** The ports of one sidecar, onto the tables of this world. */
+export function portsOf(world: World, machine: Machine): Ports {
+  const { id } = machine;
+  const boot = machine.boots;
+  const alive = () => machine.boots === boot && machine.loop !== null;
+  const answer = (kind: string) => (call: string, result: Parameters<typeof answerText>[0]) =>
+    world.answer(id, kind, call, result);
+  return {
+    clock: world.clock.of(alive),
+    credentials: () => null,
+    notes: {
+      note: (note: Extract<Effect, { kind: "note" }>) => {
+        if (note.level !== "debug") world.say(`${id}: ${note.text}`);
+      },
+    },
+    fatal: (reason: string) => world.say(`${id}: FATAL ${reason}`),
+    store: {
+      persist: (durable: Durable, done: (error: Error | null) => void) => {
+        const write = () => {
+          machine.disk = durable;
+          const by = durable.promise.attempt?.nonce ?? "nobody";
+          world.say(`${id} persists promise ${durable.promise.term} to ${by}, began ${durable.promotionStarted}`);
+          done(null);
+        };
+        if (machine.diskHangs) machine.waitingPersist = write;
+        else write();
+      },
+    },
+    transport: {
+      recruit: (to: NodeId, request: Request) => world.send(id, to, "recruit", request),
+      promote: (to: NodeId, request: Request) => world.send(id, to, "promote", request),
+      follow: (to: NodeId, request: Request) => world.send(id, to, "follow", request),
+      answerRecruit: answer("recruit"),
+      answerPromote: answer("promote"),
+      answerFollow: answer("follow"),
+      publish: () => {},
+    },
+    postgres: {
+      perform: (op: number, action: PostgresAction) => {
+        if (alive() || machine.loop === null) machine.operations.push({ op, action });
+      },
+      emergencyFence: () => {
+        world.say(`${id} emergency fence`);
+        machine.postgres.stop();
+      },
+    },
+  };
+}

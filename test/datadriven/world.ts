@@ -1,0 +1,295 @@
+import { Loop } from "../../src/agent/loop.js";
+import type { Event } from "../../src/core/events.js";
+import type { Lsn } from "../../src/core/log/lsn.js";
+import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
+import type { Durable } from "../../src/core/state.js";
+import { freshDurable, initialState } from "../../src/core/state.js";
+import { statusOf } from "../../src/core/status.js";
+import { timingsFrom } from "../../src/core/timings.js";
+import type { Machine, Message } from "./machine.js";
+import { Clock } from "./manual_clock.js";
+import type { Request } from "./message_text.js";
+import { actionText, answerText, requestText } from "./message_text.js";
+import type { Entry } from "./postgres_table.js";
+import { PostgresTable } from "./postgres_table.js";
+import { portsOf } from "./sidecar_ports.js";
+
+const DETECT_MS = 3000;
+const STEPS_MAX = 20_000;
+/** Operations that change nothing worth a line. */
+const SILENT = ["observe", "nudge", "checkpoint"];
+
+/** Machines under the real loop, a network and clients: all of it tables that a script turns. */
+export class World {
+  readonly clock = new Clock();
+  readonly machines = new Map<NodeId, Machine>();
+  readonly trace: string[] = [];
+  readonly messages: Message[] = [];
+  readonly cuts = new Set<string>();
+  /** Patterns of what waits for the script: `promote n1->n2`, `pg n1 swap`, `wal n1->n2`. */
+  readonly holds = new Set<string>();
+  readonly crafted = new Map<string, Entry>();
+  readonly acknowledged = new Map<string, Lsn>();
+  readonly unacknowledged = new Map<string, { readonly leader: NodeId; readonly lsn: Lsn }>();
+  private readonly calls = new Map<
+    string,
+    { readonly from: NodeId; readonly kind: Message["kind"]; request: Request }
+  >();
+  private readonly statusKeys = new Map<string, string>();
+  private next = 1;
+
+  machine(id: NodeId): Machine {
+    const found = this.machines.get(id);
+    if (found === undefined) throw new Error(`there is no node ${id}`);
+    return found;
+  }
+
+  add(id: NodeId, initial: InitialRuleset): void {
+    const postgres = new PostgresTable(id);
+    const rest = { incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
+    this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, ...rest });
+  }
+
+  say(line: string): void {
+    this.trace.push(line);
+  }
+
+  durableOf(machine: Machine): Durable {
+    machine.disk ??= freshDurable("shop", machine.id, `${machine.id}-${"abcdef"[machine.incarnations - 1]}`);
+    return machine.disk;
+  }
+
+  start(machine: Machine): void {
+    if (machine.loop !== null) throw new Error(`${machine.id} runs already`);
+    machine.boots++;
+    const { id, postgres, initial } = machine;
+    const config = {
+      self: id,
+      boot: `${id}.${machine.boots}`,
+      initial,
+      timings: timingsFrom(DETECT_MS),
+      host: id,
+      postgresPort: 5432,
+      postgresVersion: null,
+      dataDir: "data",
+      sidecarPid: 1,
+      unixOffsetMs: 0,
+    };
+    const data = { present: postgres.data === "present", oldKept: false };
+    const state = initialState(config, this.durableOf(machine), data, this.clock.nowMs);
+    machine.loop = new Loop(state, portsOf(this, machine));
+    machine.loop.start();
+  }
+
+  /** The sidecar is gone; with `power` its Postgres as well. A write that had not reached the disk never will. */
+  crash(machine: Machine, power: boolean): void {
+    machine.loop?.end();
+    machine.loop = null;
+    machine.waitingPersist = null;
+    machine.diskHangs = false;
+    machine.operations = [];
+    if (power) machine.postgres.stop();
+    for (const other of this.machines.values()) {
+      if (other.loop !== null && this.connected(machine.id, other.id))
+        other.loop.deliver({ kind: "peer_lost", peer: machine.id, reason: "connection refused", refused: false });
+    }
+  }
+
+  send(from: NodeId, to: NodeId, kind: "recruit" | "promote" | "follow", request: Request): void {
+    const id = `m${this.next++}`;
+    const { incarnation, systemIdentifier } = this.durableOf(this.machine(from));
+    const sender = { node: from, incarnation, systemIdentifier };
+    this.calls.set(id, { from, kind, request });
+    const event = { kind, call: id, from: sender, request } as Event;
+    this.post({ id, kind, from, to, text: requestText(kind, request), event });
+  }
+
+  answer(from: NodeId, kind: string, call: string, result: Parameters<typeof answerText>[0]): void {
+    const asked = this.calls.get(call);
+    if (asked === undefined) return;
+    const event = { kind: `${kind}_result`, peer: from, request: asked.request, result } as unknown as Event;
+    const text = `answer to ${kind} ${asked.request.term}: ${answerText(result)}`;
+    this.post({ id: `m${this.next++}`, kind: "answer", from, to: asked.from, text, event });
+  }
+
+  private post(message: Message): void {
+    this.messages.push(message);
+    if (this.isHeld(message)) this.say(`(${message.id} held) ${message.from} -> ${message.to} ${message.text}`);
+  }
+
+  isHeld({ kind, from, to }: Message): boolean {
+    return [kind, "any"].some((k) =>
+      [`${from}->${to}`, `${from}->*`, `*->${to}`].some((link) => this.holds.has(`${k} ${link}`)),
+    );
+  }
+
+  connected(from: NodeId, to: NodeId): boolean {
+    return !this.cuts.has(`${from}->${to}`);
+  }
+
+  /** Hands a message over; to a node that is down, or over a cut, the sender learns only that nobody answered. */
+  handOver(message: Message): void {
+    const { from, to, text } = message;
+    const receiver = this.machine(to).loop;
+    if (receiver !== null && this.connected(from, to)) {
+      this.say(`${from} -> ${to} ${text}`);
+      receiver.deliver(message.event);
+      return;
+    }
+    const asked = this.calls.get(message.id);
+    if (asked === undefined) return;
+    const result = { ok: "unreachable", reason: "no answer" };
+    const event = { kind: `${asked.kind}_result`, peer: to, request: asked.request, result } as unknown as Event;
+    this.machine(from).loop?.deliver(event);
+  }
+
+  /** Everything that can happen without time passing happens, in a fixed order. */
+  settle(): void {
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      if (this.spreadStatus(false)) continue;
+      const message = this.messages.find((m) => !this.isHeld(m));
+      if (message !== undefined) {
+        this.messages.splice(this.messages.indexOf(message), 1);
+        this.handOver(message);
+      } else if (![...this.machines.values()].some((m) => this.work(m) || this.stream(m) || this.observe(m))) return;
+    }
+    throw new Error("this world never comes to rest");
+  }
+
+  advance(ms: number): void {
+    const end = this.clock.nowMs + ms;
+    this.settle();
+    for (;;) {
+      const heartbeat = (Math.floor(this.clock.nowMs / 500) + 1) * 500;
+      const due = Math.min(this.clock.nextDue(), heartbeat, end);
+      this.clock.nowMs = due;
+      if (due === heartbeat) this.spreadStatus(true);
+      this.clock.fire();
+      this.settle();
+      if (due >= end) return;
+    }
+  }
+
+  private spreadStatus(heartbeat: boolean): boolean {
+    let spread = false;
+    for (const { id, loop } of this.machines.values()) {
+      if (loop === null) continue;
+      const status = statusOf(loop.state);
+      const text = JSON.stringify(status, (_, v: unknown) => (typeof v === "bigint" ? `${v}` : v));
+      for (const { id: to, loop: receiver } of this.machines.values()) {
+        const link = `${id}->${to}`;
+        if (to === id || receiver === null || !this.connected(id, to) || this.holds.has(`status ${link}`)) continue;
+        const key = `${receiver.state.config.boot} ${text}`;
+        if (!heartbeat && this.statusKeys.get(link) === key) continue;
+        this.statusKeys.set(link, key);
+        receiver.deliver({ kind: "peer_status", peer: id, status });
+        spread = true;
+      }
+    }
+    return spread;
+  }
+
+  /** One operation of the local Postgres, unless the script holds it. */
+  work(machine: Machine, evenHeld = false): boolean {
+    const { id, postgres } = machine;
+    const at = machine.operations.findIndex((o) => evenHeld || !this.holds.has(`pg ${id} ${o.action.kind}`));
+    const operation = machine.operations[at];
+    if (operation === undefined || machine.loop === null) return false;
+    machine.operations.splice(at, 1);
+    const report = postgres.carryOut(operation.op, operation.action, (leader) => this.machine(leader).postgres);
+    if (!SILENT.includes(operation.action.kind)) {
+      const failed = report?.kind === "failed" ? ` FAILED: ${report.reason}` : "";
+      this.say(`${id} postgres ${actionText(operation.action)}${failed}`);
+    }
+    if (report !== undefined) machine.loop.deliver({ kind: "postgres", report });
+    return true;
+  }
+
+  /** WAL flows from a primary to whoever follows it under its term. */
+  private stream(machine: Machine): boolean {
+    const { postgres, id } = machine;
+    const { receiver } = postgres;
+    const leader = receiver === null ? undefined : this.machines.get(receiver.leader)?.postgres;
+    const flows =
+      postgres.running &&
+      leader?.primary === receiver?.term &&
+      leader !== undefined &&
+      this.connected(leader.id, id) &&
+      !this.holds.has(`wal ${leader.id}->${id}`);
+    for (const other of this.machines.values())
+      if (other.postgres !== leader || !flows) other.postgres.senders.delete(id);
+    const streamed = postgres.streaming;
+    postgres.streaming = flows;
+    if (!flows || leader === undefined) return streamed;
+    const before = postgres.position.lsn;
+    if (!postgres.streamFrom(leader)) {
+      this.say(`${id} is no part of ${leader.id}: its log diverged`);
+      postgres.receiver = null;
+      postgres.streaming = false;
+      return true;
+    }
+    const told = leader.senders.get(id);
+    leader.senders.set(id, postgres.position.lsn);
+    this.release(leader);
+    return !streamed || before !== postgres.position.lsn || told !== postgres.position.lsn;
+  }
+
+  write(machine: Machine, write: string): void {
+    const { postgres } = machine;
+    if (postgres.primary === null || postgres.door === "shut") return this.say(`${machine.id} refuses ${write}`);
+    const lsn = postgres.append(postgres.primary, { write });
+    this.unacknowledged.set(write, { leader: machine.id, lsn });
+    this.say(`${machine.id} writes ${write} at ${postgres.primary}:${lsn}`);
+  }
+
+  /** What Postgres itself does: a commit returns once the names in force have it. */
+  private release(leader: PostgresTable): void {
+    const listed = [...leader.names.matchAll(/"([^"@]+)@(\d+)"/g)].map((m) => [m[1] ?? "", BigInt(m[2] ?? 0)] as const);
+    for (const [write, waits] of this.unacknowledged) {
+      if (waits.leader !== leader.id) continue;
+      const holding = listed.filter(([n, t]) => t === leader.primary && (leader.senders.get(n) ?? 0n) >= waits.lsn);
+      if (holding.length < Number(/^ANY (\d+)/.exec(leader.names)?.[1])) continue;
+      this.unacknowledged.delete(write);
+      this.acknowledged.set(write, waits.lsn);
+      this.say(`${leader.id} acknowledges ${write} to its client (${holding.map(([n]) => n).join(", ")})`);
+    }
+  }
+
+  private observe(machine: Machine): boolean {
+    const { loop, postgres } = machine;
+    if (loop === null || !postgres.running) return false;
+    const { leading } = loop.state.volatile;
+    const seen = [postgres.position.lsn, ...[...postgres.senders].flat(), postgres.streaming];
+    const key = [machine.boots, leading?.term, leading?.stage, leading?.mark, ...seen].join();
+    if (key === machine.lastSeen) return false;
+    machine.lastSeen = key;
+    loop.deliver({ kind: "postgres", report: { kind: "observed", observation: postgres.observation() } });
+    return true;
+  }
+
+  /** A copy of the last `kind/term` sent, to somebody else or with another term, nonce or position: what an adversary would try. */
+  sendAltered(which: string, link: string, change: Readonly<Record<string, string>>): void {
+    const asked = [...this.calls.values()].findLast((c) => `${c.kind}/${c.request.term}` === which);
+    if (asked === undefined) throw new Error(`there was no request ${which}`);
+    const [from = "", to = ""] = link.split("->");
+    const { attempt } = asked.request;
+    const altered = {
+      ...asked.request,
+      ...(change.term === undefined ? {} : { term: BigInt(change.term) }),
+      ...(change.nonce === undefined ? {} : { attempt: { ...attempt, nonce: change.nonce } }),
+      ...(change.lsn === undefined || !("position" in asked.request)
+        ? {}
+        : { position: { ...asked.request.position, lsn: BigInt(change.lsn) } }),
+    };
+    this.send(from, to, asked.kind as "recruit" | "promote" | "follow", altered as Request);
+  }
+
+  /** The first waiting operation of this Postgres fails. */
+  failOperation(machine: Machine): void {
+    const operation = machine.operations.shift();
+    if (operation === undefined) throw new Error(`${machine.id} has no operation under way`);
+    this.say(`${machine.id} postgres ${actionText(operation.action)} FAILED`);
+    const report = { kind: "failed", op: operation.op, reason: "failed by the script", data: machine.postgres.data };
+    machine.loop?.deliver({ kind: "postgres", report } as Event);
+  }
+}
