@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { writeFileDurably } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
+import type { ProcessId } from "./proc_table.js";
 import { identify, isRunning, signal } from "./proc_table.js";
 import type { Session } from "./session.js";
 import type { ProbeAnswer, ProbeTarget } from "./startup_probe.js";
@@ -79,7 +80,7 @@ export interface ShutOptions extends DoorOptions {
   readonly walsenders: "keep" | "end";
 }
 
-const KNOCK_PAUSE_MS = 5;
+const KNOCK_PAUSE_MS = 2;
 const KNOCK_TIMEOUT_MS = 1_000;
 
 /**
@@ -94,6 +95,7 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
   const sightings = new Map<string, number>();
   await turn("shut", options);
   let proven = false;
+  let suspects: ReadonlySet<string> | null = null;
   for (;;) {
     if (!proven) {
       const answer = await probe(options.target, KNOCK_TIMEOUT_MS);
@@ -102,8 +104,12 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
     }
     // Also before the proof: on a full house only an ended session makes room for the probe. And again after it: a
     // connection from before may send its startup packet only now, and is in no view (trap 20).
-    const { sessions, undecided } = await listStrangers({ ...options, sightings });
-    if (proven && sessions.length === 0 && undecided === 0) return { ended: ended.size };
+    const found = await listStrangers({ ...options, sightings });
+    // Whoever is born after the proof meets the shut door by himself: clients that try again and again are not waited for.
+    if (proven) suspects ??= new Set([...found.sessions, ...found.undecided].map(keyOf));
+    const counts = (id: ProcessId) => suspects?.has(keyOf(id)) ?? true;
+    const sessions = found.sessions.filter(counts);
+    if (proven && sessions.length === 0 && !found.undecided.some(counts)) return { ended: ended.size };
     for (const session of sessions) {
       if (!ended.has(session.pid) && signal(session, "SIGTERM")) ended.add(session.pid);
     }
@@ -115,6 +121,11 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
     }
     await delay(KNOCK_PAUSE_MS);
   }
+}
+
+/** A process, and not another one that got its number later. */
+function keyOf({ pid, startTicks }: ProcessId): string {
+  return `${pid}@${startTicks}`;
 }
 
 /** Lets clients in; resolves when the probe is asked for a password. */

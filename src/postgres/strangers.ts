@@ -24,7 +24,7 @@ export interface StrangersOptions {
 export interface Strangers {
   readonly sessions: readonly ProcessId[];
   /** Children too young to tell; the caller looks again. */
-  readonly undecided: number;
+  readonly undecided: readonly ProcessId[];
 }
 
 type Kind = "ours" | "stranger" | "undecided";
@@ -43,13 +43,13 @@ export async function listStrangers(options: StrangersOptions): Promise<Stranger
   const spared = new Set([options.session.backendPid, ...(options.spare ?? [])]);
   const candidates = HAS_PROC ? children : rows.map(({ pid }) => ({ pid, startTicks: null }));
   const sessions: ProcessId[] = [];
-  let undecided = 0;
+  const undecided: ProcessId[] = [];
   for (const child of candidates) {
     if (spared.has(child.pid)) continue;
     const type = types.get(child.pid);
     const kind = type === undefined ? kindOfUnlisted(child, options) : kindOfListed(type, options);
     if (kind === "stranger") sessions.push(child);
-    if (kind === "undecided") undecided++;
+    if (kind === "undecided") undecided.push(child);
   }
   return { sessions, undecided };
 }
