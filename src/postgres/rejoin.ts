@@ -34,12 +34,14 @@ export class SwapRefused extends Error {
  */
 export async function swap(places: SwapPlaces & { readonly user: OsUser }): Promise<void> {
   const { dataDir, cloneDir, oldDir, user } = resolved(places);
-  if ((await readSwapMarker(dataDir)) !== null) throw new SwapRefused(`a swap of ${dataDir} is not finished yet: finish it first`);
+  if ((await readSwapMarker(dataDir)) !== null)
+    throw new SwapRefused(`a swap of ${dataDir} is not finished yet: finish it first`);
   const clone = await readCloneMarker(cloneDir);
   if (clone.kind !== "complete" || !(await exists(cloneDir))) {
     throw new SwapRefused(`${cloneDir} is no complete clone (${clone.kind}): clone again; the data stays where it is`);
   }
-  if (await exists(oldDir)) throw new SwapRefused(`${oldDir} exists already and may be the only copy of something: discard it first`);
+  if (await exists(oldDir))
+    throw new SwapRefused(`${oldDir} exists already and may be the only copy of something: discard it first`);
   const hadData = await holdsAnything(dataDir);
   const content = `${JSON.stringify({ cloneDir, oldDir, hadData } satisfies Intent)}\n`;
   await writeFileDurably({ path: swapMarkerPath(dataDir), content, user });
@@ -58,7 +60,9 @@ export async function finishSwap(dataDir: string): Promise<"nothing_to_do" | "fi
     await moveSynced(cloneDir, data);
   }
   if (!(await exists(data)) || (hadData && !(await exists(oldDir)))) {
-    throw new SwapRefused(`a swap was cut short and ${data} or ${oldDir} is gone: put back what was moved by hand, then remove ${swapMarkerPath(data)}`);
+    throw new SwapRefused(
+      `a swap was cut short and ${data} or ${oldDir} is gone: put back what was moved by hand, then remove ${swapMarkerPath(data)}`,
+    );
   }
   await removeCloneMarker(cloneDir);
   await rm(swapMarkerPath(data), { force: true });
@@ -70,9 +74,12 @@ export async function finishSwap(dataDir: string): Promise<"nothing_to_do" | "fi
 export async function discardOld(places: Pick<SwapPlaces, "dataDir" | "oldDir">): Promise<void> {
   const dataDir = resolve(places.dataDir);
   const oldDir = resolve(places.oldDir);
-  if ((await readSwapMarker(dataDir)) !== null) throw new SwapRefused(`a swap of ${dataDir} is not finished yet: finish it first`);
-  if (dataDir === oldDir || dataDir.startsWith(`${oldDir}/`)) throw new SwapRefused(`${oldDir} is or holds the data itself`);
-  if (!(await holdsAnything(dataDir))) throw new SwapRefused(`${dataDir} holds nothing: ${oldDir} may be the only copy and is kept`);
+  if ((await readSwapMarker(dataDir)) !== null)
+    throw new SwapRefused(`a swap of ${dataDir} is not finished yet: finish it first`);
+  if (dataDir === oldDir || dataDir.startsWith(`${oldDir}/`))
+    throw new SwapRefused(`${oldDir} is or holds the data itself`);
+  if (!(await holdsAnything(dataDir)))
+    throw new SwapRefused(`${dataDir} holds nothing: ${oldDir} may be the only copy and is kept`);
   for (const tablespaces of await ownTablespaces(oldDir)) await rm(tablespaces, { recursive: true, force: true });
   await rm(oldDir, { recursive: true, force: true });
   await syncDirectory(dirname(oldDir));
@@ -102,7 +109,9 @@ async function readSwapMarker(dataDir: string): Promise<Intent | null> {
     return INTENT.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (cause) {
     if (hasCode(cause, "ENOENT")) return null;
-    throw new SwapRefused(`${path} cannot be read: look at the directories beside it, then remove it by hand`, { cause });
+    throw new SwapRefused(`${path} cannot be read: look at the directories beside it, then remove it by hand`, {
+      cause,
+    });
   }
 }
 
@@ -110,8 +119,11 @@ async function moveSynced(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
   } catch (cause) {
-    if (hasCode(cause, "EXDEV")) throw new SwapRefused(`${from} and ${to} are on two filesystems: put the clone beside the data`, { cause });
-    throw new SwapRefused(`cannot move ${from} to ${to}; nothing was deleted: clear the way, then start again`, { cause });
+    if (hasCode(cause, "EXDEV"))
+      throw new SwapRefused(`${from} and ${to} are on two filesystems: put the clone beside the data`, { cause });
+    throw new SwapRefused(`cannot move ${from} to ${to}; nothing was deleted: clear the way, then start again`, {
+      cause,
+    });
   }
   for (const parent of new Set([dirname(from), dirname(to)])) await syncDirectory(parent);
 }
@@ -137,5 +149,10 @@ async function holdsAnything(path: string): Promise<boolean> {
 }
 
 function resolved<T extends SwapPlaces>(places: T): T {
-  return { ...places, dataDir: resolve(places.dataDir), cloneDir: resolve(places.cloneDir), oldDir: resolve(places.oldDir) };
+  return {
+    ...places,
+    dataDir: resolve(places.dataDir),
+    cloneDir: resolve(places.cloneDir),
+    oldDir: resolve(places.oldDir),
+  };
 }

@@ -56,7 +56,9 @@ export async function foundCluster(session: SqlRunner, options: FoundingOptions)
     await session.query(alterRolePassword(superuser.name, scramVerifier(superuser.password)));
     const { present } = await oneRow<RoleExistsRow>(session, ROLE_EXISTS, [replication.name]);
     const verifier = scramVerifier(replication.password);
-    await session.query(present ? alterRolePassword(replication.name, verifier) : createReplicationRole(replication.name, verifier));
+    await session.query(
+      present ? alterRolePassword(replication.name, verifier) : createReplicationRole(replication.name, verifier),
+    );
     await insertRow(session, row);
   });
 }
@@ -105,7 +107,9 @@ async function transaction(session: SqlRunner, work: () => Promise<void>): Promi
 async function endLockHolders(session: SqlRunner): Promise<void> {
   const holders = await session.query<LockHolderRow>(RULESET_LOCK_HOLDERS);
   if (holders.some((holder) => holder.pid === null)) {
-    throw new Error("a prepared transaction holds a lock on quorate.ruleset_history: roll it back (ROLLBACK PREPARED, see pg_prepared_xacts)");
+    throw new Error(
+      "a prepared transaction holds a lock on quorate.ruleset_history: roll it back (ROLLBACK PREPARED, see pg_prepared_xacts)",
+    );
   }
   await session.query(TERMINATE_BACKENDS, [holders.map((holder) => holder.pid)]);
 }
@@ -123,7 +127,8 @@ export async function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
   const rows: RulesetRow[] = [];
   for (const row of found) {
     const parsed = parseRow(row);
-    if (typeof parsed === "string") return { kind: "damaged", reason: `row ${row.seq} of quorate.ruleset_history: ${parsed}` };
+    if (typeof parsed === "string")
+      return { kind: "damaged", reason: `row ${row.seq} of quorate.ruleset_history: ${parsed}` };
     rows.push(parsed);
   }
   return { kind: "rows", rows };
@@ -132,7 +137,11 @@ export async function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
 function parseRow(row: RulesetSelectRow): RulesetRow | string {
   const { state } = row;
   if (state !== "proposed" && state !== "decided" && state !== "void") return `unknown state ${JSON.stringify(state)}`;
-  const shared = { number: { term: BigInt(row.term), subterm: row.subterm }, writtenBy: row.written_by, cause: row.cause };
+  const shared = {
+    number: { term: BigInt(row.term), subterm: row.subterm },
+    writtenBy: row.written_by,
+    cause: row.cause,
+  };
   if (state !== "proposed") return { ...shared, state, ruleset: null };
   if (row.ruleset === null) return "a proposed ruleset without a ruleset";
   const parsed = parseRuleset(row.ruleset);

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { contains } from "../../src/core/log/history.js";
 import { observeLeader, observeStandby } from "../../src/postgres/observe.js";
 import { putNamesInForce } from "../../src/postgres/sync_names.js";
-import { Cluster, INSTALLATIONS, type Node, namesOf, until } from "./replication_cluster.js";
+import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
+import { type Node, namesOf, until } from "./replication_node.js";
 
 describe.each(INSTALLATIONS)("who acknowledges: $title", (installation) => {
   let cluster: Cluster;

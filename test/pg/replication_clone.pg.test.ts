@@ -17,7 +17,8 @@ import {
   newTablespacesDir,
   readCloneMarker,
 } from "../../src/postgres/replication/clone_marker.js";
-import { Cluster, INSTALLATIONS, type Node, REPLICATION_PASSWORD, until } from "./replication_cluster.js";
+import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
+import { type Node, REPLICATION_PASSWORD, until } from "./replication_node.js";
 
 const run = promisify(execFile);
 

@@ -6,7 +6,8 @@ import { observe, observeLeader, observeStandby } from "../../src/postgres/obser
 import { checkpoint } from "../../src/postgres/promote.js";
 import { historyFileName, readHistory } from "../../src/postgres/replication/history_file.js";
 import { dropSlotsExcept, ensureSlots } from "../../src/postgres/slots.js";
-import { Cluster, INSTALLATIONS, type Node, namesOf, until } from "./replication_cluster.js";
+import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
+import { type Node, namesOf, until } from "./replication_node.js";
 
 async function historyFilesOf(node: Node): Promise<string[]> {
   return (await readdir(join(node.dataDir, "pg_wal"))).filter((name) => name.endsWith(".history")).sort();

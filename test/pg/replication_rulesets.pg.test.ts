@@ -4,7 +4,8 @@ import type { Ruleset } from "../../src/core/ruleset/ruleset.js";
 import { observeLeader } from "../../src/postgres/observe.js";
 import { identifySystem } from "../../src/postgres/replication/connection.js";
 import { foundCluster, type RulesetRow, readRulesets, writeRuleset } from "../../src/postgres/ruleset_table.js";
-import { Cluster, INSTALLATIONS, type Node, until } from "./replication_cluster.js";
+import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
+import { type Node, until } from "./replication_node.js";
 
 const RULESET: Ruleset = {
   policy: { kind: "at_least", copies: 2 },

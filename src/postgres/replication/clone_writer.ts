@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TarDamaged, type TarSink } from "./tar.js";
@@ -23,7 +23,7 @@ export interface CloneWriterOptions {
   readonly written: Set<string>;
 }
 
-/** Unpacks one archive of a base backup. */
+/** Unpacks one archive of a base backup. The child has a umask of 077, so modes are what is asked for. */
 export class CloneWriter implements TarSink {
   readonly #options: CloneWriterOptions;
   readonly #root: string;
@@ -33,7 +33,10 @@ export class CloneWriter implements TarSink {
     this.#options = options;
     const { dataDir, tablespacesDir, tablespace } = options;
     this.#root = tablespace === null ? dataDir : join(tablespacesDir, tablespace);
-    this.#makeDirectory(this.#root);
+    // What is around these two is synced by the sidecar: the user of this process may not even see it.
+    mkdirSync(this.#root, { recursive: true, mode: DIRECTORY_MODE });
+    options.written.add(this.#root);
+    if (tablespace !== null) options.written.add(tablespacesDir);
   }
 
   directory(name: string): void {
@@ -51,7 +54,6 @@ export class CloneWriter implements TarSink {
   fileStart(name: string): void {
     const path = join(this.#root, name);
     this.#fd = openSync(path, "wx", FILE_MODE);
-    fchmodSync(this.#fd, FILE_MODE);
     this.#options.written.add(path);
   }
 

@@ -8,6 +8,7 @@ export async function oneRow<Row extends Record<string, unknown>>(
 ): Promise<Row> {
   const rows = await session.query<Row>(text, values);
   const row = rows[0];
-  if (row === undefined || rows.length !== 1) throw new Error(`expected one row, got ${rows.length}, from: ${text.trim()}`);
+  if (row === undefined || rows.length !== 1)
+    throw new Error(`expected one row, got ${rows.length}, from: ${text.trim()}`);
   return row;
 }
