@@ -137,6 +137,7 @@ function nodeJson(
   const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
   const sender = state.volatile.leading?.senders[place.id];
   const reachable = entry?.reachable ?? false;
+  const past = (state.volatile.peers[place.id]?.pastSinceMs ?? null) !== null;
   // The leader's Postgres hears of a follower's position sooner than the sidecars tell one another.
   const told = status?.flushLsn ?? null;
   const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;
@@ -159,9 +160,13 @@ function nodeJson(
     ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
     seen_age_ms: entry?.ageMs ?? null,
     streaming: status?.streaming ?? false,
-    voter: status?.voter === true && !stranger,
+    voter: status?.voter === true && !stranger && !past,
     eligible: member?.eligible ?? true,
-    why_not: stranger ? WIPED : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
+    why_not: stranger
+      ? WIPED
+      : state.volatile.peers[place.id]?.past
+        ? PAST
+        : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
     sidecar_pid: status?.facts.sidecarPid ?? null,
     postmaster_pid: reachable ? (status?.facts.postmasterPid ?? null) : null,
     data_dir: status?.facts.dataDir ?? place.dataDir,
@@ -172,6 +177,9 @@ function nodeJson(
 
 const WIPED =
   "it came back without the data and promises it had (another incarnation): it is refused under its old name; the return of a wiped node is not in this version";
+
+const PAST =
+  "it came back from the past (a restored snapshot): it has forgotten what it promised, and does not vote until it has caught up";
 
 function phasesJson(status: NodeStatus | null) {
   const phases = status?.facts.phases;

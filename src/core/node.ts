@@ -11,6 +11,7 @@ import { coordinate } from "./coordinator/coordinator.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
 import { onRecruitResult } from "./coordinator/recruiting.js";
 import { detect } from "./detector/detector.js";
+import { hearPeer, losePeer } from "./detector/peers.js";
 import type { Effect } from "./effects.js";
 import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
@@ -24,8 +25,7 @@ import {
   watchMembers,
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
-import type { NodeStatus } from "./messages.js";
-import type { Durable, Peer, State } from "./state.js";
+import type { Durable, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
 
@@ -58,14 +58,9 @@ function route(turn: Turn, event: Event): void {
     case "tick":
       return;
     case "peer_status":
-      return onPeerStatus(turn, event.peer, event.status);
-    case "peer_lost": {
-      const known = turn.volatile.peers[event.peer] ?? neverHeard(turn);
-      turn.set({
-        peers: { ...turn.volatile.peers, [event.peer]: { ...known, connected: false, lost: event.reason } },
-      });
-      return;
-    }
+      return hearPeer(turn, event.peer, event.status);
+    case "peer_lost":
+      return losePeer(turn, event.peer, event.reason);
     case "recruit":
       return onRecruit(turn, event.call, event.from, event.request);
     case "promote":
@@ -91,23 +86,6 @@ function route(turn: Turn, event: Event): void {
       turn.note("info", "stopping", "fences its Postgres and stops", {});
       return;
   }
-}
-
-function onPeerStatus(turn: Turn, peer: string, status: NodeStatus): void {
-  const known = turn.volatile.peers[peer] ?? neverHeard(turn);
-  const electingSinceMs = known.status?.electing === status.electing ? known.electingSinceMs : turn.nowMs;
-  const heard: Peer = { status, heardMs: turn.nowMs, connected: true, lost: null, electingSinceMs };
-  turn.set({ peers: { ...turn.volatile.peers, [peer]: heard } });
-}
-
-function neverHeard(turn: Turn): Peer {
-  return {
-    status: null,
-    heardMs: turn.volatile.startedMs,
-    connected: false,
-    lost: null,
-    electingSinceMs: turn.nowMs,
-  };
 }
 
 /** Reports of the operation under way end it; older ones were overtaken. */

@@ -193,6 +193,13 @@ export interface Peer {
   readonly lost: string | null;
   /** Since when it has been trying for the term it tries for now. */
   readonly electingSinceMs: number;
+  /** The highest promise this incarnation was ever seen with, and under which start of its sidecar. */
+  readonly highest: { readonly promise: Term; readonly boot: string };
+  /**
+   * It came back below that: it was restored from a snapshot, and has forgotten what it promised. Its vote does not
+   * count until it holds what its leader held after this was noticed (DESIGN 8).
+   */
+  readonly pastSinceMs: number | null;
 }
 
 export interface BootData {

@@ -106,7 +106,11 @@ export function onRecruitResult(
 
 /** Decides once the answers suffice and nobody worth waiting for is still silent. */
 function conclude(turn: Turn, election: Recruiting): void {
-  const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({ id, ...a }));
+  const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({
+    id,
+    ...a,
+    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
+  }));
   const decision = decide(answers, turn.config.initial, byRank(turn.state()));
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked });

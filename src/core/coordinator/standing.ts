@@ -40,7 +40,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
       incarnation: status.incarnation,
       position: status.position,
       rulesets: status.rulesets,
-      voter: status.voter,
+      voter: status.voter && peer.pastSinceMs === null,
       systemIdentifier: status.systemIdentifier,
       initial: status.initial,
     });
