@@ -36,7 +36,7 @@ export const anyRuleset: fc.Arbitrary<Ruleset> = fc
 
 /** The dumb oracle: how many copies a policy wants, by counting on fingers. */
 export function enough(ruleset: Ruleset, holders: readonly string[]): boolean {
-  const held = holders.filter((id) => ids(ruleset).includes(id)).length;
+  const held = ids(ruleset).filter((id) => holders.includes(id)).length;
   return ruleset.policy.kind === "majority" ? held * 2 > ruleset.cohort.length : held >= ruleset.policy.copies;
 }
 

@@ -34,6 +34,10 @@ export class Script {
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
   }
 
+  hasOperation(id: string): boolean {
+    return this.world.machine(id).operations.length > 0;
+  }
+
   private command(line: string): void {
     const [verb = "", ...args] = line.split(/\s+/);
     const machines = () => args.map((id) => this.world.machine(id));

@@ -1,0 +1,237 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Answer } from "../../src/core/coordinator/decide.js";
+import { decide } from "../../src/core/coordinator/decide.js";
+import { comparePositions, isEmptyPosition, POSITION_EMPTY } from "../../src/core/log/position.js";
+import { compileNative } from "../../src/core/quorum/sync_standby_names.js";
+import { inForce } from "../../src/core/ruleset/in_force.js";
+import type { InitialRuleset, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import { initialRulesetText } from "../../src/core/ruleset/ruleset.js";
+import { anyRuleset, everySubset, holdsCopy, ids } from "./rulesets.js";
+
+const INITIAL: InitialRuleset = {
+  policy: { kind: "majority" },
+  nodes: ["n0", "n1", "n2"].map((id) => ({ id, labels: {} })),
+};
+const byName = (a: string, b: string) => (a < b ? -1 : 1);
+
+/** A log for each point of a small tree of timelines; whoever stands at one point holds the same log. */
+const logTree = fc
+  .tuple(anyRuleset, fc.array(fc.tuple(anyRuleset, fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 3 }))
+  .map(([first, steps]) => {
+    const record = (term: bigint, state: RulesetRecord["state"], ruleset: Ruleset | null): RulesetRecord => ({
+      number: { term, subterm: 0 },
+      state,
+      ruleset,
+      writtenBy: "n0",
+    });
+    const trunk = [record(2n, "proposed", first)];
+    const points = [{ position: { timeline: 2n, lsn: 10n }, rulesets: trunk }];
+    steps.forEach(([ruleset, decided, onTop], i) => {
+      const base = onTop ? (points.at(-1)?.rulesets ?? trunk) : trunk;
+      const term = BigInt(i + 3);
+      const rulesets = [
+        ...base,
+        record(term, "proposed", ruleset),
+        ...(decided ? [record(term, "decided", null)] : []),
+      ];
+      points.push({ position: { timeline: term, lsn: 20n }, rulesets });
+    });
+    return points;
+  });
+
+const answersOver = logTree.chain((points) =>
+  fc
+    .uniqueArray(
+      fc.record({
+        n: fc.nat(6),
+        // 0 stands for an empty node.
+        at: fc.nat(points.length),
+        wiped: fc.integer({ min: 0, max: 9 }).map((x) => x === 0),
+        voter: fc.integer({ min: 0, max: 9 }).map((x) => x > 0),
+      }),
+      { selector: (a) => a.n, minLength: 1, maxLength: 7 },
+    )
+    .map((nodes): Answer[] =>
+      nodes.map(({ n, at, wiped, voter }) => {
+        const point = points[at - 1];
+        return {
+          id: `n${n}`,
+          incarnation: wiped ? `n${n}-b` : `n${n}-a`,
+          position: point?.position ?? POSITION_EMPTY,
+          rulesets: point?.rulesets ?? [],
+          voter,
+          systemIdentifier: point === undefined ? null : "s",
+          initial: initialRulesetText(INITIAL),
+        };
+      }),
+    ),
+);
+
+/** DESIGN 5.3 read aloud, for one set of answers: who may be promoted on it, at the newest position in it. */
+function candidatesOf(set: readonly Answer[]): string[] {
+  const newest = [...set].sort((a, b) => comparePositions(b.position, a.position))[0];
+  const rules = newest === undefined || isEmptyPosition(newest.position) ? undefined : inForce(newest.rulesets);
+  if (newest === undefined || rules === undefined) return [];
+  return set
+    .filter((a) => comparePositions(a.position, newest.position) === 0)
+    .filter((a) => rules.newest.cohort.some((m) => m.id === a.id && m.incarnation === a.incarnation && m.eligible))
+    .filter((a) => compileNative(rules.obliged, a.id).ok)
+    .map((a) => a.id)
+    .filter((candidate) =>
+      rules.obliged.every((ruleset) => {
+        const known = set
+          .filter((a) => ruleset.cohort.some((m) => m.id === a.id && m.incarnation === a.incarnation))
+          .map((a) => a.id);
+        const left = ids(ruleset).filter((id) => !known.includes(id));
+        const rogue = ruleset.cohort.some((m) => m.eligible && left.includes(m.id) && holdsCopy(ruleset, m.id, left));
+        const member = ids(ruleset).includes(candidate);
+        return !rogue && (!member || known.includes(candidate)) && holdsCopy(ruleset, candidate, [...known, candidate]);
+      }),
+    );
+}
+
+describe("decide", () => {
+  it("finds a leader exactly if some subset of the answers allows one, and proposes what that subset allows", () => {
+    let found = 0;
+    let none = 0;
+    fc.assert(
+      fc.property(answersOver, (answers) => {
+        const voters = answers.filter((a) => a.voter);
+        if (voters.every((a) => isEmptyPosition(a.position))) return;
+        const sets = everySubset(voters).filter((set) => candidatesOf(set).length > 0);
+        const decision = decide(answers, INITIAL, byName);
+        expect(decision.ok).toBe(sets.length > 0);
+        if (!decision.ok) {
+          none++;
+          expect(decision.blocked.reason).not.toBe("");
+          expect(decision.blocked.nextStep).not.toBe("");
+          return;
+        }
+        found++;
+        const { candidate, position, recruited, obliged, ruleset, founding } = decision.proposal;
+        const set = voters.filter((a) => recruited.includes(a.id));
+        expect(founding).toBe(false);
+        expect(candidatesOf(set)).toContain(candidate);
+        expect(set.find((a) => a.id === candidate)?.position).toEqual(position);
+        const rules = inForce(set.find((a) => a.id === candidate)?.rulesets ?? []);
+        expect([obliged, ruleset]).toEqual([rules?.obliged, rules?.newest]);
+        // The newest position that any sufficient subset has: nothing is thrown away without need.
+        for (const other of sets) {
+          const top = other.map((a) => a.position).sort((a, b) => comparePositions(b, a))[0] ?? POSITION_EMPTY;
+          expect(comparePositions(position, top)).toBeGreaterThanOrEqual(0);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(Math.min(found, none)).toBeGreaterThan(200);
+  });
+
+  it("counts a non-voter nowhere", () => {
+    fc.assert(
+      fc.property(answersOver, (answers) => {
+        const voters = answers.filter((a) => a.voter);
+        const [all, without] = [answers, voters].map((set) => decide(set, INITIAL, byName));
+        expect(all).toEqual(without);
+      }),
+    );
+  });
+
+  it("does not depend on the order of the answers, and prefers whom it is told to among equals", () => {
+    fc.assert(
+      fc.property(answersOver, (answers) => {
+        const forward = decide(answers, INITIAL, byName);
+        const backward = decide([...answers].reverse(), INITIAL, byName);
+        expect(backward.ok).toBe(forward.ok);
+        if (forward.ok && backward.ok) expect(backward.proposal).toEqual(forward.proposal);
+      }),
+    );
+  });
+});
+
+const empty = (id: string, change: Partial<Answer> = {}): Answer => ({
+  id,
+  incarnation: `${id}-a`,
+  position: POSITION_EMPTY,
+  rulesets: [],
+  voter: true,
+  systemIdentifier: null,
+  initial: initialRulesetText(INITIAL),
+  ...change,
+});
+
+describe("founding", () => {
+  const all = ["n0", "n1", "n2"];
+
+  it("takes all nodes, all empty, all of one mind, and names their incarnations", () => {
+    const decision = decide(
+      all.map((id) => empty(id)),
+      INITIAL,
+      byName,
+    );
+    expect(decision).toMatchObject({ ok: true, proposal: { founding: true, candidate: "n0", recruited: all } });
+    if (decision.ok)
+      expect(decision.proposal.ruleset.cohort.map((m) => m.incarnation)).toEqual(["n0-a", "n1-a", "n2-a"]);
+  });
+
+  it("is refused by every smaller set: what is missing is named (H9)", () => {
+    for (const set of everySubset(all)) {
+      if (set.length === all.length) continue;
+      const decision = decide(
+        set.map((id) => empty(id)),
+        INITIAL,
+        byName,
+      );
+      expect(decision).toMatchObject({ ok: false, blocked: { code: "founding_incomplete" } });
+      if (!decision.ok) expect(decision.blocked.missing).toEqual(all.filter((id) => !set.includes(id)));
+    }
+  });
+
+  it("is refused when one node has lost its data, holds data, or was configured otherwise", () => {
+    const but = (change: Partial<Answer>) => [empty("n0"), empty("n1"), empty("n2", change)];
+    const rulesets: RulesetRecord[] = [
+      {
+        number: { term: 2n, subterm: 0 },
+        state: "proposed",
+        ruleset: { policy: { kind: "majority" }, cohort: [] },
+        writtenBy: "n2",
+      },
+    ];
+    for (const [change, code] of [
+      [{ voter: false }, "founding_incomplete"],
+      [{ initial: "majority; n2{}" }, "different_configuration"],
+      [{ position: { timeline: 2n, lsn: 1n }, rulesets, systemIdentifier: "s" }, "needs_catch_up"],
+    ] as const)
+      expect(decide(but(change), INITIAL, byName)).toMatchObject({ ok: false, blocked: { code } });
+  });
+});
+
+describe("a wiped node", () => {
+  const ruleset: Ruleset = {
+    policy: { kind: "majority" },
+    cohort: ["n0", "n1", "n2"].map((id) => ({ id, incarnation: `${id}-a`, labels: {}, eligible: true })),
+  };
+  const rulesets: RulesetRecord[] = [{ number: { term: 2n, subterm: 0 }, state: "proposed", ruleset, writtenBy: "n0" }];
+  const held = (id: string, change: Partial<Answer> = {}) =>
+    empty(id, { position: { timeline: 2n, lsn: 5n }, rulesets, systemIdentifier: "s", ...change });
+
+  it("is counted nowhere under its old name, and named (H8)", () => {
+    expect(decide([held("n0"), empty("n1", { incarnation: "n1-b" })], INITIAL, byName)).toMatchObject({
+      ok: false,
+      blocked: { code: "wiped_node", missing: ["n1"] },
+    });
+  });
+
+  it("may not lead either, even if it holds the newest log again", () => {
+    const newest = held("n1", { incarnation: "n1-b", position: { timeline: 2n, lsn: 9n } });
+    const decision = decide([held("n0"), held("n2"), newest], INITIAL, byName);
+    expect(decision).toMatchObject({ ok: true, proposal: { candidate: "n0", position: { lsn: 5n } } });
+  });
+
+  it("data of two systems is never mixed", () => {
+    expect(decide([held("n0"), held("n1", { systemIdentifier: "t" })], INITIAL, byName)).toMatchObject({
+      ok: false,
+      blocked: { code: "mixed_clusters" },
+    });
+  });
+});
