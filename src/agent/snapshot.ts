@@ -164,7 +164,7 @@ function nodeJson(
     eligible: member?.eligible ?? true,
     why_not: stranger
       ? WIPED
-      : state.volatile.peers[place.id]?.past
+      : past
         ? PAST
         : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
     sidecar_pid: status?.facts.sidecarPid ?? null,

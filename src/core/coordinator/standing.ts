@@ -5,6 +5,7 @@ import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
 import { hasLostItsData } from "../state.js";
+import { statusOf } from "../status.js";
 import type { Answer } from "./decide.js";
 
 /**
@@ -48,20 +49,27 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
   return answers;
 }
 
-/** Who should coordinate, and lead among equals: a running Postgres first, then the name. */
+/** Who should coordinate, and lead among equals: who is best placed first, then the name. All nodes judge by the same word. */
 export function byRank(state: State): (a: NodeId, b: NodeId) => number {
-  const running = (id: NodeId) => {
-    if (id === state.config.self)
-      return state.volatile.postgres.process === "running" || state.volatile.postgres.data === "absent";
+  const own = statusOf(state);
+  const standing = (id: NodeId) => {
+    if (id === state.config.self) return standingOf(own);
     const peer = state.volatile.peers[id];
-    return isFresh(state, peer) && isUp(peer.status);
+    return isFresh(state, peer) ? standingOf(peer.status) : 0;
   };
-  return (a, b) => Number(running(b)) - Number(running(a)) || (a < b ? -1 : a > b ? 1 : 0);
+  return (a, b) => standing(b) - standing(a) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** A Postgres that runs, or a node that never had one: both answer a recruitment at once. */
+/** 2: a Postgres that runs, or a node that never had one. 1: busy with a clone, its old data at hand. 0: down. */
+function standingOf(status: NodeStatus): 0 | 1 | 2 {
+  if (status.postgres === "running") return 2;
+  if (status.systemIdentifier === null && status.postgres === "stopped") return 2;
+  return status.postgres === "cloning" ? 1 : 0;
+}
+
+/** Answers a recruitment at once, without starting a Postgres first. */
 export function isUp(status: NodeStatus): boolean {
-  return status.postgres === "running" || (status.systemIdentifier === null && status.postgres === "stopped");
+  return standingOf(status) > 0;
 }
 
 /** How many live nodes come before this one: each waits that many rank delays, so that coordinators do not duel. */
