@@ -163,7 +163,14 @@ describe("malformed messages become a reason", () => {
 
   it("a password is never quoted", () => {
     const credentials = { superuserPassword: "hunter2".repeat(200), replicationPassword: "x" };
-    const request: FollowRequest = { term: 4n, attempt: ATTEMPT, leader: "n1", leaderIncarnation: "i1", memberIncarnation: "i1", ready: null };
+    const request: FollowRequest = {
+      term: 4n,
+      attempt: ATTEMPT,
+      leader: "n1",
+      leaderIncarnation: "i1",
+      memberIncarnation: "i1",
+      ready: null,
+    };
     const reason = refusalOf(codecs.followRequest, { request, credentials });
     expect(reason).toMatch(/superuser_password has 1400 characters/);
     expect(reason).not.toContain("hunter2");
