@@ -1,0 +1,253 @@
+import { cp, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { expect } from "vitest";
+import { connect, hangUp } from "../../../src/demo/client.js";
+import { askCluster, type DemoStatus, isHealthy, trouble } from "../../../src/demo/cluster_status.js";
+import { endDemo } from "../../../src/demo/ending.js";
+import { freePorts } from "../../../src/demo/free_ports.js";
+import { type DemoHome, makeHome } from "../../../src/demo/home.js";
+import {
+  type ClusterPlan,
+  configText,
+  HOST,
+  type NodePlan,
+  planNodes,
+  portsNeeded,
+  SMALL,
+} from "../../../src/demo/plan.js";
+import { type ProcEntry, readEntry, sendSignal } from "../../../src/demo/proc_files.js";
+import { logFile, type Sidecar, startSidecar } from "../../../src/demo/sidecars.js";
+import { clusterBinaries } from "./binaries.js";
+import { type CommandResult, quorate } from "./command.js";
+import { type LogEntry, readLog, story } from "./log_reader.js";
+import { killAll, killOne, listNode, listPostgresOf } from "./processes.js";
+import { waitForValue } from "./waiting.js";
+
+/** Far above what anything takes here: a deadline finds what hangs, and measures nothing. */
+export const HEAL_MS = 60_000;
+const STORY_LINES = 80;
+
+/** Three real sidecars of the built command, each with its Postgres, on loopback in a temporary directory. */
+export class TestCluster {
+  readonly #sidecars = new Map<string, Sidecar>();
+
+  private constructor(
+    readonly home: DemoHome,
+    readonly plan: ClusterPlan,
+  ) {}
+
+  /** Its configuration and nothing else: no sidecar runs yet. */
+  static async create(nodes = 3): Promise<TestCluster> {
+    const { binDir } = await clusterBinaries();
+    const home = await makeHome(undefined);
+    const ports = await freePorts(portsNeeded(nodes));
+    const plan: ClusterPlan = {
+      cluster: "tested",
+      nodes: planNodes(home, nodes, ports),
+      policy: "majority",
+      settings: SMALL,
+      binDir,
+    };
+    await writeFile(home.config, configText(plan));
+    return new TestCluster(home, plan);
+  }
+
+  static async founded(): Promise<TestCluster> {
+    const cluster = await TestCluster.create();
+    try {
+      cluster.startAll();
+      await cluster.healed();
+      return cluster;
+    } catch (error) {
+      process.stderr.write(`${cluster.story()}\n`);
+      await cluster.destroy();
+      throw error;
+    }
+  }
+
+  get ids(): readonly string[] {
+    return this.plan.nodes.map(({ id }) => id);
+  }
+
+  node(id: string): NodePlan {
+    const found = this.plan.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`this cluster has no ${id}`);
+    return found;
+  }
+
+  others(id: string): readonly string[] {
+    return this.ids.filter((other) => other !== id);
+  }
+
+  start(id: string): void {
+    if (this.sidecarRuns(id)) throw new Error(`the sidecar of ${id} runs already`);
+    this.#sidecars.set(id, startSidecar(this.home, id));
+  }
+
+  startAll(): void {
+    for (const id of this.ids) this.start(id);
+  }
+
+  /** `quorate run` for this node, in the foreground, when it is expected to be refused. */
+  run(id: string): Promise<CommandResult> {
+    return quorate(["run", "-c", this.home.config, "--node", id]);
+  }
+
+  sidecarRuns(id: string): boolean {
+    return this.#sidecars.get(id)?.exit() === null;
+  }
+
+  sidecarOf(id: string): ProcEntry {
+    const pid = this.#sidecars.get(id)?.pid;
+    const entry = pid === undefined || !this.sidecarRuns(id) ? null : readEntry(pid);
+    if (entry === null) throw new Error(`the sidecar of ${id} does not run`);
+    return entry;
+  }
+
+  async killSidecar(id: string): Promise<void> {
+    await killOne(this.sidecarOf(id));
+    await this.#ended(id);
+  }
+
+  /** SIGTERM, until it has ended; answers how. */
+  async stopSidecar(id: string): Promise<string> {
+    sendSignal(this.sidecarOf(id), "SIGTERM");
+    return this.#ended(id);
+  }
+
+  /** The postmaster alone: its children and its sidecar find out by themselves. */
+  async killPostmaster(id: string): Promise<void> {
+    const [postmaster] = this.postgresOf(id);
+    if (postmaster === undefined) throw new Error(`Postgres of ${id} does not run`);
+    await killOne(postmaster);
+  }
+
+  /** Sidecar, Postgres, whatever they started: as a machine that loses its power. */
+  async killNode(id: string): Promise<void> {
+    await this.killNodes([id]);
+  }
+
+  async killNodes(ids: readonly string[]): Promise<void> {
+    await killAll(() => ids.flatMap((id) => this.processesOf(id)));
+    for (const id of ids) if (this.#sidecars.has(id)) await this.#ended(id);
+  }
+
+  processesOf(id: string): readonly ProcEntry[] {
+    const sidecarPid = this.sidecarRuns(id) ? (this.#sidecars.get(id)?.pid ?? null) : null;
+    return listNode({ sidecarPid, dataDir: this.node(id).dataDir });
+  }
+
+  postgresOf(id: string): readonly ProcEntry[] {
+    return listPostgresOf(this.node(id).dataDir);
+  }
+
+  log(id: string): readonly LogEntry[] {
+    return readLog(logFile(this.home, id), id);
+  }
+
+  logs(): readonly LogEntry[] {
+    return this.ids.flatMap((id) => this.log(id));
+  }
+
+  marks(id: string, mark: string): readonly LogEntry[] {
+    return this.log(id).filter((entry) => entry.mark === mark);
+  }
+
+  /** For the report of a failure, whose directory is about to go. */
+  story(): string {
+    return story(this.logs(), STORY_LINES);
+  }
+
+  status(): Promise<DemoStatus | null> {
+    return askCluster(this.plan);
+  }
+
+  /** Waits until the cluster says of itself what is wanted; in between it may say anything. */
+  async untilStatus(what: string, wanted: (status: DemoStatus) => boolean): Promise<DemoStatus> {
+    let last: DemoStatus | null = null;
+    const describe = () => `${what}: ${trouble(last)}`;
+    return waitForValue(describe, HEAL_MS, async () => {
+      last = await this.status();
+      return last !== null && wanted(last) ? last : null;
+    });
+  }
+
+  /** An established leader other than those; the followers may still be on their way. */
+  async untilLed(except: readonly string[] = []): Promise<string> {
+    const { leader } = await this.untilStatus(
+      "an established leader",
+      ({ leader: id, established }) => id !== null && established && !except.includes(id),
+    );
+    if (leader === null) throw new Error("unreachable: the leader was waited for");
+    return leader;
+  }
+
+  /** The leader of a cluster that is whole. */
+  async leader(): Promise<string> {
+    return (await this.healed()).leader;
+  }
+
+  /**
+   * Healthy by itself, by the command that a person would ask: `quorate status` ends with 0. Then what must hold in
+   * every healthy cluster: timeline = term, everybody at it, one system, no two nodes ever promoted under one term.
+   */
+  async healed(): Promise<DemoStatus & { readonly leader: string }> {
+    await this.untilStatus("a healthy cluster", isHealthy);
+    const status = await waitForValue("`quorate status` to end with 0", HEAL_MS, async () => {
+      const { code, stdout } = await quorate(["status", "-c", this.home.config, "-o", "json"]);
+      return code === 0 ? (JSON.parse(stdout) as DemoStatus) : null;
+    });
+    const { leader, term } = status;
+    if (leader === null) throw new Error("`quorate status` ended with 0 and names no leader");
+    for (const id of this.ids) if (!this.sidecarRuns(id)) throw new Error(`healthy without the sidecar of ${id}`);
+    expect(status.nodes.filter(({ role }) => role === "leader").map(({ id }) => id)).toEqual([leader]);
+    expect(new Set(status.nodes.map((node) => node.term))).toEqual(new Set([term]));
+    expect(await this.askPostgres(leader, TIMELINE_WRITTEN)).toBe(String(term));
+    for (const id of this.ids) expect(await this.askPostgres(id, SYSTEM)).toBe(status.system_identifier);
+    this.expectOneLeaderPerTerm();
+    return { ...status, leader };
+  }
+
+  /** I3, by the logs of all nodes: a term has one leader, and a node is promoted once under it. */
+  expectOneLeaderPerTerm(): void {
+    for (const mark of ["promoted", "established"]) {
+      const terms = this.logs()
+        .filter((entry) => entry.mark === mark)
+        .map(({ data }) => data.term);
+      expect(terms, `terms of the notes "${mark}"`).toEqual([...new Set(terms)]);
+    }
+  }
+
+  /** One value, as an ordinary client of this node gets it. */
+  async askPostgres(id: string, sql: string): Promise<string | null> {
+    const client = await connect({ host: HOST, port: this.node(id).pgPort });
+    try {
+      const { rows } = await client.query<[unknown]>({ text: sql, rowMode: "array" });
+      const value = rows[0]?.[0];
+      return value === null || value === undefined ? null : String(value);
+    } finally {
+      hangUp(client);
+    }
+  }
+
+  /** Leaves nothing: no process, no shared memory, no directory. QUORATE_TEST_LOGS names a folder for the logs. */
+  async destroy(): Promise<void> {
+    // What a test froze must be able to end.
+    for (const id of this.ids) for (const entry of this.processesOf(id)) sendSignal(entry, "SIGCONT");
+    const keep = process.env.QUORATE_TEST_LOGS;
+    if (keep) await cp(this.home.logs, join(keep, basename(this.home.dir)), { recursive: true });
+    expect(await endDemo(this.home)).toEqual([]);
+    expect(await stat(this.home.dir).catch(() => null)).toBeNull();
+  }
+
+  async #ended(id: string): Promise<string> {
+    const sidecar = this.#sidecars.get(id);
+    const exit = await waitForValue(`the sidecar of ${id} to end`, HEAL_MS, () => sidecar?.exit() ?? null);
+    this.#sidecars.delete(id);
+    return exit;
+  }
+}
+
+/** In hexadecimal, the timeline is the first eight digits of a segment's name. */
+const TIMELINE_WRITTEN = "select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int";
+const SYSTEM = "select system_identifier from pg_control_system()";

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type pg from "pg";
+import { connect, hangUp } from "../../../src/demo/client.js";
+import { HOST, type NodePlan } from "../../../src/demo/plan.js";
+
+const PAUSE_MS = 10;
+const ROWS = `(select n from public.demo_ledger order by n desc limit 200)
+  union select n from public.demo_ledger where n = any ($1::bigint[])`;
+
+/** Clients that read every node all the time, whoever lets them in, and remember each row that anybody showed them. */
+export class Readers {
+  readonly #seen = new Map<number, Set<string>>();
+  readonly #reads = new Map<string, number>();
+  readonly #watched: () => readonly number[];
+  #stopping = false;
+  #loops: readonly Promise<void>[] = [];
+
+  /** @param watched Rows of special interest: they are asked for by number, however old they are. */
+  constructor(watched: () => readonly number[]) {
+    this.#watched = watched;
+  }
+
+  start(nodes: readonly NodePlan[]): void {
+    this.#loops = nodes.map((node) => this.#read(node));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#loops);
+  }
+
+  /** Every number that was ever read, with the nodes that showed it. */
+  get seen(): ReadonlyMap<number, ReadonlySet<string>> {
+    return this.#seen;
+  }
+
+  /** How often this node answered. */
+  reads(id: string): number {
+    return this.#reads.get(id) ?? 0;
+  }
+
+  async #read({ id, pgPort }: NodePlan): Promise<void> {
+    let client: pg.Client | null = null;
+    while (!this.#stopping) {
+      try {
+        client ??= await connect({ host: HOST, port: pgPort });
+        const { rows } = await client.query({ text: ROWS, values: [this.#watched()] });
+        for (const { n } of rows as readonly { readonly n: string }[]) this.#remember(Number(n), id);
+        this.#reads.set(id, this.reads(id) + 1);
+      } catch {
+        // Its door is shut, or it is gone: it is asked again.
+        if (client !== null) hangUp(client);
+        client = null;
+      }
+      await delay(PAUSE_MS);
+    }
+    if (client !== null) hangUp(client);
+  }
+
+  #remember(n: number, id: string): void {
+    const nodes = this.#seen.get(n);
+    if (nodes === undefined) this.#seen.set(n, new Set([id]));
+    else nodes.add(id);
+  }
+}
