@@ -17,6 +17,7 @@ import { World } from "./world.js";
  *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
+ *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME                               a client's commit
@@ -142,6 +143,11 @@ export class Script {
           world.messages.splice(world.messages.indexOf(message), 1);
         this.parked.set(id, message);
         if (verb !== "drop") world.handOver(message);
+        return world.settle();
+      }
+      case "replay": {
+        const old = world.delivered[Number(id) % world.delivered.length];
+        if (old !== undefined) world.handOver(old);
         return world.settle();
       }
       case "send":

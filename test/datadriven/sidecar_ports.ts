@@ -50,6 +50,7 @@ export function portsOf(world: World, machine: Machine): Ports {
       emergencyFence: () => {
         world.say(`${id} emergency fence`);
         machine.postgres.stop();
+        machine.loop?.deliver({ kind: "postgres", report: { kind: "exited", reason: "fenced by the shell" } });
       },
     },
   };

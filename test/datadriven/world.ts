@@ -25,6 +25,7 @@ export class World {
   readonly machines = new Map<NodeId, Machine>();
   readonly trace: string[] = [];
   readonly messages: Message[] = [];
+  readonly delivered: Message[] = [];
   readonly cuts = new Set<string>();
   /** Patterns of what waits for the script: `promote n1->n2`, `pg n1 swap`, `wal n1->n2`. */
   readonly holds = new Set<string>();
@@ -133,6 +134,7 @@ export class World {
     const receiver = this.machine(to).loop;
     if (receiver !== null && this.connected(from, to)) {
       this.say(`${from} -> ${to} ${text}`);
+      this.delivered.push(message);
       receiver.deliver(message.event);
       return;
     }
