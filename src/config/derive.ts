@@ -1,3 +1,5 @@
+import { timingsFrom } from "../core/timings.js";
+
 /** Every deadline of the sidecar that follows from the one knob `timings.detect`. */
 export interface Timings {
   /** Silence of the leader after which it is suspected, and the longest a start waits for all answers. */
@@ -20,13 +22,10 @@ export const DETECT_MIN_MS = 300;
 /** Above this an outage is longer than a person with a runbook needs. */
 export const DETECT_MAX_MS = 60_000;
 
-const HEARTBEAT_MIN_MS = 50;
-
 export function deriveTimings(detect_ms: number): Timings {
   return {
     detect_ms,
-    // Six heartbeats fit into the silence that makes a suspicion: one lost or late one never does.
-    heartbeat_ms: Math.max(HEARTBEAT_MIN_MS, Math.floor(detect_ms / 6)),
+    heartbeat_ms: timingsFrom(detect_ms).heartbeatMs,
     // A peer that takes longer to answer would be suspected by then anyway.
     rpc_deadline_ms: detect_ms,
     // A disk that cannot keep a promise must be found out well before the others suspect the node.
