@@ -19,6 +19,8 @@ export interface Timings {
   readonly rankDelayMs: number;
   /** A leader that was appointed but is not established after this long is suspected. */
   readonly establishMs: number;
+  /** The same for a founder, which runs initdb first and then serves clones. */
+  readonly foundMs: number;
   /** First pause of a coordinator after an attempt that came to nothing; doubles. */
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
@@ -42,6 +44,7 @@ export function timingsFrom(detectMs: number): Timings {
     askLateMs: 250,
     rankDelayMs: Math.max(60, Math.floor(detectMs / 10)),
     establishMs: detectMs * 3,
+    foundMs: Math.max(60_000, detectMs * 20),
     backoffMs: Math.max(100, Math.floor(detectMs / 5)),
     backoffMaxMs: detectMs * 8,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),

@@ -35,7 +35,7 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     decidedMs: turn.nowMs,
     suspectedMs: election.suspectedMs,
     askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
-    giveUpMs: turn.nowMs + turn.config.timings.establishMs,
+    giveUpMs: turn.nowMs + (proposal.founding ? turn.config.timings.foundMs : turn.config.timings.establishMs),
     accepted: false,
     fruitless: election.fruitless,
   };

@@ -93,9 +93,11 @@ function suspect(state: State): Suspicion | null {
     );
   const unestablishedMs = volatile.nowMs - Math.max(volatile.leaderSeenMs, known.sinceMs);
   const established = peer?.status?.role === "leader" && peer.status.term === known.term && peer.status.established;
+  // A node without data has seen no leader yet: what it waits for is an initdb.
+  const patienceMs = volatile.postgres.data === "absent" ? config.timings.foundMs : config.timings.establishMs;
   // A leader may be waiting for this very node's clone, which takes as long as the data is large.
   const cloning = volatile.postgres.clone?.term === known.term;
-  if (!established && !cloning && unestablishedMs >= config.timings.establishMs) {
+  if (!established && !cloning && unestablishedMs >= patienceMs) {
     return suspicion(
       false,
       `${known.leader} was appointed for term ${known.term} and has not been established for ${Math.round(unestablishedMs)} ms`,
