@@ -29,7 +29,10 @@ describe("scripts: commands and the whole trace that follows (rewrite with -u)",
   for (const name of scripts) {
     it(name.replace(/\.txt$/, "").replaceAll("_", " "), async () => {
       const text = readFileSync(`${FOLDER}${name}`, "utf8");
-      await expect(replay(text)).toMatchFileSnapshot(`./${name}`);
+      const trace = replay(text);
+      // What is never right is not made right by rewriting the expectation.
+      expect(trace).not.toMatch(/^(LOST|ROGUE)|FATAL/m);
+      await expect(trace).toMatchFileSnapshot(`./${name}`);
     });
   }
 });
