@@ -108,7 +108,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
   if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
     const current = turn.postgres.op;
     const own = current !== null && current.id === report.op;
-    if (own) turn.setPostgres({ op: null });
+    // Failures count in a row: what works again is forgotten.
+    if (own) turn.setPostgres(report.kind === "failed" ? { op: null } : { op: null, failures: 0, fault: null });
     else if (!(report.kind === "failed" && turn.postgres.clone?.op === report.op)) return;
   }
   switch (report.kind) {
