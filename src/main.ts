@@ -5,7 +5,6 @@ import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
 import { runCli } from "./cli/main.js";
 import { registerDemo } from "./demo/command.js";
-import { startSidecar } from "./sidecar.js";
 
 /** How long the process may take to end by itself once its command is done. */
 const EXIT_GRACE_MS = 5000;
@@ -39,7 +38,11 @@ process.exitCode = await runCli(
     version: await ownVersion(),
     nodeVersion: process.versions.node,
   },
-  [registerRun(startSidecar), registerStatus, registerDemo],
+  [
+    registerRun(async (config, node) => (await import("./sidecar.js")).startSidecar(config, node)),
+    registerStatus,
+    registerDemo,
+  ],
 );
 
 // Does not keep the process alive; only fires when something else does, which is a mistake worth hearing about.
