@@ -21,8 +21,6 @@ import { removeSocketDir } from "./socket_dir.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
-  /** How long each operation took, in ms. */
-  readonly timed: (what: string, ms: number) => void;
   /** What cannot be reported by event: a background step that failed without harm. */
   readonly warn: (text: string, cause: unknown) => void;
   readonly credentials: { current(): Credentials | null; ensure(): Promise<Credentials> };

@@ -37,6 +37,8 @@ export interface LocalOptions {
   readonly self: NodeId;
   readonly start: SafeStartOptions;
   readonly walSegmentSizeMb?: number;
+  /** How long each operation, and each part of a promotion, took, in ms. */
+  readonly timed: (what: string, ms: number) => void;
 }
 
 export interface RevokedFacts {
@@ -104,8 +106,6 @@ export class Operations {
   ): Promise<void> {
     const instance = this.need();
     const ways = this.ways(instance);
-    // Slots of its own time as leader would only hold back WAL here; the next promotion makes new ones.
-    await dropSlotsExcept(instance.session, []);
     await ways.setAutoConf({
       primary_conninfo: conninfo({
         host: place.host,
@@ -118,6 +118,8 @@ export class Operations {
       primary_slot_name: slotName(this.options.self),
     });
     await ways.reload();
+    // Slots of its own time as leader would only hold back WAL here; the next promotion makes new ones.
+    await dropSlotsExcept(instance.session, []);
   }
 
   async promote(
@@ -137,6 +139,8 @@ export class Operations {
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
+    this.options.timed("promote: names in force and door shut", outcome.namesMs);
+    this.options.timed("promote: out of recovery", outcome.recoveryMs);
     return { history: outcome.history, systemIdentifier: await this.need().systemIdentifier() };
   }
 
@@ -154,7 +158,9 @@ export class Operations {
       followers: action.followers,
       keepPids: [instance.session.backendPid, instance.observer.backendPid],
       shutDoor: async () => {
+        const fromMs = performance.now();
         if (this.door === "open") await this.setDoor(false);
+        this.options.timed("promote: door shut", performance.now() - fromMs);
       },
       deadlineMs: PROMOTE_DEADLINE_MS,
     }) satisfies Promise<Promoted | { kind: string }>;

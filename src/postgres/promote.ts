@@ -50,7 +50,7 @@ export interface Promoted {
   readonly switchLsn: Lsn;
   /** Flushed end of the WAL once out of recovery. */
   readonly flushLsn: Lsn;
-  /** Waits of this promotion in ms: names in force, then out of recovery. */
+  /** Waits of this promotion in ms: names in force and door shut, then out of recovery, then verified with slots. */
   readonly namesMs: number;
   readonly recoveryMs: number;
 }
