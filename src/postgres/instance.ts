@@ -1,5 +1,4 @@
 import { EventEmitter } from "node:events";
-import type { Binaries } from "./binaries.js";
 import { readControlData } from "./control_data.js";
 import { fence, stopFast } from "./fence.js";
 import type { OsUser } from "./os_user.js";
@@ -58,8 +57,8 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
     }
   }
 
-  get binaries(): Binaries {
-    return this.options.start.binaries;
+  get start(): SafeStartOptions {
+    return this.options.start;
   }
 
   get user(): OsUser {

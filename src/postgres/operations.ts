@@ -7,7 +7,6 @@ import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
-import { writeAutoConf } from "./auto_conf.js";
 import { conninfo } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
@@ -17,15 +16,13 @@ import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
-import { identifySystem } from "./replication/connection.js";
-import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
 import { dropSlotsExcept, slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
-import type { FreshSession } from "./sync_names.js";
 import { putNamesInForce } from "./sync_names.js";
+import { waysOf } from "./ways.js";
 
 /** Where a node's Postgres listens. */
 export interface Place {
@@ -53,7 +50,6 @@ const REVOKE_DEADLINE_MS = 600_000;
 const PROMOTE_DEADLINE_MS = 10_000;
 const DOOR_DEADLINE_MS = 5_000;
 const NAMES_DEADLINE_MS = 5_000;
-const IDENTIFY_TIMEOUT_MS = 5_000;
 
 /** Each operation of the core, done to a real Postgres. The caller runs one at a time. */
 export class Operations {
@@ -81,7 +77,7 @@ export class Operations {
     if (this.maybePrimary) await this.fence();
     const instance = this.instance ?? (await this.start());
     const { session } = instance;
-    const ways = this.ways(instance);
+    const ways = waysOf(instance);
     await revoke({ session, ways, deadlineMs: REVOKE_DEADLINE_MS });
     const position = await finalPosition({
       session,
@@ -105,7 +101,7 @@ export class Operations {
     credentials: Credentials,
   ): Promise<void> {
     const instance = this.need();
-    const ways = this.ways(instance);
+    const ways = waysOf(instance);
     await ways.setAutoConf({
       primary_conninfo: conninfo({
         host: place.host,
@@ -149,7 +145,7 @@ export class Operations {
     this.maybePrimary = true;
     return promote({
       session: instance.session,
-      ways: this.ways(instance),
+      ways: waysOf(instance),
       dataDir: this.options.start.dataDir,
       user: instance.user,
       term: action.term,
@@ -223,7 +219,7 @@ export class Operations {
     const instance = this.need();
     const outcome = await putNamesInForce({
       session: instance.session,
-      ways: this.ways(instance),
+      ways: waysOf(instance),
       names,
       deadlineMs: NAMES_DEADLINE_MS,
     });
@@ -281,25 +277,5 @@ export class Operations {
   private need(): Instance {
     if (this.instance === null) throw new Error("Postgres is not running");
     return this.instance;
-  }
-
-  private ways(instance: Instance): RevokeWays & FreshSession {
-    const { start } = this.options;
-    return {
-      setAutoConf: (settings) => writeAutoConf(start.dataDir, settings, start.user),
-      reload: async () => {
-        await instance.session.query("SELECT pg_reload_conf()");
-      },
-      identify: () =>
-        identifySystem({
-          host: instance.running.socketDir,
-          port: start.port,
-          user: start.hba.superuser,
-          password: null,
-          applicationName: "quorate",
-          connectTimeoutMs: IDENTIFY_TIMEOUT_MS,
-        }),
-      fresh: (use) => instance.fresh(use),
-    };
   }
 }
