@@ -46,12 +46,29 @@ describe("a leader dies with commits waiting for their quorum: nobody ever reads
     const waiting = await unknownOutcomes(load);
     const answered = load.readers.reads(victim);
     cluster.start(victim);
-    await cluster.untilStatus("the missing nodes to be named", ({ blocked, nodes }) => {
-      const alone = nodes.find(({ id }) => id === victim);
-      return alone?.postgres === "running" && followers.every((id) => blocked?.missing.includes(id));
-    });
+    await untilNamedMissing(cluster, victim, followers);
     expect(load.readers.reads(victim)).toBe(answered);
     expect(waiting.filter((n) => load.readers.seen.has(n))).toEqual([]);
+    for (const id of followers) cluster.start(id);
+    await load.settle();
+  });
+
+  test("only its postmaster dies, and its sidecar starts it again: the same", async () => {
+    const cluster = shared();
+    const load = await loadOn(cluster);
+    const victim = await cluster.leader();
+    const followers = cluster.others(victim);
+    await cluster.killNodes(followers);
+    await untilCommitsWait(cluster, load, victim);
+    const [killed] = cluster.postgresOf(victim);
+    await cluster.killPostmaster(victim);
+    await unknownOutcomes(load);
+    await waitFor("its Postgres to run again", HEAL_MS, () => {
+      const [postmaster] = cluster.postgresOf(victim);
+      return postmaster !== undefined && postmaster.pid !== killed?.pid;
+    });
+    await untilNamedMissing(cluster, victim, followers);
+    await expect(cluster.askPostgres(victim, "select 1")).rejects.toThrow();
     for (const id of followers) cluster.start(id);
     await load.settle();
   });
@@ -72,6 +89,14 @@ describe("a leader dies with commits waiting for their quorum: nobody ever reads
     await load.settle();
   });
 });
+
+/** Until the one that is left runs, and says whom it needs. */
+async function untilNamedMissing(cluster: TestCluster, left: string, missing: readonly string[]): Promise<void> {
+  await cluster.untilStatus("the missing nodes to be named", ({ blocked, nodes }) => {
+    const alone = nodes.find(({ id }) => id === left);
+    return alone?.postgres === "running" && missing.every((id) => blocked?.missing.includes(id));
+  });
+}
 
 /** Until a client's commit waits on this leader, which nobody follows any more. */
 async function untilCommitsWait(cluster: TestCluster, load: Load, leader: string): Promise<void> {
