@@ -1,4 +1,4 @@
-import { cp, stat, writeFile } from "node:fs/promises";
+import { cp, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { connect, hangUp } from "../../../src/demo/client.js";
@@ -17,6 +17,7 @@ import {
 } from "../../../src/demo/plan.js";
 import { type ProcEntry, readEntry, sendSignal } from "../../../src/demo/proc_files.js";
 import { logFile, type Sidecar, startSidecar } from "../../../src/demo/sidecars.js";
+import { releaseSharedMemory } from "../../../src/postgres/fence.js";
 import { clusterBinaries } from "./binaries.js";
 import { type CommandResult, quorate } from "./command.js";
 import { type LogEntry, readLog, story } from "./log_reader.js";
@@ -130,6 +131,12 @@ export class TestCluster {
   async killNodes(ids: readonly string[]): Promise<void> {
     await killAll(() => ids.flatMap((id) => this.processesOf(id)));
     for (const id of ids) if (this.#sidecars.has(id)) await this.#ended(id);
+    // Memory does not outlive a power cut, and a directory that is founded anew would leave its own behind.
+    for (const id of ids) {
+      const { dataDir } = this.node(id);
+      const dirs = (await readdir(dataDir).catch(() => [])).filter((name) => name.startsWith("pgdata"));
+      for (const name of dirs) await releaseSharedMemory(join(dataDir, name));
+    }
   }
 
   processesOf(id: string): readonly ProcEntry[] {
