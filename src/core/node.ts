@@ -161,6 +161,7 @@ export function nextTickMs(state: State): number {
   if (volatile.postgres.op === null) {
     due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
   }
+  if (volatile.publishSoon) due.push(volatile.publishedMs + timings.publishSoonMs);
   const { election, suspicion } = volatile;
   if (election.stage === "recruiting")
     due.push(

@@ -78,8 +78,9 @@ export interface Volatile {
   readonly phases: ElectionPhases | null;
   readonly rejoin: RejoinFacts | null;
   /** What was last published, to see what changed since. */
-  readonly published: string | null;
-  readonly publishedLsns: string;
+  readonly published: { readonly acted: string; readonly shown: string; readonly lsns: string } | null;
+  /** Something that is only shown changed, and waits for company. */
+  readonly publishSoon: boolean;
   readonly publishedMs: number;
 }
 
@@ -251,7 +252,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       phases: null,
       rejoin: null,
       published: null,
-      publishedLsns: "",
+      publishSoon: false,
       publishedMs: 0,
       blockedNoted: "",
     },

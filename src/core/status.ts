@@ -1,4 +1,4 @@
-import { knownLeader, suspectedTerm } from "./detector/detector.js";
+import { suspectedTerm } from "./detector/detector.js";
 import { knownQuorumLsn } from "./leader/leader.js";
 import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
@@ -84,39 +84,41 @@ function whyNot(state: State): string | null {
   return state.volatile.postgres.fault;
 }
 
-/** Publishes when something changed that others decide by; positions alone travel at the pace of the heartbeat. */
+/**
+ * Publishes what changed: at once what others act on, a little later what they only show (a failover changes much, and
+ * each message takes processor time from it), and positions at the pace of the heartbeat.
+ */
 export function publishIfChanged(turn: Turn): void {
   const status = statusOf(turn.state());
-  const known = knownLeader(turn.state());
-  const key = JSON.stringify(
-    [
-      status.incarnation,
-      status.systemIdentifier,
-      status.promise,
-      status.role,
-      status.term,
-      status.leader,
-      status.established,
-      status.streaming,
-      status.voter,
-      status.whyNot,
-      status.postgres,
-      status.ledUntil,
-      status.suspects,
-      status.electing,
-      status.rulesets.length,
-      status.blocked,
-      status.facts.postmasterPid,
-      status.facts.phases,
-      status.facts.rejoin?.term,
-      known?.term,
-      turn.postgres.still !== null,
-    ],
-    (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
-  );
-  const lsns = `${status.flushLsn}/${status.replayLsn}/${status.quorumLsn}/${status.position.lsn}`;
-  const due = turn.nowMs - turn.volatile.publishedMs >= turn.config.timings.heartbeatMs;
-  if (key === turn.volatile.published && (lsns === turn.volatile.publishedLsns || !due)) return;
-  turn.set({ published: key, publishedLsns: lsns, publishedMs: turn.nowMs });
+  const { published, publishedMs } = turn.volatile;
+  const { heartbeatMs, publishSoonMs } = turn.config.timings;
+  const sinceMs = turn.nowMs - publishedMs;
+  const now = { acted: actedOn(status), shown: shown(turn, status), lsns: lsnsOf(status) };
+  const urgent = now.acted !== published?.acted;
+  const soon = now.shown !== published?.shown;
+  const paced = now.lsns !== published?.lsns && sinceMs >= heartbeatMs;
+  if (!urgent && !paced && !(soon && sinceMs >= publishSoonMs)) {
+    if (turn.volatile.publishSoon !== soon) turn.set({ publishSoon: soon });
+    return;
+  }
+  turn.set({ published: now, publishedMs: turn.nowMs, publishSoon: false });
   turn.emit({ kind: "publish", status });
+}
+
+function actedOn(s: NodeStatus): string {
+  const leads = s.role === "leader" ? s.term : 0;
+  return [s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing].join();
+}
+
+function shown(turn: Turn, s: NodeStatus): string {
+  const { blocked, facts } = s;
+  return [
+    ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
+    ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
+    ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, turn.postgres.still !== null],
+  ].join();
+}
+
+function lsnsOf(s: NodeStatus): string {
+  return [s.flushLsn, s.replayLsn, s.quorumLsn, s.position.lsn].join();
 }

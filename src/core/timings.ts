@@ -9,6 +9,8 @@ export interface Timings {
    * makes a suspicion are enough; each costs two sidecars some 0.2 ms of processor time.
    */
   readonly heartbeatMs: number;
+  /** A change that others only show waits this long for others to travel with it. */
+  readonly publishSoonMs: number;
   /** A coordinator asks again, under the same term, after this long without enough answers. */
   readonly askAgainMs: number;
   /** Once enough have answered: how long the other running nodes are waited for, so that the longest log wins and nobody needs a clone. */
@@ -39,9 +41,10 @@ export function timingsFrom(detectMs: number): Timings {
   return {
     detectMs,
     heartbeatMs: Math.max(50, Math.floor(detectMs / 4)),
+    publishSoonMs: 50,
     askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
     graceMs: 60,
-    askLateMs: 250,
+    askLateMs: 300,
     rankDelayMs: Math.max(60, Math.floor(detectMs / 10)),
     establishMs: detectMs * 3,
     foundMs: Math.max(60_000, detectMs * 20),
@@ -49,8 +52,8 @@ export function timingsFrom(detectMs: number): Timings {
     backoffMaxMs: detectMs * 8,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     retryMs: 200,
-    restartDelayMs: 250,
+    restartDelayMs: 400,
     observeIdleMs: 1000,
-    observeFastMs: 2,
+    observeFastMs: 3,
   };
 }

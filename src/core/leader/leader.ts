@@ -48,7 +48,10 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   if (leading.stage === "writing") {
     update(turn, { stage: "establishing", firstRecord: lsn });
     // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.
-    turn.promise({ held: true, founding: 0n, systemIdentifier: leading.systemIdentifier });
+    const { held, founding, systemIdentifier } = turn.durable;
+    if (!held || founding !== TERM_NONE || systemIdentifier !== leading.systemIdentifier) {
+      turn.promise({ held: true, founding: TERM_NONE, systemIdentifier: leading.systemIdentifier });
+    }
     if (leading.request.founding) callFollowers(turn, true);
   } else if (leading.mark === "writing") {
     update(turn, { mark: lsn });
