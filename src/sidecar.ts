@@ -144,7 +144,8 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
       userSettings: settings,
     },
     report: (report) => link.loop?.deliver({ kind: "postgres", report }),
-    timed: (what, ms) => log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
+    timed: (what, ms) =>
+      log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
     credentials: ground.credentials,
     placeOf: (id) => {

@@ -26,6 +26,8 @@ export interface Timings {
   /** First pause of a coordinator after an attempt that came to nothing; doubles. */
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
+  /** The checkpoint that a promotion leaves to be done waits this long, for the sake of the first clients. */
+  readonly checkpointAfterMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
   /** A Postgres operation that failed is tried again after this long; doubles up to `detect` * 4. */
@@ -50,6 +52,7 @@ export function timingsFrom(detectMs: number): Timings {
     foundMs: Math.max(60_000, detectMs * 20),
     backoffMs: Math.max(100, Math.floor(detectMs / 5)),
     backoffMaxMs: detectMs * 8,
+    checkpointAfterMs: 1000,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     retryMs: 200,
     restartDelayMs: 400,

@@ -139,7 +139,10 @@ export function advanceLeader(turn: Turn): void {
     update(turn, { mark: "durable", obliged: [leading.ruleset] });
     turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });
   }
-  if (!leading.checkpointed) {
+  if (
+    !leading.checkpointed &&
+    turn.nowMs - (leading.establishedMs ?? turn.nowMs) >= turn.config.timings.checkpointAfterMs
+  ) {
     update(turn, { checkpointed: true });
     turn.background({ kind: "checkpoint" });
   }
