@@ -41,7 +41,11 @@ export interface Note {
  */
 export type PostgresAction =
   /** Make it a standby that receives nothing (start it safely if it is stopped, fence it first if it is a primary); then report its final position. */
-  | { readonly kind: "revoke" }
+  | {
+      readonly kind: "revoke";
+      /** What a promotion under the term being recruited would need in force: set on the way, so that it need not wait for it. */
+      readonly names: string | null;
+    }
   /** Stream from this leader under this term. Only after `revoke`, and only if contained in the leader's history. */
   | { readonly kind: "follow"; readonly leader: NodeId; readonly term: Term }
   /** Become leader of `term` with these names in force before the promotion. `founding` runs initdb first. */

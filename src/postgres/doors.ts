@@ -81,6 +81,8 @@ export interface ShutOptions extends DoorOptions {
 }
 
 const KNOCK_PAUSE_MS = 2;
+/** A young child is told from an auxiliary process by looking again. */
+const LOOK_AGAIN_MS = 10;
 const KNOCK_TIMEOUT_MS = 1_000;
 
 /**
@@ -95,7 +97,6 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
   const sightings = new Map<string, number>();
   await turn("shut", options);
   let proven = false;
-  let suspects: ReadonlySet<string> | null = null;
   for (;;) {
     if (!proven) {
       const answer = await probe(options.target, KNOCK_TIMEOUT_MS);
@@ -104,17 +105,12 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
     }
     // Also before the proof: on a full house only an ended session makes room for the probe. And again after it: a
     // connection from before may send its startup packet only now, and is in no view (trap 20).
-    const found = await listStrangers({ ...options, sightings });
+    const { sessions, undecided } = await listStrangers({ ...options, sightings });
+    for (const session of sessions) if (signal(session, "SIGTERM")) ended.add(session.pid);
     // Whoever is born after the proof meets the shut door by himself: clients that try again and again are not waited for.
-    if (proven) suspects ??= new Set([...found.sessions, ...found.undecided].map(keyOf));
-    const counts = (id: ProcessId) => suspects?.has(keyOf(id)) ?? true;
-    const sessions = found.sessions.filter(counts);
-    if (proven && sessions.length === 0 && !found.undecided.some(counts)) return { ended: ended.size };
-    for (const session of sessions) {
-      if (!ended.has(session.pid) && signal(session, "SIGTERM")) ended.add(session.pid);
-    }
+    if (proven && (await untilGone([...sessions, ...undecided], deadline))) return { ended: ended.size };
     if (performance.now() > deadline) {
-      const pids = sessions.filter(isRunning).map(({ pid }) => pid);
+      const pids = [...sessions, ...undecided].filter(isRunning).map(({ pid }) => pid);
       throw new Error(
         `the door is shut, but sessions ${pids.join(", ")} did not end within ${options.deadlineMs} ms; fence this Postgres`,
       );
@@ -123,9 +119,14 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
   }
 }
 
-/** A process, and not another one that got its number later. */
-function keyOf({ pid, startTicks }: ProcessId): string {
-  return `${pid}@${startTicks}`;
+/** Looks at these processes alone, which is cheaper than at all; false after a while, to look at them all again. */
+async function untilGone(processes: readonly ProcessId[], deadline: number): Promise<boolean> {
+  const until = Math.min(deadline, performance.now() + LOOK_AGAIN_MS);
+  while (processes.some(isRunning)) {
+    if (performance.now() > until) return false;
+    await delay(1);
+  }
+  return true;
 }
 
 /** Lets clients in; resolves when the probe is asked for a password. */

@@ -151,7 +151,7 @@ export class LocalPostgres implements PostgresPort {
   private async operate(op: OpId, action: PostgresAction): Promise<PostgresReport> {
     switch (action.kind) {
       case "revoke":
-        return { kind: "revoked", op, ...(await this.operations.revoke()) };
+        return { kind: "revoked", op, ...(await this.operations.revoke(action.names)) };
       case "follow":
         await this.operations.follow(action, this.needPlace(action.leader), this.needCredentials());
         return { kind: "following", op };

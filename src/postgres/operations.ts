@@ -16,6 +16,7 @@ import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
+import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
@@ -57,6 +58,8 @@ export class Operations {
   private door: "open" | "shut" = "shut";
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
+  /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
+  private provenNames: string | null = null;
   private readonly options: LocalOptions;
   private readonly watcher: { gone(reason: string): void };
 
@@ -73,18 +76,31 @@ export class Operations {
     return `${this.options.start.dataDir}.old`;
   }
 
-  async revoke(): Promise<RevokedFacts> {
+  /** `names`: what a promotion under the term that is being recruited would need in force; they take the same reload. */
+  async revoke(names: string | null): Promise<RevokedFacts> {
     if (this.maybePrimary) await this.fence();
     const instance = this.instance ?? (await this.start());
     const { session } = instance;
-    const ways = waysOf(instance);
-    await revoke({ session, ways, deadlineMs: REVOKE_DEADLINE_MS });
+    let shown: string | null = null;
+    const reached = waysOf(instance);
+    const ways: RevokeWays = {
+      ...reached,
+      identify: async () => {
+        const identity = await reached.identify();
+        shown = identity.names;
+        return identity;
+      },
+    };
+    this.provenNames = null;
+    const alongside = names === null ? {} : { synchronous_standby_names: names };
+    await revoke({ session, ways, alongside, deadlineMs: REVOKE_DEADLINE_MS });
     const position = await finalPosition({
       session,
       ways,
       dataDir: this.options.start.dataDir,
       deadlineMs: REVOKE_DEADLINE_MS,
     });
+    this.provenNames = shown;
     const read = await readRulesets(session);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
     return {
@@ -127,7 +143,7 @@ export class Operations {
     if (outcome.kind === "refused" && outcome.code === "history_above") {
       // Safe start forgets the timelines that this node never reached (POSTGRES.md trap 4).
       await this.fence();
-      const again = await this.revoke();
+      const again = await this.revoke(null);
       if (comparePositions(again.position, position) !== 0)
         throw new Error(
           `after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`,
@@ -151,6 +167,7 @@ export class Operations {
       term: action.term,
       position,
       names: action.names,
+      namesProven: this.provenNames === action.names,
       followers: action.followers,
       keepPids: [instance.session.backendPid, instance.observer.backendPid],
       shutDoor: async () => {
@@ -177,7 +194,7 @@ export class Operations {
       superuser: start.hba.superuser,
       ...(this.options.walSegmentSizeMb === undefined ? {} : { walSegmentSizeMb: this.options.walSegmentSizeMb }),
     });
-    return (await this.revoke()).position;
+    return (await this.revoke(null)).position;
   }
 
   async writeRecord(
@@ -217,6 +234,7 @@ export class Operations {
 
   async setNames(names: string): Promise<void> {
     const instance = this.need();
+    this.provenNames = null;
     const outcome = await putNamesInForce({
       session: instance.session,
       ways: waysOf(instance),
@@ -258,6 +276,7 @@ export class Operations {
   }
 
   private stopped(): void {
+    this.provenNames = null;
     this.door = "shut";
     this.maybePrimary = false;
   }

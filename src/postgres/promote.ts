@@ -34,6 +34,8 @@ export interface PromoteOptions {
   readonly position: Position;
   /** synchronous_standby_names of the new term; never empty. */
   readonly names: string;
+  /** They were set before, and a connection opened since then showed them. */
+  readonly namesProven: boolean;
   /** Each gets a physical slot. */
   readonly followers: readonly NodeId[];
   /** Backends that stay (our own sessions); all other clients are ended (trap 22). */
@@ -85,10 +87,8 @@ export async function promote(options: PromoteOptions): Promise<PromoteOutcome> 
   // A nudge too many leaves its request behind; the next start would remove it too.
   await rm(join(options.dataDir, "promote"), { force: true });
   const recoveryMs = deadline.elapsedMs() - namesMs;
-  await putStandbySignal(options.dataDir, options.user);
-  const verified = await verify(options);
+  const [verified] = await Promise.all([verify(options), putStandbySignal(options.dataDir, options.user)]);
   if (verified.kind === "failed") return verified;
-  await ensureSlots(options.session, options.followers);
   return { ...verified, namesMs, recoveryMs };
 }
 
@@ -118,7 +118,13 @@ async function unfit({ session, dataDir, position, term }: PromoteOptions): Prom
 async function prepare(options: PromoteOptions, deadline: Deadline): Promise<NotPromoted | undefined> {
   const { dataDir, term, user, position } = options;
   await writePlaceholders({ dataDir, held: position.timeline, term, user });
-  const names = await putNamesBeforePromotion({ ...options, deadlineMs: deadline.leftMs() });
+  // Made before the promotion: followers are called as soon as it is done.
+  await ensureSlots(options.session, options.followers);
+  const names = await putNamesBeforePromotion({
+    ...options,
+    proven: options.namesProven,
+    deadlineMs: deadline.leftMs(),
+  });
   if (names.kind === "failed") return refused("names", names.reason);
   // After the names, whose proof opens connections of its own that the sweep behind the door would end.
   await options.shutDoor();

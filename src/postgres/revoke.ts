@@ -16,6 +16,8 @@ export interface Identity {
   readonly systemIdentifier: bigint;
   readonly timeline: Term;
   readonly lsn: Lsn;
+  /** synchronous_standby_names as this connection, opened for the call, was born with. */
+  readonly names: string;
 }
 
 /** How the caller reaches the parts of Postgres that SQL does not. */
@@ -33,6 +35,11 @@ export interface RevokeOptions {
   readonly ways: RevokeWays;
   /** Replay may take long, and is part of the outage: this bounds a hang, not the work. */
   readonly deadlineMs: number;
+}
+
+export interface RevocationOptions extends RevokeOptions {
+  /** Settings that take the same reload: what a promotion would otherwise wait for a second time. */
+  readonly alongside?: Readonly<Record<string, string>>;
 }
 
 export interface PositionOptions extends RevokeOptions {
@@ -59,10 +66,10 @@ const ROUNDS_MAX = 1000;
  * or in conflict the startup process never looks at it, and the walreceiver streams and acknowledges on.
  * That the startup process itself has loaded the empty value is proven by `finalPosition`, which must follow.
  */
-export async function revoke({ session, ways, deadlineMs }: RevokeOptions): Promise<void> {
+export async function revoke({ session, ways, deadlineMs, alongside }: RevocationOptions): Promise<void> {
   const deadline = deadlineAfter(deadlineMs);
   const before = await readState(session);
-  await ways.setAutoConf({ primary_conninfo: "" });
+  await ways.setAutoConf({ ...alongside, primary_conninfo: "" });
   await ways.reload();
   let emptyPolls = 0;
   const done = await poll(deadline, POLL_MS, async () => {

@@ -59,11 +59,16 @@ export async function putNamesInForce(options: SyncNamesOptions): Promise<NamesO
 
 /**
  * On a standby about to be promoted: a fresh connection shows the value, so every later walsender is born with it,
- * and no walsender that the value names exists yet. No commit can be waiting here, so there is nothing else to prove.
+ * and no walsender that the value names exists yet. `proven`: a connection that was opened since it was set showed it. No commit can be waiting here, so there is nothing else to prove.
  */
-export async function putNamesBeforePromotion(options: SyncNamesOptions): Promise<NamesOutcome> {
-  const loaded = await reloadNames(options, deadlineAfter(options.deadlineMs));
-  if (loaded.kind === "failed") return loaded;
+export async function putNamesBeforePromotion(
+  options: SyncNamesOptions & { readonly proven: boolean },
+): Promise<NamesOutcome> {
+  const { names: shown } = await oneRow<SyncNamesStateRow>(options.session, SYNC_NAMES_STATE);
+  if (!options.proven || shown !== options.names) {
+    const loaded = await reloadNames(options, deadlineAfter(options.deadlineMs));
+    if (loaded.kind === "failed") return loaded;
+  }
   const named = await options.session.query<WalsenderNamedRow>(WALSENDERS_NAMED, [options.names]);
   if (named.length === 0) return { kind: "in_force", endedWalsenders: 0 };
   const holdouts = named.map((row) => row.application_name);

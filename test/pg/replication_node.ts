@@ -243,6 +243,7 @@ export class Node {
       user: this.cluster.user,
       term,
       position: options.position ?? (await this.position()),
+      namesProven: false,
       names: options.names ?? NAMES_NOBODY.replace("nobody", `nobody@${term}`),
       followers: options.followers ?? [],
       keepPids: this.#sessions.map((session) => session.backendPid),

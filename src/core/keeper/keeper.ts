@@ -10,6 +10,7 @@ import { stepDown } from "../leader/office.js";
 import { LEADER_FAILURES_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY, TERM_NONE } from "../log/position.js";
+import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
@@ -34,13 +35,22 @@ export function keep(turn: Turn): void {
   const elsewhere = postgres.receiver !== null && postgres.receiver.term !== following?.term;
   const wantStill = volatile.pending !== null || following === null || elsewhere || postgres.process !== "running";
   if (postgres.still === null && (wantStill || postgres.receiver === null)) {
-    turn.operate({ kind: "revoke" }, turn.durable.promise.term);
+    turn.operate({ kind: "revoke", names: namesIfChosen(turn) }, turn.durable.promise.term);
     turn.setPostgres({ receiver: null, streaming: false });
     return;
   }
   if (following === null || following.ready === null || volatile.pending !== null) return;
   if (postgres.still !== null) join(turn, following);
   else settle(turn);
+}
+
+/** The setting this node would lead with, should the recruitment choose it and the rules be those it knows. */
+function namesIfChosen(turn: Turn): string | null {
+  const { pending } = turn.volatile;
+  const rules = inForce(turn.postgres.rulesets);
+  if (pending === null || rules === undefined) return null;
+  const compiled = compileNative(rules.obliged, turn.self);
+  return compiled.ok ? formatNames(compiled.rule, pending.term) : null;
 }
 
 /** From a standstill to streaming: at once if contained in the leader's history, else by a clone beside the data. */

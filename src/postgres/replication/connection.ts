@@ -28,6 +28,7 @@ export function replicationClient(target: ReplicationTarget): Client {
   return new Client(config);
 }
 
+type NamesRow = { synchronous_standby_names: string };
 type IdentifyRow = { systemid: string; timeline: number; xlogpos: string };
 
 /** IDENTIFY_SYSTEM on a connection of its own. On a standby the timeline is that of the last record replayed. */
@@ -40,7 +41,14 @@ export async function identifySystem(target: ReplicationTarget): Promise<Identit
     const { rows } = await client.query<IdentifyRow>("IDENTIFY_SYSTEM");
     const row = rows[0];
     if (row === undefined) throw new Error("IDENTIFY_SYSTEM answered nothing");
-    return { systemIdentifier: BigInt(row.systemid), timeline: BigInt(row.timeline), lsn: parseLsn(row.xlogpos) };
+    const shown = await client.query<NamesRow>("SHOW synchronous_standby_names");
+    const names = shown.rows[0]?.synchronous_standby_names ?? "";
+    return {
+      systemIdentifier: BigInt(row.systemid),
+      timeline: BigInt(row.timeline),
+      lsn: parseLsn(row.xlogpos),
+      names,
+    };
   } finally {
     await client.end();
   }
