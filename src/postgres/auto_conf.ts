@@ -10,14 +10,15 @@ const FILE = "postgresql.auto.conf";
 const ASSIGNMENT = /^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=\s*|\s)(.*)$/;
 
 /**
- * Rewrites postgresql.auto.conf durably (temp, fsync, rename, fsync of the directory); foreign lines are kept.
+ * Rewrites postgresql.auto.conf (temp, fsync, rename); foreign lines are kept. Whether the old or the new text survives
+ * a power cut does not matter: a safe start writes ours again.
  * This file and not a file of ours, because it beats every include (POSTGRES.md trap 25).
  */
 export async function writeAutoConf(dataDir: string, changes: AutoConfChanges, user: OsUser): Promise<void> {
   const path = join(dataDir, FILE);
   const before = await readText(path);
   const after = applyChanges(before, changes);
-  if (after !== before) await writeFileDurably({ path, content: after, user });
+  if (after !== before) await writeFileDurably({ path, content: after, user, sync: "file" });
 }
 
 /** What postgresql.auto.conf says now; the last line of a name wins, as in Postgres. */

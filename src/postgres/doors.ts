@@ -58,7 +58,7 @@ export function hbaContent(options: HbaOptions): string {
 
 /** Writes the hba file (temp, fsync, rename); Postgres reads it at its next SIGHUP or start. */
 export async function writeHba(hbaFile: string, options: HbaOptions, user: OsUser): Promise<void> {
-  await writeFileDurably({ path: hbaFile, content: hbaContent(options), user });
+  await writeFileDurably({ path: hbaFile, content: hbaContent(options), user, sync: "none" });
 }
 
 export interface DoorOptions {

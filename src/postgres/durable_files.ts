@@ -17,17 +17,22 @@ export interface DurableFile {
   readonly path: string;
   readonly content: string;
   readonly user: OsUser;
+  /**
+   * How far it must survive a power cut. `directory`, the default: the new text is there. `file`: the old or the new.
+   * `none`: the file may be gone, for what every safe start writes anew before Postgres reads it.
+   */
+  readonly sync?: "directory" | "file" | "none";
 }
 
 /** Replaces the file as a whole: whoever reads it, after whatever crash, sees the old text or the new one. */
-export async function writeFileDurably({ path, content, user }: DurableFile): Promise<void> {
+export async function writeFileDurably({ path, content, user, sync = "directory" }: DurableFile): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     const handle = await open(temporary, "wx", 0o600);
     try {
       await handle.writeFile(content);
       if (user.drop) await handle.chown(user.uid, user.gid);
-      await handle.sync();
+      if (sync !== "none") await handle.sync();
     } finally {
       await handle.close();
     }
@@ -36,7 +41,7 @@ export async function writeFileDurably({ path, content, user }: DurableFile): Pr
     await rm(temporary, { force: true });
     throw new Error(`cannot write ${path}; check the free space and the owner of its directory`, { cause });
   }
-  await syncDirectory(dirname(path));
+  if (sync === "directory") await syncDirectory(dirname(path));
 }
 
 /** True if the error of a file operation has this code, such as `ENOENT`. */

@@ -161,6 +161,7 @@ export class Operations {
     this.maybePrimary = true;
     return promote({
       session: instance.session,
+      slotSession: instance.observer,
       ways: waysOf(instance),
       dataDir: this.options.start.dataDir,
       user: instance.user,

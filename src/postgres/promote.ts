@@ -36,6 +36,8 @@ export interface PromoteOptions {
   readonly names: string;
   /** They were set before, and a connection opened since then showed them. */
   readonly namesProven: boolean;
+  /** Another session of ours: slots are made on it while the door is shut. */
+  readonly slotSession: SqlRunner;
   /** Each gets a physical slot. */
   readonly followers: readonly NodeId[];
   /** Backends that stay (our own sessions); all other clients are ended (trap 22). */
@@ -118,8 +120,6 @@ async function unfit({ session, dataDir, position, term }: PromoteOptions): Prom
 async function prepare(options: PromoteOptions, deadline: Deadline): Promise<NotPromoted | undefined> {
   const { dataDir, term, user, position } = options;
   await writePlaceholders({ dataDir, held: position.timeline, term, user });
-  // Made before the promotion: followers are called as soon as it is done.
-  await ensureSlots(options.session, options.followers);
   const names = await putNamesBeforePromotion({
     ...options,
     proven: options.namesProven,
@@ -127,7 +127,8 @@ async function prepare(options: PromoteOptions, deadline: Deadline): Promise<Not
   });
   if (names.kind === "failed") return refused("names", names.reason);
   // After the names, whose proof opens connections of its own that the sweep behind the door would end.
-  await options.shutDoor();
+  // The slots meanwhile, since followers are called as soon as it is promoted.
+  await Promise.all([options.shutDoor(), ensureSlots(options.slotSession, options.followers)]);
   const ended = await poll(deadline, POLL_MS, async () => {
     const rows = await options.session.query<EndClientsRow>(END_CLIENTS, [options.keepPids]);
     return rows.length === 0 ? true : undefined;

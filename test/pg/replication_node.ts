@@ -238,6 +238,7 @@ export class Node {
   async tryPromote(term: Term, options: { names?: string; followers?: readonly string[]; position?: Position } = {}) {
     return promote({
       session: this.session,
+      slotSession: this.session,
       ways: this.ways,
       dataDir: this.dataDir,
       user: this.cluster.user,
