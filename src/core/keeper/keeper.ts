@@ -11,7 +11,7 @@ import { LEADER_FAILURES_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY, TERM_NONE } from "../log/position.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
-import { inForce } from "../ruleset/in_force.js";
+import { compact, inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
@@ -169,13 +169,14 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }
     return quarantine(turn, report.systemIdentifier);
   }
   const position = ruled ? report.position : POSITION_EMPTY;
+  const rulesets = compact(report.rulesets);
   turn.setPostgres({
     process: "running",
-    still: { position, rulesets: report.rulesets },
+    still: { position, rulesets },
     receiver: null,
     streaming: false,
     position,
-    rulesets: report.rulesets,
+    rulesets,
     door: report.door,
     failures: 0,
     fault: null,

@@ -16,6 +16,7 @@ import { followersOf } from "../quorum/minimal_quorums.js";
 import { satisfiedAll } from "../quorum/policy.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
 import { compileNative, followerName, formatNames } from "../quorum/sync_standby_names.js";
+import { compact } from "../ruleset/in_force.js";
 import type { Incarnation, NodeId, RulesetRecord } from "../ruleset/ruleset.js";
 import { memberAmong } from "../ruleset/ruleset.js";
 import type { Leading, SenderState } from "../state.js";
@@ -44,7 +45,7 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   const written: RulesetRecord = leading.stage === "writing" ? proposal(turn, leading) : mark(turn, leading);
-  turn.setPostgres({ rulesets: [...turn.postgres.rulesets, written] });
+  turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
   if (leading.stage === "writing") {
     update(turn, { stage: "establishing", firstRecord: lsn });
     // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.

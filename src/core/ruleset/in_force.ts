@@ -63,6 +63,22 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
   };
 }
 
+/**
+ * The records that still oblige anybody: the proposal last decided, and the later ones that are not void. What nodes tell
+ * one another, since a history grows by two records with each term. `inForce` says the same of both.
+ */
+export function compact(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
+  const rules = inForce(records);
+  if (rules === undefined) return [];
+  const kept: RulesetRecord[] = [];
+  for (const record of records) {
+    if (record.state === "void") kept.splice(1);
+    if (record.state !== "proposed" || compareNumbers(record.number, rules.decidedNumber) < 0) continue;
+    if (!kept.some((k) => compareNumbers(k.number, record.number) === 0)) kept.push(record);
+  }
+  return kept;
+}
+
 interface Numbered {
   readonly number: RulesetNumber;
   readonly ruleset: Ruleset;
