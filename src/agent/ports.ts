@@ -21,6 +21,12 @@ export interface Credentials {
   readonly replicationPassword: string;
 }
 
+/** What a founder has in hand. */
+export interface MadeCredentials extends Credentials {
+  /** Drawn by us, with more entropy than any amount of hashing could add. */
+  readonly replicationMade: boolean;
+}
+
 /** What the transport tells the agent. None of these may throw; malformed and foreign messages never get here. */
 export interface TransportEvents {
   recruit(call: CallId, from: Sender, request: RecruitRequest): void;

@@ -6,7 +6,7 @@
  * run beside it.
  */
 import { access, readdir } from "node:fs/promises";
-import type { Credentials, PostgresPort } from "../agent/ports.js";
+import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { CloneJob } from "./clone_job.js";
@@ -23,7 +23,7 @@ export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
   /** What cannot be reported by event: a background step that failed without harm. */
   readonly warn: (text: string, cause: unknown) => void;
-  readonly credentials: { current(): Credentials | null; ensure(): Promise<Credentials> };
+  readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
   /** Where a peer's Postgres is. */
   readonly placeOf: (node: string) => Place | null;
 }

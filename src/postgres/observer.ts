@@ -2,6 +2,10 @@ import type { Observation } from "../core/events.js";
 import { LSN_ZERO, maxLsn } from "../core/log/lsn.js";
 import type { Instance } from "./instance.js";
 import { observeLeader, observeStandby } from "./observe.js";
+import { advanceSlots } from "./slots.js";
+
+/** From this pace on nobody waits for what is seen. */
+const UNHURRIED_MS = 500;
 
 /** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
 export class Observer {
@@ -47,7 +51,8 @@ export class Observer {
     const as = this.as;
     try {
       if (instance !== null && as !== "idle") {
-        const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
+        const observation =
+          as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance, this.everyMs >= UNHURRIED_MS);
         if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
       }
     } catch {
@@ -78,7 +83,8 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
   };
 }
 
-async function lookAtStandby(instance: Instance): Promise<Observation | null> {
+async function lookAtStandby(instance: Instance, unhurried: boolean): Promise<Observation | null> {
+  if (unhurried) await advanceSlots(instance.observer);
   const view = await observeStandby(instance.observer);
   // A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12).
   const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);

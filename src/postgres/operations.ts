@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import type { Credentials } from "../agent/ports.js";
+import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
 import type { Lsn } from "../core/log/lsn.js";
@@ -20,7 +20,7 @@ import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
-import { dropSlotsExcept, slotName } from "./slots.js";
+import { slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
@@ -130,8 +130,6 @@ export class Operations {
       primary_slot_name: slotName(this.options.self),
     });
     await ways.reload();
-    // Slots of its own time as leader would only hold back WAL here; the next promotion makes new ones.
-    await dropSlotsExcept(instance.session, []);
   }
 
   async promote(
@@ -200,7 +198,7 @@ export class Operations {
 
   async writeRecord(
     action: Extract<PostgresAction, { kind: "write_record" }>,
-    credentials: Credentials | null,
+    credentials: MadeCredentials | null,
   ): Promise<Lsn> {
     const { session } = this.need();
     const { record, cause, term } = action;
@@ -209,7 +207,11 @@ export class Operations {
     const { superuser, replicationUser } = this.options.start.hba;
     return foundCluster(session, {
       superuser: { name: superuser, password: credentials.superuserPassword },
-      replication: { name: replicationUser, password: credentials.replicationPassword },
+      replication: {
+        name: replicationUser,
+        password: credentials.replicationPassword,
+        random: credentials.replicationMade,
+      },
       ruleset: record.ruleset,
       term,
       writtenBy: record.writtenBy,

@@ -3,7 +3,7 @@ import { parseLsn } from "../core/log/lsn.js";
 import type { NodeId, Ruleset, RulesetRecord } from "../core/ruleset/ruleset.js";
 import { hasCode } from "./durable_files.js";
 import { formatRuleset, parseRuleset } from "./ruleset_json.js";
-import { scramVerifier } from "./scram_verifier.js";
+import { ITERATIONS, ITERATIONS_RANDOM, scramVerifier } from "./scram_verifier.js";
 import { FLUSH_LSN, type FlushLsnRow } from "./sql/flush_lsn.js";
 import { oneRow } from "./sql/one_row.js";
 import { ROLE_EXISTS, type RoleExistsRow } from "./sql/role_exists.js";
@@ -33,7 +33,8 @@ export type RulesetsRead =
 
 export interface FoundingOptions {
   readonly superuser: { readonly name: string; readonly password: string };
-  readonly replication: { readonly name: string; readonly password: string };
+  /** `random`: drawn by a machine, so that hashing it thousands of times adds nothing. */
+  readonly replication: { readonly name: string; readonly password: string; readonly random: boolean };
   readonly ruleset: Ruleset;
   readonly term: bigint;
   readonly writtenBy: NodeId;
@@ -53,9 +54,9 @@ export async function foundCluster(session: SqlRunner, options: FoundingOptions)
   const { superuser, replication, term, ruleset, writtenBy, cause } = options;
   const row: RulesetRow = { number: { term, subterm: 0 }, state: "proposed", ruleset, writtenBy, cause };
   return transaction(session, async () => {
-    await session.query(alterRolePassword(superuser.name, scramVerifier(superuser.password)));
+    await session.query(alterRolePassword(superuser.name, scramVerifier(superuser.password, ITERATIONS)));
     const { present } = await oneRow<RoleExistsRow>(session, ROLE_EXISTS, [replication.name]);
-    const verifier = scramVerifier(replication.password);
+    const verifier = scramVerifier(replication.password, replication.random ? ITERATIONS_RANDOM : ITERATIONS);
     await session.query(
       present ? alterRolePassword(replication.name, verifier) : createReplicationRole(replication.name, verifier),
     );

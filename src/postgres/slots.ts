@@ -2,6 +2,7 @@ import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { SqlRunner } from "./sql/runner.js";
 import { SLOT_CREATE } from "./sql/slot_create.js";
 import { SLOT_DROP } from "./sql/slot_drop.js";
+import { SLOTS_ADVANCE } from "./sql/slots_advance.js";
 import { SLOTS_OURS, type SlotRow } from "./sql/slots_ours.js";
 
 const SLOT_PREFIX = "quorate_";
@@ -24,11 +25,7 @@ export async function ensureSlots(session: SqlRunner, ids: readonly NodeId[]): P
   return missing;
 }
 
-/** Drops our slots of everybody else. Slots in use cannot be dropped and are returned. */
-export async function dropSlotsExcept(session: SqlRunner, keep: readonly NodeId[]): Promise<readonly string[]> {
-  const kept = new Set(keep.map(slotName));
-  const rows = await session.query<SlotRow>(SLOTS_OURS, [`${SLOT_PREFIX}%`]);
-  const others = rows.filter((row) => !kept.has(row.slot_name));
-  for (const row of others) if (!row.active) await session.query(SLOT_DROP, [row.slot_name]);
-  return others.filter((row) => row.active).map((row) => row.slot_name);
+/** On a standby: see `SLOTS_ADVANCE`. */
+export async function advanceSlots(session: SqlRunner): Promise<void> {
+  await session.query(SLOTS_ADVANCE, [`${SLOT_PREFIX}%`]);
 }

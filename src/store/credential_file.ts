@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { Credentials } from "../agent/ports.js";
+import type { Credentials, MadeCredentials } from "../agent/ports.js";
 
 const FILE_NAME = "credentials.json";
 const PASSWORD_BYTES = 24;
@@ -38,11 +38,11 @@ export class CredentialFile {
   }
 
   /** Makes what is missing: only a founder may, since the roles get these passwords. */
-  async ensure(): Promise<Credentials> {
+  async ensure(): Promise<MadeCredentials> {
     const made = () => randomBytes(PASSWORD_BYTES).toString("base64url");
     const merged = { superuserPassword: made(), replicationPassword: made(), ...this.known, ...this.configured };
     await this.learn(merged);
-    return merged;
+    return { ...merged, replicationMade: this.configured.replicationPassword === undefined };
   }
 
   /** What a leader sent; written only if it is new. */

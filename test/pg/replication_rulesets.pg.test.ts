@@ -33,7 +33,7 @@ const DECIDED: RulesetRow = { ...SECOND, state: "decided", ruleset: null };
 
 const FOUNDING = {
   superuser: { name: "postgres", password: "super'secret" },
-  replication: { name: "quorate_replication", password: "repl secret" },
+  replication: { name: "quorate_replication", password: "repl secret", random: false },
   ruleset: RULESET,
   term: 2n,
   writtenBy: "n1",
