@@ -18,12 +18,13 @@ import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
-import { foundCluster, readRulesets, writeRuleset } from "./ruleset_table.js";
+import { readRulesets } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
 import { slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
+import { writeRecord } from "./write_record.js";
 
 /** Where a node's Postgres listens. */
 export interface Place {
@@ -200,23 +201,7 @@ export class Operations {
     action: Extract<PostgresAction, { kind: "write_record" }>,
     credentials: MadeCredentials | null,
   ): Promise<Lsn> {
-    const { session } = this.need();
-    const { record, cause, term } = action;
-    if (!action.founding || credentials === null || record.ruleset === null)
-      return writeRuleset(session, { ...record, cause });
-    const { superuser, replicationUser } = this.options.start.hba;
-    return foundCluster(session, {
-      superuser: { name: superuser, password: credentials.superuserPassword },
-      replication: {
-        name: replicationUser,
-        password: credentials.replicationPassword,
-        random: credentials.replicationMade,
-      },
-      ruleset: record.ruleset,
-      term,
-      writtenBy: record.writtenBy,
-      cause,
-    });
+    return writeRecord(this.need().session, action, this.options.start.hba, credentials);
   }
 
   async setDoor(open: boolean): Promise<void> {
