@@ -69,7 +69,7 @@ async function check(script: string): Promise<void> {
 }
 
 /** Counts what vitest reports; a run that ended badly without a failed test (a crash, no report) counts as one failure. */
-async function vitest(project: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+async function vitest(project: string, env: NodeJS.ProcessEnv = {}, filters: readonly string[] = []): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "quorate-test-report-"));
   const report = join(folder, "report.json");
   const code = await run(
@@ -79,6 +79,7 @@ async function vitest(project: string, env: NodeJS.ProcessEnv = {}): Promise<voi
       "run",
       "--project",
       project,
+      ...filters,
       "--passWithNoTests",
       "--reporter=default",
       "--reporter=json",
@@ -107,9 +108,12 @@ function postgresSources(): readonly string[] {
 try {
   for (const script of CHECKS) await check(script);
   await vitest("unit");
+  // Tests of one Postgres take every version at hand in one run; clusters are made of one version each.
+  process.stdout.write("tests on real Postgres: one node, every version\n");
+  await vitest("pg", {}, ["test/pg/process_", "test/pg/replication_"]);
   for (const source of postgresSources()) {
-    process.stdout.write(`tests on real Postgres, ${source}\n`);
-    await vitest("pg", { QUORATE_TEST_POSTGRES: source });
+    process.stdout.write(`tests on real Postgres: clusters, ${source}\n`);
+    await vitest("pg", { QUORATE_TEST_POSTGRES: source }, ["test/pg/cluster_", "test/pg/demo"]);
   }
 } catch (error) {
   process.stdout.write(`the test run broke: ${error instanceof Error ? error.stack : String(error)}\n`);
