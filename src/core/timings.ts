@@ -5,7 +5,7 @@
 export interface Timings {
   readonly detectMs: number;
   /**
-   * A status is repeated this often. Streams lose nothing and a closed one is noticed at once, so four in the silence that
+   * A status is repeated this often. Streams lose nothing and a closed one is noticed at once, so three in the silence that
    * makes a suspicion are enough; each costs two sidecars some 0.2 ms of processor time.
    */
   readonly heartbeatMs: number;
@@ -42,7 +42,7 @@ export interface Timings {
 export function timingsFrom(detectMs: number): Timings {
   return {
     detectMs,
-    heartbeatMs: Math.max(50, Math.floor(detectMs / 4)),
+    heartbeatMs: Math.max(50, Math.floor(detectMs / 3)),
     publishSoonMs: 50,
     askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
     graceMs: 60,

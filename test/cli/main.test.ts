@@ -57,7 +57,7 @@ describe("config check", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/majority: 2 copies on 3 nodes/);
     expect(stdout).toMatch(/detect +1500 ms/);
-    expect(stdout).toMatch(/heartbeat +375 ms/);
+    expect(stdout).toMatch(/heartbeat +500 ms/);
     expect(stdout).toMatch(/^n3 +10\.0\.0\.3:7432 +10\.0\.0\.3:5432 +\/var\/lib\/quorate\/shop\/n3$/m);
   });
 

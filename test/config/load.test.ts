@@ -53,7 +53,7 @@ describe("a configuration that is right", () => {
     expect(config).toMatchObject({ cluster: "shop", policy: { kind: "majority" }, insecure: true });
     expect(config.timings).toEqual({
       detect_ms: 1500,
-      heartbeat_ms: 375,
+      heartbeat_ms: 500,
       rpc_deadline_ms: 1500,
       persist_deadline_ms: 375,
       recruit_deadline_ms: 6000,
