@@ -27,6 +27,8 @@ import { PROTOCOL } from "./transport/envelope.js";
 import { createTransport, type Transport } from "./transport/transport.js";
 
 const INCARNATION_BYTES = 8;
+/** Replay takes as long as it takes; to end it would only begin it again. */
+const REDO_DEADLINE_MS = 24 * 3_600_000;
 
 /** A start that was refused: what is wrong and what to do, for the operator. */
 export class StartRefused extends Error {
@@ -81,25 +83,22 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
   };
 }
 
-interface Parts {
-  readonly loop: Loop;
-  readonly postgres: LocalPostgres;
-  readonly transport: Transport;
-  readonly ground: Ground;
-  readonly log: Log;
-}
+type Parts = { loop: Loop; postgres: LocalPostgres; transport: Transport; ground: Ground; log: Log };
 
 async function stopAll({ loop, postgres, transport, ground, log }: Parts): Promise<void> {
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   loop.deliver({ kind: "shutdown" });
-  await postgres.close();
-  loop.end();
-  await transport.close();
-  await ground.lock.release();
-  log.flush();
+  try {
+    await postgres.close();
+  } finally {
+    loop.end();
+    await transport.close();
+    await ground.lock.release();
+    log.flush();
+  }
 }
 
-/** The loop comes last, since it needs the adapters, which report to it. */
+/** The loop comes last: it needs the adapters, which report to it. */
 interface Link {
   loop: Loop | null;
 }
@@ -142,6 +141,7 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
       listenAddresses: isLoopback(node.host) ? [node.host] : ["*"],
       hba: { superuser: superuser.user, replicationUser: replication.user, userLines: hba },
       userSettings: settings,
+      deadlineMs: REDO_DEADLINE_MS,
     },
     report: (report) => link.loop?.deliver({ kind: "postgres", report }),
     timed: (what, ms) =>
@@ -262,7 +262,7 @@ async function openState(config: ClusterConfig, node: NodeConfig, directory: str
 
 /** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */
 function refuseForeignData(present: boolean, durable: Durable, dataDir: string): void {
-  if (!present || durable.held || durable.founding > 0n) return;
+  if (!present || durable.held || durable.founding > 0n || durable.joining > 0n) return;
   throw new StartRefused(
     `${dataDir} holds a Postgres that this node knows nothing of (its state file is new); nothing was touched. Bring back the state directory that belongs to it, or move the data aside; adopting an existing Postgres is not in this version`,
   );

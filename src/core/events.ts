@@ -101,6 +101,8 @@ export interface Observation {
   readonly postmasterPid: number;
   /** Of a standby: whether its receiver streams from the leader it was told to follow. */
   readonly streaming: boolean;
+  /** Of a primary: synchronous_standby_names as loaded; null of a standby. */
+  readonly names: string | null;
   /** Of a primary: who streams from it, by application name. */
   readonly senders: readonly SenderSeen[];
 }

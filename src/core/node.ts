@@ -15,7 +15,8 @@ import { hearPeer, losePeer } from "./detector/peers.js";
 import type { Effect } from "./effects.js";
 import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
-import { keep, onReport } from "./keeper/keeper.js";
+import { keep } from "./keeper/keeper.js";
+import { onReport } from "./keeper/reports.js";
 import {
   advanceLeader,
   callFollowers,

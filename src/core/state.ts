@@ -22,6 +22,8 @@ export interface Durable {
   readonly promotionStarted: Term;
   /** The term under which this node ran initdb, until a ruleset record stands in that log; else 0. */
   readonly founding: Term;
+  /** The term under which its first clone was about to become its data; else 0. */
+  readonly joining: Term;
   /** This node's data once held a copy that may have counted. If it is gone, the node does not vote. */
   readonly held: boolean;
 }
@@ -92,7 +94,9 @@ export interface LocalPostgres {
   /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
   readonly still: Still | null;
   /** The leader it was told to stream from. */
-  readonly receiver: { readonly leader: NodeId; readonly term: Term } | null;
+  readonly receiver: { readonly leader: NodeId; readonly term: Term; readonly dialledMs: number } | null;
+  /** The term whose leader did not serve it although it is contained: a clone is needed. */
+  readonly unservedTerm: Term;
   readonly streaming: boolean;
   readonly door: "shut" | "open";
   readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
@@ -224,6 +228,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
         process: "stopped",
         still: null,
         receiver: null,
+        unservedTerm: TERM_NONE,
         streaming: false,
         door: "shut",
         op: null,
@@ -269,6 +274,7 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
     promise: { term: TERM_NONE, attempt: null },
     promotionStarted: TERM_NONE,
     founding: TERM_NONE,
+    joining: TERM_NONE,
     held: false,
   };
 }

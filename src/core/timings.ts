@@ -28,6 +28,8 @@ export interface Timings {
   readonly backoffMaxMs: number;
   /** The checkpoint that a promotion leaves to be done waits this long, for the sake of the first clients. */
   readonly checkpointAfterMs: number;
+  /** A follower that its leader has not served for so long grows a clone. */
+  readonly unservedMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
   /** A Postgres operation that failed is tried again after this long; doubles up to `detect` * 4. */
@@ -53,6 +55,7 @@ export function timingsFrom(detectMs: number): Timings {
     backoffMs: Math.max(100, Math.floor(detectMs / 5)),
     backoffMaxMs: detectMs * 8,
     checkpointAfterMs: 1000,
+    unservedMs: Math.max(15_000, detectMs * 10),
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     retryMs: 200,
     restartDelayMs: 400,

@@ -38,10 +38,15 @@ export class CloneJob {
     return this.running;
   }
 
-  /** Ends it, and removes what it had written. */
-  async cancel(): Promise<void> {
+  /** Ends it if it runs; what is finished stays. */
+  async stop(): Promise<void> {
     this.abort.abort();
     await this.running;
+  }
+
+  /** Ends it, and removes what it had written. */
+  async cancel(): Promise<void> {
+    await this.stop();
     await discardClone(this.options.dir);
   }
 

@@ -17,6 +17,7 @@ import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
+import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
@@ -41,6 +42,9 @@ export class LocalPostgres implements PostgresPort {
   private readonly observer: Observer;
   private readonly queue: Queued[] = [];
   private busy = false;
+  private working: Promise<void> = Promise.resolve();
+  /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
+  private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
 
   constructor(options: LocalPostgresOptions) {
@@ -54,6 +58,7 @@ export class LocalPostgres implements PostgresPort {
     this.observer = new Observer(
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
+      (instance, as) => maintainSlots(instance.observer, as, this.operations.followers),
     );
   }
 
@@ -106,7 +111,7 @@ export class LocalPostgres implements PostgresPort {
         return;
       default:
         this.queue.push({ op, action });
-        void this.work();
+        this.work();
     }
   }
 
@@ -116,17 +121,28 @@ export class LocalPostgres implements PostgresPort {
     });
   }
 
-  /** Ends everything of ours; Postgres is fenced. */
+  /**
+   * Ends everything of ours; Postgres is fenced first of all. An operation under way may still have been starting one, so
+   * it is awaited, and fenced again. A finished clone is left alone: it may be on its way into the place of the data.
+   */
   async close(): Promise<void> {
+    this.operations.closing = true;
+    this.queue.length = 0;
     this.observer.stop();
-    await this.clone?.cancel();
+    await fence({ dataDir: this.options.start.dataDir });
+    await this.working;
     await this.operations.fence();
+    await Promise.allSettled([this.clone?.stop(), this.ending]);
     await removeSocketDir(this.options.start.stateDir);
   }
 
-  private async work(): Promise<void> {
+  private work(): void {
     if (this.busy) return;
     this.busy = true;
+    this.working = this.workOff();
+  }
+
+  private async workOff(): Promise<void> {
     for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) await this.carryOut(next);
     this.busy = false;
   }
@@ -168,6 +184,7 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
       case "swap":
+        await this.ending;
         await this.operations.swap();
         this.clone = null;
         return { kind: "swapped", op };
@@ -180,7 +197,8 @@ export class LocalPostgres implements PostgresPort {
   }
 
   private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {
-    const before = this.clone;
+    this.cancelClone();
+    const before = this.ending;
     const job = new CloneJob({
       dir: this.operations.cloneDir,
       user: this.options.start.user,
@@ -192,7 +210,7 @@ export class LocalPostgres implements PostgresPort {
     });
     this.clone = job;
     this.background("a clone", async () => {
-      await before?.cancel();
+      await before;
       await job.run({
         place: this.needPlace(action.leader),
         credentials: this.needCredentials(),
@@ -205,7 +223,8 @@ export class LocalPostgres implements PostgresPort {
   private cancelClone(): void {
     const job = this.clone;
     this.clone = null;
-    if (job !== null) this.background("cancelling a clone", () => job.cancel());
+    if (job === null) return;
+    this.ending = Promise.allSettled([this.ending, job.cancel()]);
   }
 
   private needPlace(node: string): Place {

@@ -22,6 +22,8 @@ export interface WalsenderRow {
 
 export interface LeaderView {
   readonly kind: "leader";
+  /** synchronous_standby_names as this session has loaded it. */
+  readonly names: string;
   readonly flushLsn: Lsn;
   readonly walsenders: readonly WalsenderRow[];
 }
@@ -52,7 +54,12 @@ export async function observeLeader(session: SqlRunner): Promise<LeaderView> {
   const rows = await session.query<ObserveLeaderRow>(OBSERVE_LEADER);
   const first = rows[0];
   if (first === undefined) throw new Error("Postgres did not say where its WAL ends");
-  return { kind: "leader", flushLsn: parseLsn(first.wal_flush_lsn), walsenders: rows.flatMap(walsenderOf) };
+  return {
+    kind: "leader",
+    names: first.names,
+    flushLsn: parseLsn(first.wal_flush_lsn),
+    walsenders: rows.flatMap(walsenderOf),
+  };
 }
 
 function walsenderOf(row: ObserveLeaderRow): WalsenderRow[] {

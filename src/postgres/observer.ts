@@ -2,7 +2,6 @@ import type { Observation } from "../core/events.js";
 import { LSN_ZERO, maxLsn } from "../core/log/lsn.js";
 import type { Instance } from "./instance.js";
 import { observeLeader, observeStandby } from "./observe.js";
-import { advanceSlots } from "./slots.js";
 
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
@@ -11,15 +10,21 @@ const UNHURRIED_MS = 500;
 export class Observer {
   private readonly current: () => Instance | null;
   private readonly seen: (observation: Observation) => void;
+  private readonly maintain: (instance: Instance, as: "leader" | "follower") => Promise<void>;
   private everyMs = 1000;
   private as: "leader" | "follower" | "idle" = "idle";
   private timer: NodeJS.Timeout | null = null;
   private looking = false;
   private again = false;
 
-  constructor(current: () => Instance | null, seen: (observation: Observation) => void) {
+  constructor(
+    current: () => Instance | null,
+    seen: (observation: Observation) => void,
+    maintain: (instance: Instance, as: "leader" | "follower") => Promise<void>,
+  ) {
     this.current = current;
     this.seen = seen;
+    this.maintain = maintain;
   }
 
   pace(everyMs: number, as: "leader" | "follower" | "idle"): void {
@@ -51,9 +56,9 @@ export class Observer {
     const as = this.as;
     try {
       if (instance !== null && as !== "idle") {
-        const observation =
-          as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance, this.everyMs >= UNHURRIED_MS);
+        const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
         if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
+        if (this.everyMs >= UNHURRIED_MS) await this.maintain(instance, as);
       }
     } catch {
       // The session is gone, or Postgres changed its role under the query. The instance watches its own sessions and
@@ -75,6 +80,7 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
     replayLsn: null,
     postmasterPid: instance.running.pid,
     streaming: false,
+    names: view.names,
     senders: view.walsenders.flatMap((w) => {
       // Without a slot of its own a connection may be the second one of a name (trap 17): it does not count.
       if (w.flushLsn === null || w.slot === null) return [];
@@ -83,8 +89,7 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
   };
 }
 
-async function lookAtStandby(instance: Instance, unhurried: boolean): Promise<Observation | null> {
-  if (unhurried) await advanceSlots(instance.observer);
+async function lookAtStandby(instance: Instance): Promise<Observation | null> {
   const view = await observeStandby(instance.observer);
   // A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12).
   const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);
@@ -95,6 +100,7 @@ async function lookAtStandby(instance: Instance, unhurried: boolean): Promise<Ob
     replayLsn: view.replayLsn,
     postmasterPid: instance.running.pid,
     streaming: view.walreceiver?.status === "streaming",
+    names: null,
     senders: [],
   };
 }

@@ -58,28 +58,29 @@ export class Operations {
   instance: Instance | null = null;
   private door: "open" | "shut" = "shut";
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
+  /** Set for good when the sidecar stops: nothing is started or promoted any more. */
+  closing = false;
+  /** Who gets a slot while this node leads. */
+  followers: readonly NodeId[] = [];
   private maybePrimary = false;
   /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
   private provenNames: string | null = null;
+  readonly cloneDir: string;
+  readonly oldDir: string;
   private readonly options: LocalOptions;
   private readonly watcher: { gone(reason: string): void };
 
   constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
     this.options = options;
     this.watcher = watcher;
-  }
-
-  get cloneDir(): string {
-    return `${this.options.start.dataDir}.clone`;
-  }
-
-  get oldDir(): string {
-    return `${this.options.start.dataDir}.old`;
+    this.cloneDir = `${options.start.dataDir}.clone`;
+    this.oldDir = `${options.start.dataDir}.old`;
   }
 
   /** `names`: what a promotion under the term that is being recruited would need in force; they take the same reload. */
   async revoke(names: string | null): Promise<RevokedFacts> {
-    if (this.maybePrimary) await this.fence();
+    // Without a session of ours it may still run: it is ended before it is started.
+    if (this.maybePrimary || this.instance === null) await this.fence();
     const instance = this.instance ?? (await this.start());
     const { session } = instance;
     let shown: string | null = null;
@@ -157,7 +158,9 @@ export class Operations {
 
   private async tryPromote(action: Extract<PostgresAction, { kind: "promote" }>, position: Position) {
     const instance = this.need();
+    if (this.closing) throw new Error("the sidecar is being stopped");
     this.maybePrimary = true;
+    this.followers = action.followers;
     return promote({
       session: instance.session,
       slotSession: instance.observer,
@@ -215,9 +218,14 @@ export class Operations {
       target: { host: running.socketDir, port: this.options.start.port },
       deadlineMs: DOOR_DEADLINE_MS,
     };
-    if (open) await openDoor(common);
-    else await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
-    this.door = open ? "open" : "shut";
+    // Open from the moment it may be, shut only when it is proven to be.
+    if (open) {
+      this.door = "open";
+      await openDoor(common);
+      return;
+    }
+    await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
+    this.door = "shut";
   }
 
   async setNames(names: string): Promise<void> {
@@ -271,6 +279,7 @@ export class Operations {
 
   private async start(): Promise<Instance> {
     const { start } = this.options;
+    if (this.closing) throw new Error("the sidecar is being stopped");
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
     this.instance = instance;

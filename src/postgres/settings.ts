@@ -80,6 +80,8 @@ function managed(options: CommandLineOptions): Record<string, string> {
     restart_after_crash: "off",
     recovery_target_timeline: "latest",
     restore_command: "",
+    recovery_min_apply_delay: "0",
+    data_sync_retry: "off",
     // The default of 5 s is failover time.
     wal_retrieve_retry_interval: "100ms",
     wal_receiver_status_interval: "1s",
@@ -113,6 +115,8 @@ const MANAGED: Readonly<Record<string, string>> = {
   fsync: "without it an acknowledged commit can be lost; leave it out",
   restart_after_crash: "a Postgres that restarts by itself comes back without Quorate; leave it out",
   recovery_target_timeline: OURS,
+  recovery_min_apply_delay: "a failover would wait for it; leave it out",
+  data_sync_retry: "a commit whose fsync failed would be acknowledged; leave it out",
   restore_command: "an archive is a way round the revocation of an old leader (POSTGRES.md trap 23); leave it out",
   wal_retrieve_retry_interval: OURS,
   wal_receiver_status_interval: OURS,

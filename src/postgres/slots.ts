@@ -29,3 +29,13 @@ export async function ensureSlots(session: SqlRunner, ids: readonly NodeId[]): P
 export async function advanceSlots(session: SqlRunner): Promise<void> {
   await session.query(SLOTS_ADVANCE, [`${SLOT_PREFIX}%`]);
 }
+
+/** Now and then, while nobody waits: a leader's follower whose slot was lost gets another; a follower's own hold nothing back. */
+export async function maintainSlots(
+  session: SqlRunner,
+  as: "leader" | "follower",
+  ids: readonly NodeId[],
+): Promise<void> {
+  if (as === "leader") await ensureSlots(session, ids);
+  else await advanceSlots(session);
+}

@@ -26,6 +26,7 @@ function isDurable(value: unknown): value is Durable {
     attemptFits &&
     typeof value.promotionStarted === "bigint" &&
     typeof value.founding === "bigint" &&
+    typeof value.joining === "bigint" &&
     typeof value.held === "boolean"
   );
 }

@@ -93,7 +93,7 @@ export class PostgresTable {
       pid: 100 + i,
     }));
     const { lsn } = this.position;
-    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming: this.streaming, senders };
+    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming: this.streaming, names: null, senders };
   }
 
   /** Carries an action out at once and says how it went; undefined for those that report nothing. */

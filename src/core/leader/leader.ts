@@ -79,7 +79,25 @@ export function onObserved(turn: Turn, seen: Observation): void {
   const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed));
   update(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
   if (connected) turn.background({ kind: "nudge" });
+  holdNames(turn, seen.names);
   establish(turn);
+}
+
+/** Somebody else set the names: until ours are back, commits are released by a rule that is not the policy (I6). */
+function holdNames(turn: Turn, shown: string | null): void {
+  const { leading } = turn.volatile;
+  if (leading?.stage !== "established" || shown === null || turn.postgres.op !== null) return;
+  if (leading.names === "" || shown === leading.names) return;
+  turn.note(
+    "error",
+    "foreign_names",
+    `synchronous_standby_names was set to '${shown}' by somebody else; it is undone`,
+    {
+      term: Number(leading.term),
+      shown,
+    },
+  );
+  update(turn, { names: "" });
 }
 
 function establish(turn: Turn): void {

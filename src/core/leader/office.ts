@@ -63,7 +63,8 @@ export function stepDown(turn: Turn, why: string): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   turn.set({ leading: null });
-  turn.setPostgres({ still: null });
+  // It is fenced at once, whatever failed before.
+  turn.setPostgres({ still: null, retryAtMs: turn.nowMs });
   turn.note("warn", "stepped_down", `leads term ${leading.term} no more: ${why}`, {
     term: Number(leading.term),
     reason: why,
