@@ -21,6 +21,7 @@ import type { Incarnation, NodeId, RulesetRecord } from "../ruleset/ruleset.js";
 import { memberAmong } from "../ruleset/ruleset.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
+import { stepDown } from "./office.js";
 
 function update(turn: Turn, change: Partial<Leading>): void {
   const { leading } = turn.volatile;
@@ -97,6 +98,8 @@ function holdNames(turn: Turn, shown: string | null): void {
       shown,
     },
   );
+  // From empty to set nothing is in force at once (POSTGRES.md trap 16): only a new term is safe then.
+  if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");
   update(turn, { names: "" });
 }
 
