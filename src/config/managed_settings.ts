@@ -29,6 +29,18 @@ const MANAGED: Readonly<Record<string, string>> = {
   standby_mode: "every Postgres is started as a standby",
   allow_alter_system: "the sidecar decides what may be altered",
   cluster_name: "it carries the node's id",
+  recovery_min_apply_delay: "every failover would wait for it",
+  data_sync_retry: "a commit whose fsync failed would be acknowledged",
+  recovery_init_sync_method: "the sidecar chooses it for every start",
+  unix_socket_permissions: "the only socket is the sidecar's own",
+  unix_socket_group: "the only socket is the sidecar's own",
+  logging_collector: "the sidecar reads Postgres' log from standard error",
+  log_destination: "the sidecar reads Postgres' log from standard error",
+  log_line_prefix: "the sidecar reads Postgres' log by its line prefix",
+  lc_messages: "the sidecar reads Postgres' log in English",
+  zero_damaged_pages: "it turns damaged pages into lost rows",
+  ignore_invalid_pages: "it turns damaged pages into lost rows",
+  ignore_checksum_failure: "it serves damaged pages",
 };
 
 /** Settings that one may have, but not with every value: name → why this value is refused, or undefined if it is fine. */
