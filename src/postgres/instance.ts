@@ -17,6 +17,8 @@ const STOP_DEADLINE_MS = 10_000;
 const SESSION_GRACE_MS = 50;
 /** Whoever locks a table of ours must not stop the looks by which a leader judges its quorum. */
 const LOOK_LOCK_TIMEOUT_MS = 50;
+/** An operation that waits for a lock in vain fails with the reason, and is tried again. */
+const OPERATION_LOCK_TIMEOUT_MS = 5_000;
 
 /**
  * One Postgres while it runs: its processes, and two sessions of ours on it (one for operations, one for looking).
@@ -50,7 +52,7 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
   static async start(options: InstanceOptions): Promise<Instance> {
     const running = await safeStart(options.start);
     try {
-      const operations = await openSession(options, running.socketDir);
+      const operations = await openSession(options, running.socketDir, OPERATION_LOCK_TIMEOUT_MS);
       const looking = await openSession(options, running.socketDir, LOOK_LOCK_TIMEOUT_MS);
       return new Instance(options, running, operations, looking);
     } catch (error) {
@@ -122,7 +124,8 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
     if (!isRunning(this.running.process)) return this.lose("the postmaster is gone");
     try {
       const looks = this.operations.alive;
-      const session = await openSession(this.options, this.running.socketDir, looks ? LOOK_LOCK_TIMEOUT_MS : 0);
+      const timeoutMs = looks ? LOOK_LOCK_TIMEOUT_MS : OPERATION_LOCK_TIMEOUT_MS;
+      const session = await openSession(this.options, this.running.socketDir, timeoutMs);
       if (looks) this.looking = session;
       else this.operations = session;
       this.watch(session);

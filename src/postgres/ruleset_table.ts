@@ -131,8 +131,16 @@ export async function readNewest(session: SqlRunner): Promise<RulesetsRead | { r
 }
 
 /** Oldest first; works on a standby. */
-export function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
-  return read(session, RULESET_SELECT);
+export async function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
+  try {
+    return await read(session, RULESET_SELECT);
+  } catch (cause) {
+    if (!hasCode(cause, SQLSTATE_LOCK_NOT_AVAILABLE)) throw cause;
+    throw new Error(
+      "quorate.ruleset_history is locked: on a standby by a transaction that was open when its leader died, and that only a leader could end",
+      { cause },
+    );
+  }
 }
 
 async function read(session: SqlRunner, statement: string): Promise<RulesetsRead> {
