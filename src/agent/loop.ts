@@ -34,7 +34,7 @@ export class Loop {
     this.current = initial;
     this.ports = ports;
     this.recorder = recorder;
-    this.persistDeadlineMs = Math.floor(initial.config.timings.detectMs / 4);
+    this.persistDeadlineMs = initial.config.timings.persistDeadlineMs;
   }
 
   get state(): State {

@@ -70,7 +70,9 @@ export type LeaderReport =
       readonly history: History;
       readonly systemIdentifier: string;
     }
-  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn };
+  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }
+  /** Not asked for: the youngest records of its own table of rulesets, oldest first; none if somebody dropped it. */
+  | { readonly kind: "records_seen"; readonly records: readonly RulesetRecord[] };
 
 /** Reports about the Postgres itself, whatever its role. */
 export type KeeperReport =

@@ -26,6 +26,7 @@ import {
   watchMembers,
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
+import { onRecordsSeen } from "./leader/records.js";
 import type { Durable, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
@@ -118,6 +119,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
       return onPromoted(turn, report.history, report.systemIdentifier);
     case "record_written":
       return onRecordWritten(turn, report.lsn);
+    case "records_seen":
+      return onRecordsSeen(turn, report.records);
     default:
       return onReport(turn, report);
   }

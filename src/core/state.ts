@@ -160,8 +160,11 @@ export interface Leading {
   readonly number: RulesetNumber;
   /** The quorum must pass this LSN before the leader is established. */
   readonly firstRecord: Lsn | null;
-  /** The decided mark: not written, being written, at an LSN that a quorum does not have yet, durable. */
-  readonly mark: "none" | "writing" | Lsn | "durable";
+  /**
+   * The decided mark: not written, being written, at an LSN that a quorum does not have yet, durable. `lost`: it was
+   * durable, and somebody removed it or the proposal it belongs to.
+   */
+  readonly mark: "none" | "writing" | Lsn | "durable" | "lost";
   readonly senders: Readonly<Record<NodeId, SenderState>>;
   readonly flushLsn: Lsn;
   readonly quorumLsn: Lsn;

@@ -11,6 +11,8 @@ export interface Timings {
   readonly heartbeatMs: number;
   /** A change that others only show waits this long for others to travel with it. */
   readonly publishSoonMs: number;
+  /** A write of the state file that takes longer makes the sidecar fence: found out well before the others suspect the node. */
+  readonly persistDeadlineMs: number;
   /** A coordinator asks again, under the same term, after this long without enough answers. */
   readonly askAgainMs: number;
   /** Once enough have answered: how long the other running nodes are waited for, so that the longest log wins and nobody needs a clone. */
@@ -46,6 +48,7 @@ export function timingsFrom(detectMs: number): Timings {
     detectMs,
     heartbeatMs: Math.max(50, Math.floor(detectMs / 3)),
     publishSoonMs: 50,
+    persistDeadlineMs: Math.floor(detectMs / 4),
     askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
     graceMs: 60,
     askLateMs: 300,

@@ -10,6 +10,7 @@ import { World } from "./world.js";
  *   cluster n1 n2 n3 [majority | at_least K]   machines with this configuration, none started
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
+ *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
@@ -72,6 +73,9 @@ export class Script {
       case "kill-postgres":
         first().postgres.stop();
         first().loop?.deliver({ kind: "postgres", report: { kind: "exited", reason: "killed by the script" } });
+        return this.world.settle();
+      case "rulesets-gone":
+        first().loop?.deliver({ kind: "postgres", report: { kind: "records_seen", records: [] } });
         return this.world.settle();
       case "settle":
         return this.world.settle();

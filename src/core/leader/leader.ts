@@ -45,7 +45,8 @@ export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>,
 export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
-  const written: RulesetRecord = leading.stage === "writing" ? proposal(turn, leading) : mark(turn, leading);
+  const proposed = leading.stage === "writing" || leading.mark === "lost";
+  const written: RulesetRecord = proposed ? proposal(turn, leading) : mark(turn, leading);
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
   if (leading.stage === "writing") {
     update(turn, { stage: "establishing", firstRecord: lsn });
@@ -57,6 +58,8 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
     if (leading.request.founding) callFollowers(turn, true);
   } else if (leading.mark === "writing") {
     update(turn, { mark: lsn });
+  } else if (leading.mark === "lost") {
+    update(turn, { mark: "none" });
   }
 }
 
@@ -145,6 +148,12 @@ export function advanceLeader(turn: Turn): void {
   if (leading.stage !== "established") return;
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);
+    return;
+  }
+  if (leading.mark === "lost") {
+    const { cause } = leading.request;
+    const record = proposal(turn, leading);
+    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause }, leading.term);
     return;
   }
   if (leading.mark === "none") {
