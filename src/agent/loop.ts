@@ -11,13 +11,10 @@ import type { Event } from "../core/events.js";
 import { nextTickMs, step } from "../core/node.js";
 import type { State } from "../core/state.js";
 import type { Ports } from "./ports.js";
+import type { Recorder } from "./record.js";
 
 /** Events that wait while one is being made durable; far above what a few peers and one Postgres can send meanwhile. */
 const MAILBOX_MAX = 10_000;
-
-export interface Recorder {
-  event(event: Event, nowMs: number, jitter: number): void;
-}
 
 export class Loop {
   private current: State;
@@ -81,7 +78,6 @@ export class Loop {
   private handle(event: Event): void {
     const { clock, store } = this.ports;
     const stamp = { nowMs: clock.nowMs(), jitter: clock.jitter() };
-    this.recorder?.event(event, stamp.nowMs, stamp.jitter);
     let result: ReturnType<typeof step>;
     try {
       result = step(this.current, event, stamp);
@@ -89,10 +85,14 @@ export class Loop {
       // Whatever a pure step throws is a mistake of the program: an assertion that failed, or one that was forgotten.
       const what =
         error instanceof InvariantBroken ? "an invariant is broken" : "a step failed in a way it does not know";
-      this.fail(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      const reason = `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      this.recorder?.broke(event, stamp, reason);
+      this.fail(reason);
       return;
     }
     this.current = result.state;
+    // Before anything of it is done: what a record lacks was not done either.
+    this.recorder?.stepped(event, stamp, result.output, result.state);
     const { persist, after } = result.output;
     if (persist === null) {
       this.carryOut(after);
@@ -104,6 +104,7 @@ export class Loop {
     store.persist(persist, (error) => {
       cancelDeadline();
       this.persisting = false;
+      if (error === null) this.recorder?.persisted();
       if (this.ended) return;
       if (error !== null) {
         this.fail(`the state file could not be written: ${error.message}`);

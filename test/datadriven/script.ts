@@ -27,8 +27,12 @@ import { World } from "./world.js";
  *   quietly COMMAND                            without its trace
  */
 export class Script {
-  private readonly world = new World();
+  private readonly world: World;
   private readonly parked = new Map<string, Parameters<World["handOver"]>[0]>();
+
+  constructor(world: World = new World()) {
+    this.world = world;
+  }
 
   run(block: string): string {
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());

@@ -1,8 +1,9 @@
 import { Loop } from "../../src/agent/loop.js";
+import type { Recorder } from "../../src/agent/record.js";
 import type { Event } from "../../src/core/events.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
-import type { Durable } from "../../src/core/state.js";
+import type { Durable, State } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { statusOf } from "../../src/core/status.js";
 import { timingsFrom } from "../../src/core/timings.js";
@@ -32,6 +33,8 @@ export class World {
   readonly crafted = new Map<string, Entry>();
   readonly acknowledged = new Map<string, Lsn>();
   readonly unacknowledged = new Map<string, { readonly leader: NodeId; readonly lsn: Lsn }>();
+  /** Who writes down what a started loop does. */
+  recorderOf: (initial: State) => Recorder | null = () => null;
   private readonly calls = new Map<
     string,
     { readonly from: NodeId; readonly kind: Message["kind"]; request: Request }
@@ -78,7 +81,7 @@ export class World {
     };
     const data = { present: postgres.data === "present", oldKept: false };
     const state = initialState(config, this.durableOf(machine), data, this.clock.nowMs);
-    machine.loop = new Loop(state, portsOf(this, machine));
+    machine.loop = new Loop(state, portsOf(this, machine), this.recorderOf(state));
     machine.loop.start();
   }
 
