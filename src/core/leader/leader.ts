@@ -43,8 +43,14 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   if (leading.mark === "durable" && leading.change !== null) return onChangeRecord(turn, leading.change, lsn);
-  const written: RulesetRecord = leading.stage === "writing" ? proposal(turn, leading) : mark(turn, leading);
+  const written: RulesetRecord = leading.stage === "writing" ? firstOf(turn, leading) : mark(turn, leading);
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
+  if (written.state === "void") {
+    updateLeading(turn, { voidWritten: true });
+    return turn.note("warn", "found_voided", "a ruleset that was found undecided is void", {
+      term: Number(leading.term),
+    });
+  }
   if (leading.stage === "writing") {
     updateLeading(turn, { stage: "establishing", firstRecord: lsn });
     // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.
@@ -132,7 +138,7 @@ export function advanceLeader(turn: Turn): void {
       {
         kind: "write_record",
         term: leading.term,
-        record: proposal(turn, leading),
+        record: firstOf(turn, leading),
         founding: leading.request.founding,
         cause: leading.request.cause,
       },
@@ -180,6 +186,13 @@ function enforce(turn: Turn): void {
   if (names === leading.names) return;
   updateLeading(turn, { names });
   turn.operate({ kind: "set_names", names }, leading.term);
+}
+
+/** What the term begins with: the newest ruleset again, after what was found undecided and proved void. */
+function firstOf(turn: Turn, leading: Leading): RulesetRecord {
+  const { voids } = leading.request;
+  if (voids === null || leading.voidWritten) return proposal(turn, leading);
+  return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
 }
 
 function proposal(turn: Turn, leading: Leading): RulesetRecord {
