@@ -2,7 +2,7 @@ import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
 import { changeFrom } from "./change_text.js";
 import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
-import { durableLoss, rogueTerms } from "./judge.js";
+import { durableLoss, newestLeader, rogueTerms } from "./judge.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
 
@@ -23,7 +23,8 @@ import { World } from "./world.js";
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   settle · advance MS                        all that needs no time; time
- *   write N NAME                               a client's commit
+ *   write N NAME                               a client's commit; N may be `leader`, the newest established one
+ *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
@@ -32,7 +33,7 @@ import { World } from "./world.js";
  *   quietly COMMAND                            without its trace
  */
 export class Script {
-  private readonly world = new World();
+  private world = new World();
   private readonly parked = new Map<string, Parameters<World["handOver"]>[0]>();
 
   run(block: string): string {
@@ -53,7 +54,14 @@ export class Script {
       case "quietly": {
         const { length } = this.world.trace;
         this.command(args.join(" "));
-        this.world.trace.length = length;
+        const fatal = this.world.trace.splice(length).filter((l) => l.includes("FATAL"));
+        this.world.trace.push(...fatal);
+        return;
+      }
+      case "afresh": {
+        const { trace } = this.world;
+        this.world = new World();
+        this.world.trace.push(...trace);
         return;
       }
       case "cluster":
@@ -89,7 +97,7 @@ export class Script {
       case "advance":
         return this.world.advance(Number(args[0]));
       case "write":
-        writeAt(this.world, first(), args[1] ?? "");
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "");
         return this.world.settle();
       case "change": {
         const request = changeFrom(args.slice(2).join(" "));

@@ -55,6 +55,8 @@ export interface RulesInOffice {
   /** Who has a slot, and whom the operation under way is to give one. */
   readonly served: readonly Seat[];
   readonly serving: readonly Seat[];
+  /** A wiped node is not put back in its place before. */
+  readonly replaceAtMs: number;
   /** The proposal that the recruitment found undecided and proved void is marked so. */
   readonly voidWritten: boolean;
 }

@@ -1,5 +1,6 @@
-/** Whom a leader calls: the members of every ruleset in force, and of the one that is asked for. */
+/** Whom a leader calls: the members of every ruleset in force and of the one that is asked for, and observers if it takes them. */
 import { isFresh } from "../detector/detector.js";
+import { OBSERVERS_MAX } from "../limits.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
@@ -12,10 +13,21 @@ export function shownIncarnation(turn: Turn, id: NodeId): Incarnation | undefine
   return isFresh(turn.state(), peer) ? peer.status.incarnation : undefined;
 }
 
+/** Nodes that were heard not too long ago: each keeps a slot, and a slot keeps WAL. */
+function observersNow(turn: Turn): NodeId[] {
+  if (!turn.config.admitObservers) return [];
+  const { forgetObserverMs } = turn.config.timings;
+  const heard = Object.entries(turn.volatile.peers).filter(
+    ([, peer]) => peer.status !== null && turn.nowMs - peer.heardMs < forgetObserverMs,
+  );
+  return heard.map(([id]) => id).sort();
+}
+
 /** Everybody whom the leader calls and serves, sorted. */
 export function audience(turn: Turn, leading: Leading): NodeId[] {
   const ids = new Set(followersOf([...leading.obliged, leading.ruleset], turn.self));
   for (const { id } of leading.change?.request.cohort ?? []) ids.add(id);
   ids.delete(turn.self);
-  return [...ids].sort();
+  const observers = observersNow(turn).filter((id) => !ids.has(id));
+  return [...ids, ...observers.slice(0, OBSERVERS_MAX)].sort();
 }

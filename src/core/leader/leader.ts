@@ -24,6 +24,7 @@ import { advanceChange, onChangeRecord } from "./change.js";
 import { namesWanted } from "./enforced.js";
 import { audience } from "./followers.js";
 import { stepDown, updateLeading } from "./office.js";
+import { replaceWiped } from "./replacing.js";
 import { seatNewcomers, serve, servedAs } from "./seating.js";
 
 /** The promotion is done and verified: followers may dial, and the first record is written. */
@@ -173,6 +174,7 @@ export function advanceLeader(turn: Turn): void {
     turn.background({ kind: "checkpoint" });
   }
   seatNewcomers(turn);
+  replaceWiped(turn);
   advanceChange(turn);
   enforce(turn);
   serve(turn);

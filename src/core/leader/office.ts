@@ -50,6 +50,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       seats,
       served,
       serving: served,
+      replaceAtMs: 0,
       voidWritten: false,
       firstRecord: null,
       mark: "none",

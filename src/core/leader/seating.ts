@@ -20,7 +20,7 @@ export function seatNewcomers(turn: Turn): void {
     const shown = shownIncarnation(turn, id);
     const now = turn.volatile.leading;
     if (shown === undefined || now === null || now.seats[id] === shown) continue;
-    if (now.seats[id] !== undefined && !mayTake(now, id, shown)) continue;
+    if (now.seats[id] !== undefined && !mayTake(turn, now, id, shown)) continue;
     const seats = { ...now.seats, [id]: shown };
     // Without the old incarnation no set of followers might be a quorum: then the stranger stays outside.
     if (!compileNative(now.obliged, turn.self, seats).ok) continue;
@@ -32,9 +32,10 @@ export function seatNewcomers(turn: Turn): void {
   }
 }
 
-/** Whoever streams keeps its name; an empty one is given away only to the incarnation that is asked for. */
-function mayTake(leading: Leading, id: NodeId, shown: Incarnation): boolean {
+/** Whoever streams keeps its name; an empty one is given away only to the incarnation that is asked for, or to an observer. */
+function mayTake(turn: Turn, leading: Leading, id: NodeId, shown: Incarnation): boolean {
   if (leading.senders[id] !== undefined) return false;
+  if (turn.config.admitObservers) return true;
   return leading.change?.request.cohort?.some((m) => m.id === id && m.incarnation === shown) === true;
 }
 
