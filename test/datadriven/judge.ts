@@ -18,7 +18,7 @@ export function newestLeader(world: World): Machine {
   return newest;
 }
 
-function establishedLeaders(world: World): Machine[] {
+export function establishedLeaders(world: World): Machine[] {
   const leaders = [...world.machines.values()].filter((m) => m.loop?.state.volatile.leading?.stage === "established");
   return leaders.sort((a, b) => Number(termOf(b) - termOf(a)));
 }

@@ -2,7 +2,7 @@ import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
 import { changeFrom } from "./change_text.js";
 import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
-import { durableLoss, newestLeader, rogueTerms } from "./judge.js";
+import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
 
@@ -40,6 +40,10 @@ export class Script {
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
     const lines = this.world.trace.splice(0);
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
+  }
+
+  hasLeader(): boolean {
+    return establishedLeaders(this.world).length > 0;
   }
 
   hasOperation(id: string): boolean {
@@ -101,7 +105,8 @@ export class Script {
         return this.world.settle();
       case "change": {
         const request = changeFrom(args.slice(2).join(" "));
-        first().loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
         return this.world.settle();
       }
       case "show":

@@ -85,7 +85,8 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
     case "writing":
       return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "writing") : undefined;
     case "proposed":
-      if (enforced && isDurable(leading, change.proposedLsn)) return write(turn, change, "marking");
+      if (enforced && isDurable(leading, change.proposedLsn) && isConnected(turn, leading))
+        return write(turn, change, "marking");
       return late ? write(turn, change, "voiding") : undefined;
     case "marking":
       return enforced ? write(turn, change, "marking") : undefined;
@@ -101,6 +102,12 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
 /** Under every ruleset in force: the quorum LSN knows no other measure. */
 function isDurable(leading: Leading, lsn: Lsn | null): boolean {
   return lsn !== null && leading.quorumLsn >= lsn;
+}
+
+/** Once it is marked there is no way back: nothing is marked while those whom it needs are gone. */
+function isConnected(turn: Turn, leading: Leading): boolean {
+  const there = new Set([turn.self, ...Object.keys(leading.senders)]);
+  return satisfiedAll(seated(leading.obliged, leading.seats), turn.self, there);
 }
 
 function considerJoining(turn: Turn, leading: Leading, change: Waiting): void {

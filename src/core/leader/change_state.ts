@@ -7,7 +7,8 @@ import type { ChangeRequest } from "../ruleset/wanted.js";
  * A ruleset change under way:
  * waiting (until the new quorum is connected and caught up) → joining (the names of the joint rule are asked for) →
  * writing → proposed (the record is in the leader's WAL) → marking → marked (so is the decided mark) →
- * enforcing (the old rules are let go) → gone. Until the mark is asked for: → voiding → gone.
+ * enforcing (the old rules are let go) → gone. Until the mark is asked for, and no longer: → voiding → gone. (Void after
+ * the mark: a follower that has the mark and not the void elects under the new rules alone, while the old ones acknowledge.)
  */
 export type Change = Waiting | Joint;
 
