@@ -42,8 +42,8 @@ export class Script {
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
   }
 
-  hasLeader(): boolean {
-    return establishedLeaders(this.world).length > 0;
+  leaderNow(): string | null {
+    return establishedLeaders(this.world)[0]?.id ?? null;
   }
 
   hasOperation(id: string): boolean {
