@@ -11,7 +11,7 @@ import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "../ruleset/ruleset.js";
 import { initialRulesetText, memberOf } from "../ruleset/ruleset.js";
-import { ifVoid } from "./void.js";
+import { ifVoid, writersMissing } from "./void.js";
 
 /** One node's part in a recruitment. */
 export interface Answer {
@@ -150,11 +150,16 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
+    const writers = writersMissing(rules, recruited);
+    const instead =
+      writers.length === 0
+        ? ""
+        : `; or start ${writers.join(" and ")}, who proposed rules that are not decided: unmarked there, they are void`;
     return blocked(
       "not_enough",
       `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`,
       missing,
-      `start ${sets}`,
+      `start ${sets}${instead}`,
     );
   }
   return blocked(

@@ -1,6 +1,6 @@
 import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
-import type { Ruleset } from "../ruleset/ruleset.js";
+import type { NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { compareNumbers, memberOf, sameRuleset } from "../ruleset/ruleset.js";
 import type { Answer } from "./decide.js";
 
@@ -29,6 +29,12 @@ export function ifVoid(rules: InForce, recruited: readonly Answer[]): InForce | 
     pending: [],
     obliged: [decided],
   };
+}
+
+/** Who proposed what is undecided and has not answered: with them it could be proved void. */
+export function writersMissing(rules: InForce, recruited: readonly Answer[]): NodeId[] {
+  const writers = rules.pending.filter((p) => !sameRuleset(p.ruleset, rules.decided)).map((p) => p.writtenBy);
+  return [...new Set(writers)].filter((id) => !recruited.some((a) => a.id === id && isNamed(rules.obliged, a))).sort();
 }
 
 /** The writer itself, not a wiped node under its name. */

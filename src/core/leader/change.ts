@@ -67,11 +67,23 @@ export function startChange(turn: Turn, call: string | null, request: ChangeRequ
 /** The next step of the change, if there is one and no operation is under way. */
 export function advanceChange(turn: Turn): void {
   const { leading } = turn.volatile;
-  // The ruleset that this term began with is finished before anything else.
-  if (leading === null || leading.change === null || leading.mark !== "durable" || turn.postgres.op !== null) return;
+  if (leading === null || leading.change === null || turn.postgres.op !== null) return;
   const { change } = leading;
+  // The ruleset that this term began with is finished before anything else.
+  if (leading.mark !== "durable") return change.stage === "waiting" ? refuseLate(turn, leading, change) : undefined;
   if (change.stage === "waiting") considerJoining(turn, leading, change);
   else advanceJoint(turn, leading, change);
+}
+
+function refuseLate(turn: Turn, leading: Leading, change: Waiting): void {
+  if (turn.nowMs < change.untilMs) return;
+  updateLeading(turn, { change: null });
+  refuseChange(turn, change.call, {
+    code: "change_under_way",
+    reason: `the ruleset that term ${leading.term} began with is not decided yet`,
+    missing: [],
+    nextStep: "ask again in a moment, or ask to wait",
+  });
 }
 
 function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
