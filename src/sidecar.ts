@@ -208,6 +208,8 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     dataDir: node.data_dir,
     sidecarPid: process.pid,
     unixOffsetMs: Date.now() - clock.nowMs(),
+    // The transport knows only the nodes of the configuration, and refuses a wiped one by name.
+    admitObservers: false,
   };
 }
 

@@ -169,6 +169,9 @@ export class Loop {
       case "answer_follow":
         if (!effect.call.startsWith(SELF)) transport.answerFollow(effect.call, effect.result);
         return;
+      case "answer_change":
+        transport.answerChange(effect.call, effect.result);
+        return;
       case "publish":
         transport.publish(effect.status);
         return;

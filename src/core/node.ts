@@ -17,6 +17,8 @@ import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
 import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
+import { onChangeRuleset } from "./leader/change.js";
+import { isJoint } from "./leader/change_state.js";
 import {
   advanceLeader,
   callFollowers,
@@ -27,6 +29,10 @@ import {
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
 import { onRecordsSeen } from "./leader/records.js";
+import { onFollowersSet } from "./leader/seating.js";
+import { compact, inForce } from "./ruleset/in_force.js";
+import { noteMembership } from "./ruleset/membership.js";
+import type { RulesetRecord } from "./ruleset/ruleset.js";
 import type { Durable, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
@@ -41,6 +47,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   const turn = new Turn(before);
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
+  noteMembership(turn);
   detect(turn);
   coordinate(turn);
   watchMembers(turn);
@@ -82,6 +89,8 @@ function route(turn: Turn, event: Event): void {
       return;
     case "postgres":
       return onPostgres(turn, event.report);
+    case "change_ruleset":
+      return onChangeRuleset(turn, event.call, event.request);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");
@@ -104,6 +113,7 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     });
     // An estimate while WAL arrives, so that a crash leaves the others something to go by; a standstill makes it final.
     if (!stands) turn.setPostgres({ position: currentPosition(turn.state()) });
+    knowRulesets(turn, observation.rulesets);
     noteRejoined(turn);
     return onObserved(turn, observation);
   }
@@ -121,9 +131,17 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
       return onRecordWritten(turn, report.lsn);
     case "records_seen":
       return onRecordsSeen(turn, report.records);
+    case "followers_set":
+      return onFollowersSet(turn);
     default:
       return onReport(turn, report);
   }
+}
+
+/** What a follower has replayed is what it tells the others of the rules; a leader knows its own by writing them. */
+function knowRulesets(turn: Turn, replayed: readonly RulesetRecord[] | null): void {
+  if (replayed === null || turn.volatile.leading !== null || turn.postgres.still !== null) return;
+  if (inForce(replayed) !== undefined) turn.setPostgres({ rulesets: compact(replayed) });
 }
 
 /** How long it took from `Follow` to streaming, and by which way. */
@@ -145,7 +163,10 @@ function observePace(turn: Turn): void {
   const { observeFastMs, observeIdleMs } = turn.config.timings;
   const waiting =
     leading !== null &&
-    (leading.stage === "establishing" || leading.mark === "writing" || typeof leading.mark === "bigint");
+    (leading.stage === "establishing" ||
+      leading.mark === "writing" ||
+      typeof leading.mark === "bigint" ||
+      isJoint(leading.change));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";

@@ -1,6 +1,7 @@
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
+import type { RulesInOffice } from "./leader/change_state.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -47,6 +48,8 @@ export interface NodeConfig {
   readonly sidecarPid: number;
   /** Wall clock minus the monotonic one, in ms: only for what people read. */
   readonly unixOffsetMs: number;
+  /** Nodes that no ruleset names are let in as observers, and a wiped one is put back in its place by the leader. */
+  readonly admitObservers: boolean;
 }
 
 export interface State {
@@ -72,6 +75,8 @@ export interface Volatile {
   /** When this node last saw a leader in office, or its own start. */
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
+  /** No ruleset in force names this node, as far as it knows. */
+  readonly outside: boolean;
   readonly blocked: Blocked | null;
   /** Since when an election has been both wanted and possible; null while it is not. */
   readonly possibleSinceMs: number | null;
@@ -146,7 +151,7 @@ export interface Following {
 }
 
 /** A term in office. */
-export interface Leading {
+export interface Leading extends RulesInOffice {
   readonly term: Term;
   readonly request: PromoteRequest;
   readonly stage: "promoting" | "writing" | "establishing" | "established";
@@ -255,6 +260,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       suspicion: null,
       leaderSeenMs: nowMs,
       peers: {},
+      outside: false,
       blocked: null,
       possibleSinceMs: null,
       phases: null,

@@ -38,6 +38,10 @@ export interface Timings {
   readonly retryMs: number;
   /** A dead leader's Postgres is started again after this long, unless somebody asks for its position first. */
   readonly restartDelayMs: number;
+  /** A change of the rules that is not durable under the old and the new ones after so long is taken back: commits wait meanwhile. */
+  readonly changeMs: number;
+  /** An observer that was not heard for so long loses its slot, which keeps WAL for it: it clones if it comes back. */
+  readonly forgetObserverMs: number;
   /** How often Postgres is looked at when nothing is happening, and while a leader waits for its quorum. */
   readonly observeIdleMs: number;
   readonly observeFastMs: number;
@@ -62,6 +66,8 @@ export function timingsFrom(detectMs: number): Timings {
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     retryMs: 200,
     restartDelayMs: 400,
+    changeMs: detectMs * 2,
+    forgetObserverMs: 600_000,
     observeIdleMs: 1000,
     observeFastMs: 3,
   };

@@ -202,6 +202,9 @@ export class LocalPostgres implements PostgresPort {
       case "set_names":
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
+      case "set_followers":
+        // Nothing asks for it before changes of the rules can be asked for.
+        throw new Error("a running leader's followers cannot be changed in this version");
       case "swap":
         await this.ending;
         await this.operations.swap();

@@ -96,6 +96,7 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
       if (w.flushLsn === null || w.slot === null) return [];
       return [{ name: w.applicationName, streaming: w.state === "streaming", flushLsn: w.flushLsn, pid: w.backendPid }];
     }),
+    rulesets: null,
   };
 }
 
@@ -112,5 +113,7 @@ async function lookAtStandby(instance: Instance): Promise<Observation | null> {
     streaming: view.walreceiver?.status === "streaming",
     names: null,
     senders: [],
+    // They cannot change under a follower before changes of the rules can be asked for.
+    rulesets: null,
   };
 }

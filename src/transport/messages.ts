@@ -24,7 +24,7 @@ import type { Decoded } from "./fields.js";
 import { cut, decoding, leadableTerm, list, nodeId, position, present, text } from "./fields.js";
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
-import { historyToWire, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
+import { historyToWire, numberToCore, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
 /**
@@ -108,6 +108,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: request.founding,
     recruited: [...request.recruited],
     cause: cut(request.cause),
+    voids: request.voids ?? undefined,
   }),
   (m) => ({
     term: leadableTerm(m.term, "term"),
@@ -118,6 +119,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: m.founding,
     recruited: list(m.recruited, "recruited", EDGE_LIMITS.members, nodeId),
     cause: text(m.cause, "cause"),
+    voids: m.voids === undefined ? null : numberToCore(m.voids, "voids"),
   }),
 );
 

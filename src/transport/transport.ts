@@ -76,6 +76,8 @@ export function createTransport(options: TransportOptions): Transport {
     answerRecruit: (call, result) => server.answer(call, recruitResult, result),
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
+    // No such call can be waiting: the admin service does not take changes of the rules yet.
+    answerChange: () => {},
     publish: (status) => server.publish(status),
   };
 }

@@ -231,6 +231,7 @@ describe("time", () => {
             position: { timeline: 0n, lsn: 0n },
             obliged: [],
             ruleset: { policy: { kind: "majority" }, cohort: [] },
+            voids: null,
             founding: true,
             recruited: [],
             cause: "a test",

@@ -1,6 +1,8 @@
 import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
+import { changeFrom } from "./change_text.js";
+import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
-import { durableLoss, rogueTerms } from "./judge.js";
+import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
 
@@ -8,6 +10,7 @@ import { World } from "./world.js";
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
  *   cluster n1 n2 n3 [majority | at_least K]   machines with this configuration, none started
+ *   spare n4 of n1 n2 n3 [majority | ..]       machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
@@ -15,19 +18,23 @@ import { World } from "./world.js";
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal ack; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   settle · advance MS                        all that needs no time; time
- *   write N NAME                               a client's commit
+ *   write N NAME                               a client's commit; N may be `leader`, the newest established one
+ *   afresh                                     another world, in which nothing has happened
+ *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
+ *   admit-observers                            before the start: strangers are taken in
+ *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
  *   show                                       one line a node
  *   quietly COMMAND                            without its trace
  */
 export class Script {
-  private readonly world: World;
+  private world: World;
   private readonly parked = new Map<string, Parameters<World["handOver"]>[0]>();
 
   constructor(world: World = new World()) {
@@ -38,6 +45,10 @@ export class Script {
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
     const lines = this.world.trace.splice(0);
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
+  }
+
+  leaderNow(): string | null {
+    return establishedLeaders(this.world)[0]?.id ?? null;
   }
 
   hasOperation(id: string): boolean {
@@ -52,12 +63,24 @@ export class Script {
       case "quietly": {
         const { length } = this.world.trace;
         this.command(args.join(" "));
-        this.world.trace.length = length;
+        const fatal = this.world.trace.splice(length).filter((l) => l.includes("FATAL"));
+        this.world.trace.push(...fatal);
+        return;
+      }
+      case "afresh": {
+        const { trace } = this.world;
+        this.world = new World();
+        this.world.trace.push(...trace);
         return;
       }
       case "cluster":
         for (const id of args.filter((a) => /^n\d$/.test(a))) this.world.add(id, configuration(args));
         return;
+      case "spare": {
+        const of = args.indexOf("of");
+        for (const id of args.slice(0, of)) this.world.add(id, configuration(args.slice(of + 1)));
+        return;
+      }
       case "configure":
         first().initial = configuration(args.slice(1));
         return;
@@ -86,8 +109,14 @@ export class Script {
       case "advance":
         return this.world.advance(Number(args[0]));
       case "write":
-        this.world.write(first(), args[1] ?? "");
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "");
         return this.world.settle();
+      case "change": {
+        const request = changeFrom(args.slice(2).join(" "));
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
+        return this.world.settle();
+      }
       case "show":
         for (const machine of this.world.machines.values()) this.world.say(nodeLine(machine));
         return;
@@ -120,6 +149,9 @@ export class Script {
         waitingPersist?.();
         return world.settle();
       }
+      case "admit-observers":
+        world.admitObservers = true;
+        return;
       case "cut":
         for (const link of links(args)) world.cuts.add(link);
         return;
@@ -158,6 +190,9 @@ export class Script {
         if (old !== undefined) world.handOver(old);
         return world.settle();
       }
+      case "ack":
+        deliverAck(world, id);
+        return world.settle();
       case "send":
         world.sendAltered(id, link, Object.fromEntries(changes.map((c) => c.split("="))));
         return world.settle();

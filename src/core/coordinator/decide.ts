@@ -9,8 +9,9 @@ import { carries, missingFor, revokes } from "../quorum/sufficiency.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
 import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
-import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "../ruleset/ruleset.js";
 import { initialRulesetText, memberOf } from "../ruleset/ruleset.js";
+import { ifVoid, writersMissing } from "./void.js";
 
 /** One node's part in a recruitment. */
 export interface Answer {
@@ -29,6 +30,8 @@ export interface Proposal {
   /** Every ruleset the recruitment had to satisfy. */
   readonly obliged: readonly Ruleset[];
   readonly ruleset: Ruleset;
+  /** The newest of the proposals that this recruitment proved void; null if it takes the log as it is. */
+  readonly voids: RulesetNumber | null;
   readonly founding: boolean;
   readonly recruited: readonly NodeId[];
 }
@@ -83,19 +86,31 @@ function decideAt(
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const candidates = newest.map((a) => a.id).sort(prefer);
-  for (const candidate of candidates) {
+  const asIs = choose(rules, null, recruited, newest, prefer);
+  if (asIs !== null) return { ok: true, proposal: { ...asIs, position } };
+  // What was found is finished if it can be; else it is void, if that can be proved.
+  const voided = ifVoid(rules, recruited);
+  const without = voided === null ? null : choose(voided, rules.newestNumber, recruited, newest, prefer);
+  if (without !== null) return { ok: true, proposal: { ...without, position } };
+  return explain(rules, recruited, newest);
+}
+
+function choose(
+  rules: InForce,
+  voids: RulesetNumber | null,
+  recruited: readonly Answer[],
+  newest: readonly Answer[],
+  prefer: (a: NodeId, b: NodeId) => number,
+): Omit<Proposal, "position"> | null {
+  for (const candidate of newest.map((a) => a.id).sort(prefer)) {
     const answer = newest.find((a) => a.id === candidate);
     if (answer === undefined || !mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
-    return {
-      ok: true,
-      proposal: { candidate, position, obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids },
-    };
+    return { candidate, obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids };
   }
-  return explain(rules, recruited, newest);
+  return null;
 }
 
 function mayLead(ruleset: Ruleset, answer: Answer): boolean {
@@ -135,11 +150,16 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
+    const writers = writersMissing(rules, recruited);
+    const instead =
+      writers.length === 0
+        ? ""
+        : `; or start ${writers.join(" and ")}, who proposed rules that are not decided: unmarked there, they are void`;
     return blocked(
       "not_enough",
       `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`,
       missing,
-      `start ${sets}`,
+      `start ${sets}${instead}`,
     );
   }
   return blocked(
@@ -185,7 +205,15 @@ function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: N
   if (candidate === undefined) return blocked("nobody", "the configuration names no node", [], "name the nodes");
   return {
     ok: true,
-    proposal: { candidate, position: POSITION_EMPTY, obliged: [ruleset], ruleset, founding: true, recruited: ids },
+    proposal: {
+      candidate,
+      position: POSITION_EMPTY,
+      obliged: [ruleset],
+      ruleset,
+      voids: null,
+      founding: true,
+      recruited: ids,
+    },
   };
 }
 

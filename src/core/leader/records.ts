@@ -14,7 +14,7 @@ import type { Turn } from "../turn.js";
  */
 export function onRecordsSeen(turn: Turn, records: readonly RulesetRecord[]): void {
   const { leading } = turn.volatile;
-  if (leading?.stage !== "established" || leading.mark !== "durable") return;
+  if (leading?.stage !== "established" || leading.mark !== "durable" || leading.change !== null) return;
   const stands = (state: RulesetRecord["state"]) =>
     records.some((record) => record.state === state && compareNumbers(record.number, leading.number) === 0);
   if (stands("proposed") && stands("decided")) return;

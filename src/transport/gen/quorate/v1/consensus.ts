@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Attempt, Envelope, History, NodeStatus, Position, Ruleset, RulesetRecord } from "./cluster.js";
+import { Attempt, Envelope, History, NodeStatus, Position, Ruleset, RulesetNumber, RulesetRecord } from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -157,6 +157,8 @@ export interface PromoteRequest {
   founding: boolean;
   recruited: string[];
   cause: string;
+  /** Absent unless the recruitment proved what it found undecided void. */
+  voids: RulesetNumber | undefined;
 }
 
 export interface Promoted {
@@ -556,6 +558,7 @@ function createBasePromoteRequest(): PromoteRequest {
     founding: false,
     recruited: [],
     cause: "",
+    voids: undefined,
   };
 }
 
@@ -590,6 +593,9 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     }
     if (message.cause !== "") {
       writer.uint32(74).string(message.cause);
+    }
+    if (message.voids !== undefined) {
+      RulesetNumber.encode(message.voids, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -677,6 +683,14 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
             }
 
             message.cause = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.voids = RulesetNumber.decode(reader, reader.uint32());
             continue;
           }
         }
