@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { encodeLine } from "../../src/agent/record.js";
 import { replayRecords } from "./replay.js";
 import { recordScript } from "./replay_memory.js";
 import { parseRecord } from "./replay_record.js";
@@ -108,6 +109,14 @@ describe("a record that was changed is no run of this core", () => {
       return lines.filter((_, i) => i !== at);
     });
     expect(found.join()).toMatch(/before the word of the step before was on disk/);
+  });
+
+  it("a step that the core refused, whether or not it would again", () => {
+    const [begin = ""] = (recordScript(FOUNDED).get("n1") ?? "").split("\n");
+    const stamp = { nowMs: 0, jitter: 0 };
+    const broke = encodeLine({ line: "broke", n: 1, stamp, event: { kind: "tick" }, reason: "I4: for this test" });
+    const found = problemsOf(new Map([["n1", `${begin}\n${broke}`]]));
+    expect(found.join()).toMatch(/ended itself at tick, and would not again: I4: for this test/);
   });
 
   it("another effect", () => {
