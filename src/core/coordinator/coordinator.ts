@@ -6,6 +6,7 @@
  * with too few answers it asks again under the same term.
  */
 import { isFresh } from "../detector/detector.js";
+import { waitsForQuorum } from "../leader/waiting.js";
 import { TERM_NONE } from "../log/position.js";
 import type { Blocked } from "../messages.js";
 import type { Suspicion } from "../state.js";
@@ -34,8 +35,8 @@ export function coordinate(turn: Turn): void {
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
   const reason = turn.volatile.suspicion ?? refusedByAMember(turn);
   if (reason === null) {
-    if (turn.volatile.blocked !== null || turn.volatile.possibleSinceMs !== null)
-      turn.set({ blocked: null, possibleSinceMs: null });
+    sayWhoIsMissing(turn);
+    if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
     if (idle.fruitless > 0 && turn.volatile.leaderSeenMs === turn.nowMs)
       turn.set({ election: { ...idle, fruitless: 0 } });
     return;
@@ -54,6 +55,17 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
   if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
+}
+
+/** Nobody needs another leader; but this one may be waiting for its followers. */
+function sayWhoIsMissing(turn: Turn): void {
+  const { blocked } = turn.volatile;
+  const waits = waitsForQuorum(turn);
+  if (waits === null && blocked === null) return;
+  if (waits?.code === blocked?.code && waits?.missing.join() === blocked?.missing.join()) return;
+  turn.set({ blocked: waits });
+  if (waits === null) return turn.note("info", "unblocked", "what was missing is there again", {});
+  turn.note("warn", "blocked_no_quorum", `${waits.reason}; next: ${waits.nextStep}`, { missing: waits.missing });
 }
 
 /** Once for each cause, and not before the others had time to say what they see. */
