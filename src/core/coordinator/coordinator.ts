@@ -64,8 +64,8 @@ function sayWhoIsMissing(turn: Turn): void {
   if (waits === null && blocked === null) return;
   if (waits?.code === blocked?.code && waits?.missing.join() === blocked?.missing.join()) return;
   turn.set({ blocked: waits });
-  if (waits === null) return turn.note("info", "unblocked", "what was missing is there again", {});
-  turn.note("warn", "blocked_no_quorum", `${waits.reason}; next: ${waits.nextStep}`, { missing: waits.missing });
+  if (waits !== null)
+    turn.note("warn", "blocked_no_quorum", `${waits.reason}; next: ${waits.nextStep}`, { missing: waits.missing });
 }
 
 /** Once for each cause, and not before the others had time to say what they see. */
