@@ -139,7 +139,7 @@ export function drawConfig(seed: number): SimConfig {
   const rng = new Rng(seed, "config");
   const nodes = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);
   const zoneCount = rng.between(1, 3);
-  const detectMs = rng.pick([300, 300, 600, 1000]);
+  const detectMs = rng.pick([300, 300, 300, 600, 1000]);
   const quick = rng.between(50, 500);
   return {
     version: CONFIG_VERSION,
@@ -148,7 +148,7 @@ export function drawConfig(seed: number): SimConfig {
     zones: Array.from({ length: nodes }, (_, i) => "abc"[i % zoneCount] ?? "a"),
     policy: policyFor(rng, nodes),
     detectMs,
-    chaosUs: detectMs * 1000 * rng.between(8, 20),
+    chaosUs: detectMs * 1000 * rng.between(6, 16),
     latencyUs: [quick, quick + rng.pick([100, 2_000, 20_000])],
     spikes: rare(rng, 3, 50_000),
     spikeUs: detectMs * 1000 * 2,

@@ -7,7 +7,7 @@ import type { World } from "./world.js";
 const BOUND_DETECTS = 200;
 const BOUND_US = 300_000_000;
 /** Repeated elections must have stopped for so long. */
-const QUIET_DETECTS = 3;
+const QUIET_DETECTS = 2;
 
 /** Whether this machine can take part again: neither its word nor its data was taken from it. */
 function usable(machine: Machine): boolean {

@@ -90,7 +90,7 @@ function applyTo(world: World, machine: Machine, action: OnNode): void {
 
 function applyRest(world: World, machine: Machine, action: OnNode): void {
   if (action.kind === "slot_lost") {
-    for (const other of world.machines) other.postgres.replication.slots.delete(machine.id);
+    for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
     return;
   }
   if (action.kind !== "dies_at_effect" || machine.loop === null) return;

@@ -330,8 +330,7 @@ export class Operations {
     postgres.names = parseNames(action.names);
     postgres.door = "shut";
     world.clients.ended(postgres);
-    postgres.replication.slots.clear();
-    for (const id of action.followers) postgres.replication.slots.add(id);
+    postgres.replication.makeSlots(action.followers);
     let us = rng.between(RECOVERY[0], RECOVERY[1]);
     if (!world.network.calm && rng.chance(world.config.promoteSwallowed)) {
       world.mark("promotion_swallowed");

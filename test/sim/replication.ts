@@ -38,6 +38,8 @@ export class Replication {
   private senders: Connection[] = [];
   /** Whoever has none is turned away (trap 17: without slots a name could count twice). */
   readonly slots = new Set<string>();
+  /** Followers whose WAL is gone here: they need a clone that begins beyond it. */
+  private readonly walGone = new Map<string, number>();
   private pids = 0;
   private dials = 0;
   private dialling = 0;
@@ -169,6 +171,7 @@ export class Replication {
       world.mark("slot_missing");
       return null;
     }
+    if (lsnOf(down.flushed ?? self.flushed) < (this.walGone.get(id) ?? 0)) return null;
     const held = this.senders.find((c) => c.down.machine.id === id);
     if (held !== undefined) {
       // Its old walsender still holds the slot: the collision makes it look, and it finds nobody there (trap 17).
@@ -280,6 +283,21 @@ export class Replication {
         if (--left === 0) loaded();
       });
     }
+  }
+
+  /** What a follower still needs is removed, and its slot with it; upkeep makes another one soon (POSTGRES.md J). */
+  loseSlot(id: string): void {
+    const { self } = this;
+    const held = this.senders.find((c) => c.down.machine.id === id);
+    if (!this.slots.delete(id) || self.flushed === null || held !== undefined) return;
+    this.walGone.set(id, lsnOf(self.flushed));
+    self.later(STATUS_INTERVAL_US, () => this.slots.add(id));
+  }
+
+  makeSlots(ids: readonly string[]): void {
+    this.slots.clear();
+    this.walGone.clear();
+    for (const id of ids) this.slots.add(id);
   }
 
   seen(): SenderSeen[] {
