@@ -106,7 +106,8 @@ export class Calls {
     const { from, to, kind, request } = call;
     if (from.boot !== call.boot) return;
     from.whenAwake(() => {
-      if (result.ok !== "unreachable") this.world.say(`${to.id} -> ${from.id} ${kind} ${request.term}: ${sayResult(result)}`);
+      if (result.ok !== "unreachable")
+        this.world.say(`${to.id} -> ${from.id} ${kind} ${request.term}: ${sayResult(result)}`);
       from.deliver({ kind: `${kind}_result`, peer: to.id, request, result } as unknown as Event);
     });
   }

@@ -63,7 +63,10 @@ export class Checker {
     const disk = machine.disk?.promise;
     const own = machine.durable().promise;
     if (disk === undefined || disk.term < own.term)
-      this.world.violate("I5", `${machine.id} answers ${kind} ${call} with promise ${own.term}, its disk says ${disk?.term}`);
+      this.world.violate(
+        "I5",
+        `${machine.id} answers ${kind} ${call} with promise ${own.term}, its disk says ${disk?.term}`,
+      );
     const told = this.toldBy(machine);
     if (own.term > told.term) told.term = own.term;
     if (kind !== "recruit" || own.attempt === null) return;
@@ -112,11 +115,17 @@ export class Checker {
   promoted(postgres: Postgres, branch: Branch): void {
     const before = this.branches.get(branch.timeline);
     if (before !== undefined)
-      this.world.violate("I3", `timeline ${branch.timeline} was begun by n${before.writer + 1} and by ${postgres.machine.id}`);
+      this.world.violate(
+        "I3",
+        `timeline ${branch.timeline} was begun by n${before.writer + 1} and by ${postgres.machine.id}`,
+      );
     this.branches.set(branch.timeline, branch);
     const disk = postgres.machine.disk;
     if (disk === null || disk.promotionStarted < branch.timeline)
-      this.world.violate("I3", `${postgres.machine.id} is promoted to ${branch.timeline}, which its disk knows nothing of`);
+      this.world.violate(
+        "I3",
+        `${postgres.machine.id} is promoted to ${branch.timeline}, which its disk knows nothing of`,
+      );
     const tip = { branch, count: 0 };
     if (this.decided !== null && this.decided.branch.timeline < branch.timeline && !holds(tip, this.decided))
       this.world.violate("I1", `${postgres.machine.id} is promoted to ${branch.timeline} without ${say(this.decided)}`);
@@ -152,7 +161,8 @@ export class Checker {
     for (const term of this.established.keys()) {
       if (term <= primary) continue;
       this.world.mark("stale_read");
-      if (this.world.config.leases) this.world.violate("I8", `${machine.id} serves a read under ${primary} while ${term} is established`);
+      if (this.world.config.leases)
+        this.world.violate("I8", `${machine.id} serves a read under ${primary} while ${term} is established`);
       break;
     }
   }
@@ -160,13 +170,17 @@ export class Checker {
   /** A standby's session reads: it shows nothing before it streams. */
   shownByStandby(postgres: Postgres): void {
     if (!postgres.streamedSinceStart)
-      this.world.violate("I10", `${postgres.machine.id} shows clients what it held when it started, and has not streamed`);
+      this.world.violate(
+        "I10",
+        `${postgres.machine.id} shows clients what it held when it started, and has not streamed`,
+      );
   }
 
   private decide(tip: Tip, who: string): void {
     const { decided } = this;
     if (holds(tip, decided)) this.decided = tip;
-    else if (!holds(decided, tip)) this.world.violate("I1", `${who} ${say(tip)}, but ${say(decided)} was decided before`);
+    else if (!holds(decided, tip))
+      this.world.violate("I1", `${who} ${say(tip)}, but ${say(decided)} was decided before`);
   }
 
   private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): void {
@@ -195,7 +209,11 @@ export class Checker {
     return obliging(rulesetsOf(tip), (mark) => {
       const at = this.marks.get(mark);
       const ruleset = at === undefined ? undefined : obliging(rulesetsOf(at)).at(-1);
-      return at === undefined || ruleset === undefined || this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at);
+      return (
+        at === undefined ||
+        ruleset === undefined ||
+        this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at)
+      );
     });
   }
 
@@ -203,22 +221,30 @@ export class Checker {
 
   recordWritten(postgres: Postgres, tip: Tip, record: RulesetRecord): void {
     if (record.state === "proposed") {
-      if (record.number.subterm === 0 && !this.firstRecords.has(record.number.term)) this.firstRecords.set(record.number.term, tip);
+      if (record.number.subterm === 0 && !this.firstRecords.has(record.number.term))
+        this.firstRecords.set(record.number.term, tip);
       return;
     }
     this.marks.set(record, tip);
     if (record.state === "void") return;
     const records = rulesetsOf(tip);
-    const proposal = [...records].reverse().find(
-      (r) => r.state === "proposed" && r.number.term === record.number.term && r.number.subterm === record.number.subterm,
-    );
-    if (proposal === undefined) this.world.violate("I7", `${postgres.machine.id} marks a ruleset decided that its log lacks`);
+    const proposal = [...records]
+      .reverse()
+      .find(
+        (r) =>
+          r.state === "proposed" && r.number.term === record.number.term && r.number.subterm === record.number.subterm,
+      );
+    if (proposal === undefined)
+      this.world.violate("I7", `${postgres.machine.id} marks a ruleset decided that its log lacks`);
     const before = { branch: tip.branch, count: tip.count - 1 };
     const at = placeOf(before, proposal);
     if (at === null) return;
     for (const ruleset of this.obligedAt(before)) {
       if (!this.heldByEnough(ruleset, postgres.machine, at))
-        this.world.violate("I7", `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.holders(at).join(", ")} only`);
+        this.world.violate(
+          "I7",
+          `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.holders(at).join(", ")} only`,
+        );
     }
   }
 
@@ -239,8 +265,10 @@ export class Checker {
 
   private establish(machine: Machine, term: bigint): void {
     const tip = this.firstRecords.get(term);
-    if (tip === undefined) this.world.violate("I1", `${machine.id} is established under ${term} without a first record`);
-    if (tip.branch.writer !== machine.index) this.world.violate("I3", `${machine.id} is established under the term of another`);
+    if (tip === undefined)
+      this.world.violate("I1", `${machine.id} is established under ${term} without a first record`);
+    if (tip.branch.writer !== machine.index)
+      this.world.violate("I3", `${machine.id} is established under the term of another`);
     this.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
     this.decide(tip, `${machine.id} was established with`);
     this.established.set(term, { machine, tip, atUs: this.world.nowUs });
@@ -250,7 +278,10 @@ export class Checker {
   door(postgres: Postgres): void {
     if (postgres.door === "shut") return;
     if (postgres.primary !== null && !this.established.has(postgres.primary))
-      this.world.violate("I10", `${postgres.machine.id} opens its door under ${postgres.primary} before it is established`);
+      this.world.violate(
+        "I10",
+        `${postgres.machine.id} opens its door under ${postgres.primary} before it is established`,
+      );
     if (postgres.primary === null) this.world.mark("standby_opens");
   }
 
@@ -274,7 +305,8 @@ function cutAt(tip: Tip | null, lsn: bigint, timeline: bigint): Tip | null {
 function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
   for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
     for (const index of at.branch.rulesets) {
-      if (index < at.count && at.branch.records[index]?.ruleset === record) return { branch: at.branch, count: index + 1 };
+      if (index < at.count && at.branch.records[index]?.ruleset === record)
+        return { branch: at.branch, count: index + 1 };
     }
   }
   return null;

@@ -25,7 +25,9 @@ function apply(world: World, action: Action): void {
       world.clients.cancel();
       return;
     case "cut":
-      world.say(`cut ${action.what} ${names(world, action.from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`);
+      world.say(
+        `cut ${action.what} ${names(world, action.from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`,
+      );
       world.network.cut(action.what, action.from, action.to, 1);
       world.after(action.forUs, () => {
         if (!world.network.calm) world.network.cut(action.what, action.from, action.to, -1);
@@ -118,7 +120,12 @@ function shutDown(world: World, machine: Machine, forUs: number): void {
 }
 
 /** What lasts: at most so many machines as leave enough of the others, or the run could only end in a standstill. */
-function damage(world: World, machine: Machine, kind: "data_lost" | "wiped" | "state_torn" | "restored", forUs: number): void {
+function damage(
+  world: World,
+  machine: Machine,
+  kind: "data_lost" | "wiped" | "state_torn" | "restored",
+  forUs: number,
+): void {
   if (machine.damaged || world.machines.some((m) => m.damaged)) {
     world.mark("damage_left_out");
     return;

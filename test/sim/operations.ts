@@ -352,7 +352,8 @@ export class Operations {
     });
     const poll = () => {
       if (this.current !== operation) return;
-      if (!postgres.running || postgres.epoch !== epoch) return this.fail("Postgres died in the middle of its promotion");
+      if (!postgres.running || postgres.epoch !== epoch)
+        return this.fail("Postgres died in the middle of its promotion");
       if (postgres.primary === null) return this.step(5_000, poll);
       const { flushed } = postgres;
       // Verified once its own first record is on disk: Postgres chose the number.

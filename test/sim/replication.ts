@@ -163,7 +163,11 @@ export class Replication {
     const { self } = this;
     const { world } = this.machine;
     const id = down.machine.id;
-    if (!self.running || self.flushed === null || !world.network.bothWays(this.machine.index, down.machine.index, "wal"))
+    if (
+      !self.running ||
+      self.flushed === null ||
+      !world.network.bothWays(this.machine.index, down.machine.index, "wal")
+    )
       return null;
     if (self.primary === null && !this.machine.rng.chance(world.config.cascades)) return null;
     if (self.system !== down.system) return null;
@@ -207,7 +211,8 @@ export class Replication {
   private send(connection: Connection): void {
     const { self } = this;
     if (!connection.upOpen || connection.sending || connection.diverged) return;
-    if (self.flushed === null || sameTip(connection.sent, self.flushed) || !holds(self.flushed, connection.sent)) return;
+    if (self.flushed === null || sameTip(connection.sent, self.flushed) || !holds(self.flushed, connection.sent))
+      return;
     const { world, index } = this.machine;
     const there = connection.down.machine.index;
     const target = self.flushed;
@@ -288,8 +293,9 @@ export class Replication {
   /** What a follower still needs is removed, and its slot with it; upkeep makes another one soon (POSTGRES.md J). */
   loseSlot(id: string): void {
     const { self } = this;
-    const held = this.senders.find((c) => c.down.machine.id === id);
-    if (!this.slots.delete(id) || self.flushed === null || held !== undefined) return;
+    // A slot in use holds its WAL back.
+    if (self.flushed === null || this.senders.some((c) => c.down.machine.id === id)) return;
+    if (!this.slots.delete(id)) return;
     this.walGone.set(id, lsnOf(self.flushed));
     self.later(STATUS_INTERVAL_US, () => this.slots.add(id));
   }

@@ -13,14 +13,44 @@ export type Action =
       readonly node: number;
       readonly forUs: number;
     }
-  | { readonly at: number; readonly kind: "dies_at_effect"; readonly node: number; readonly effects: number; readonly what: "machine" | "sidecar"; readonly forUs: number }
+  | {
+      readonly at: number;
+      readonly kind: "dies_at_effect";
+      readonly node: number;
+      readonly effects: number;
+      readonly what: "machine" | "sidecar";
+      readonly forUs: number;
+    }
   | { readonly at: number; readonly kind: "all_die"; readonly forUs: number; readonly spreadUs: number }
-  | { readonly at: number; readonly kind: "pause" | "pause_sidecar" | "disk_hangs" | "disk_fails" | "replay_stalls"; readonly node: number; readonly forUs: number }
-  | { readonly at: number; readonly kind: "slow"; readonly node: number; readonly factor: number; readonly forUs: number }
+  | {
+      readonly at: number;
+      readonly kind: "pause" | "pause_sidecar" | "disk_hangs" | "disk_fails" | "replay_stalls";
+      readonly node: number;
+      readonly forUs: number;
+    }
+  | {
+      readonly at: number;
+      readonly kind: "slow";
+      readonly node: number;
+      readonly factor: number;
+      readonly forUs: number;
+    }
   /** Bit masks: everything from a node of `from` to a node of `to` is cut, in that direction only. */
-  | { readonly at: number; readonly kind: "cut"; readonly what: "all" | "wal" | "sidecars"; readonly from: number; readonly to: number; readonly forUs: number }
+  | {
+      readonly at: number;
+      readonly kind: "cut";
+      readonly what: "all" | "wal" | "sidecars";
+      readonly from: number;
+      readonly to: number;
+      readonly forUs: number;
+    }
   | { readonly at: number; readonly kind: "clog"; readonly from: number; readonly to: number; readonly forUs: number }
-  | { readonly at: number; readonly kind: "data_lost" | "wiped" | "state_torn"; readonly node: number; readonly forUs: number }
+  | {
+      readonly at: number;
+      readonly kind: "data_lost" | "wiped" | "state_torn";
+      readonly node: number;
+      readonly forUs: number;
+    }
   | { readonly at: number; readonly kind: "restored"; readonly node: number; readonly forUs: number }
   | { readonly at: number; readonly kind: "slot_lost"; readonly node: number }
   | { readonly at: number; readonly kind: "cancel" }
