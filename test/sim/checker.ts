@@ -34,6 +34,7 @@ export class Checker {
   private readonly branches = new Map<bigint, Branch>();
   private readonly chosen: Chosen[] = [];
   private readonly watched: Watched[] = [];
+  private readonly electing: string[] = [];
   /** Of each machine's present word: the highest term it ever told anybody that it promised. */
   private readonly told: { incarnation: string; term: bigint; attempts: Map<bigint, string> }[] = [];
   private readonly firstRecords = new Map<bigint, Tip>();
@@ -45,6 +46,7 @@ export class Checker {
 
   started(machine: Machine): void {
     this.watched[machine.index] = { term: 0n, stage: "" };
+    this.electing[machine.index] = "idle";
     const told = this.toldBy(machine);
     const { promise } = machine.durable();
     if (promise.term < told.term)
@@ -92,10 +94,10 @@ export class Checker {
     const disk = machine.disk?.promise.term ?? 0n;
     if (disk < machine.durable().promise.term)
       this.world.violate("I5", `${machine.id} sends ${kind} ${request.term} before its own promise is on disk`);
-    if (kind === "promote") this.choose(machine, request as PromoteRequest);
   }
 
   private choose(machine: Machine, request: PromoteRequest): void {
+    // Looked at after every event: only a new choice is news.
     if (this.chosen.some((c) => c.term === request.term)) return;
     // Where a log stands at that position: everybody who stands there has the same one.
     const holder = this.world.machines.find((m) => {
@@ -252,7 +254,13 @@ export class Checker {
   look(machine: Machine): void {
     const { loop } = machine;
     if (loop === null) return;
-    const { leading } = loop.state.volatile;
+    const { leading, election } = loop.state.volatile;
+    if (election.stage === "promoting") this.choose(machine, election.request);
+    if (election.stage !== this.electing[machine.index]) {
+      this.electing[machine.index] = election.stage;
+      if (election.stage === "recruiting" && this.electing.filter((s) => s === "recruiting").length > 1)
+        this.world.mark("two_coordinators");
+    }
     const seen = this.watched[machine.index];
     if (seen === undefined) return;
     const stage = leading?.stage ?? "";
@@ -271,8 +279,21 @@ export class Checker {
       this.world.violate("I3", `${machine.id} is established under the term of another`);
     this.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
     this.decide(tip, `${machine.id} was established with`);
+    this.markEstablished(machine, term, tip);
     this.established.set(term, { machine, tip, atUs: this.world.nowUs });
-    this.world.mark("established");
+  }
+
+  private markEstablished(machine: Machine, term: bigint, tip: Tip): void {
+    const { world } = this;
+    world.mark("established");
+    const terms = [...this.established.keys()];
+    if (terms.length > 0) world.mark("established_after_another");
+    if (terms.some((t) => this.established.get(t)?.machine === machine)) world.mark("leader_again");
+    if (this.holders(tip).length === world.machines.length - 1) world.mark("established_by_all_but_one");
+    const before = terms.reduce((a, b) => (a > b ? a : b), 0n);
+    for (const t of this.branches.keys()) if (t > before && t < term) world.mark("promoted_but_never_established");
+    for (const { term: t } of this.chosen)
+      if (t > before && t < term && !this.branches.has(t)) world.mark("chosen_but_never_established");
   }
 
   door(postgres: Postgres): void {

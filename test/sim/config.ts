@@ -15,6 +15,8 @@ export interface SimConfig {
   readonly zones: readonly string[];
   readonly policy: Policy;
   readonly detectMs: number;
+  /** Whether the cluster is founded in peace before anything goes wrong. */
+  readonly founded: boolean;
   /** How long faults go on before the run is healed. */
   readonly chaosUs: number;
   readonly latencyUs: readonly [number, number];
@@ -118,14 +120,13 @@ function policyFor(rng: Rng, nodes: number): Policy {
   return { kind: "at_least", copies: rng.between(2, nodes) };
 }
 
-/** Swarm: most kinds of faults are absent from most runs, so that those present can do their work. */
+/** Swarm: a handful of kinds in each run and none of the others, so that those present can do their work. */
 function faultsFor(rng: Rng): Record<FaultKind, number> {
-  const faults = {} as Record<FaultKind, number>;
-  const keep = rng.between(1, 4);
-  for (const kind of FAULT_KINDS) {
-    const odds = LASTING.has(kind) ? 14 : 8;
-    faults[kind] = rng.below(odds) < keep ? rng.between(1, MOST[kind]) : 0;
-    if (LASTING.has(kind) && rng.below(2) === 0) faults[kind] = 0;
+  const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
+  for (let i = rng.between(2, 7); i > 0; i--) {
+    const kind = rng.pick(FAULT_KINDS);
+    if (LASTING.has(kind) && rng.below(3) !== 0) continue;
+    faults[kind] = rng.between(1, MOST[kind]);
   }
   return faults;
 }
@@ -148,6 +149,7 @@ export function drawConfig(seed: number): SimConfig {
     zones: Array.from({ length: nodes }, (_, i) => "abc"[i % zoneCount] ?? "a"),
     policy: policyFor(rng, nodes),
     detectMs,
+    founded: rng.below(8) !== 0,
     chaosUs: detectMs * 1000 * rng.between(6, 16),
     latencyUs: [quick, quick + rng.pick([100, 2_000, 20_000])],
     spikes: rare(rng, 3, 50_000),
@@ -169,7 +171,7 @@ export function drawConfig(seed: number): SimConfig {
     namesLateUs: rng.pick([2_000, 22_000, 240_000]),
     clockDriftPpm: rng.pick([0, 100, 1_000]),
     faults: faultsFor(rng),
-    writes: rng.between(10, 80),
+    writes: rng.between(20, 80),
     reads: rng.between(0, 20),
     leases: CORE_HAS_LEASES,
     ending: rng.below(5) === 0 ? "too_few" : "core",

@@ -103,8 +103,7 @@ export function demandProgress(world: World, core: readonly Machine[]): void {
     const leader = leaderOf(core);
     const term = highestTerm(core);
     if (write >= 0 && world.clients.ledger[write] === "acknowledged" && leader !== undefined) {
-      const settled = core.every((m) => m === leader || follows(m, leader));
-      if (!settled || term !== acknowledgedTerm || quietUntil === 0)
+      if (!isSettled(core) || term !== acknowledgedTerm || quietUntil === 0)
         quietUntil = world.nowUs + QUIET_DETECTS * detectUs;
       acknowledgedTerm = term;
     } else {
@@ -167,6 +166,12 @@ function mayGoOn(world: World, set: readonly Machine[]): boolean {
   return obliging(rulesetsOf(newest.postgres.flushed)).every((ruleset) =>
     set.some((m) => enough(ruleset, m.id, (id) => set.some((s) => s.id === id))),
   );
+}
+
+/** One leader, its door open, and everybody else streams from it. */
+export function isSettled(core: readonly Machine[]): boolean {
+  const leader = leaderOf(core);
+  return leader !== undefined && core.every((m) => m === leader || follows(m, leader));
 }
 
 function leaderOf(core: readonly Machine[]): Machine | undefined {

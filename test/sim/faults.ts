@@ -1,5 +1,6 @@
 import type { Machine } from "./machine.js";
 import type { Action } from "./schedule.js";
+import { LEADER } from "./schedule.js";
 import type { World } from "./world.js";
 
 /** Plans every action of the schedule. */
@@ -44,14 +45,44 @@ function apply(world: World, action: Action): void {
       }
       return;
     default:
-      applyTo(world, world.machine(action.node), action);
+      applyTo(world, world.machine(action.node === LEADER ? leaderNow(world) : action.node), action);
   }
 }
 
+/** Whoever was established last; the first machine if nobody was. */
+function leaderNow(world: World): number {
+  let newest = 0n;
+  let leader = 0;
+  for (const [term, { machine }] of world.checker.established) {
+    if (term <= newest) continue;
+    newest = term;
+    leader = machine.index;
+  }
+  return leader;
+}
+
+function maskNow(world: World, mask: number): number {
+  return mask === LEADER ? 1 << leaderNow(world) : mask;
+}
+
 type OnNode = Extract<Action, { readonly node: number }>;
+type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" }>;
 
 function applyTo(world: World, machine: Machine, action: OnNode): void {
-  if (!("forUs" in action) || action.kind === "dies_at_effect") return applyRest(world, machine, action);
+  if (action.kind === "slot_lost") {
+    for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
+  } else if (action.kind === "dies_at_effect") {
+    if (machine.loop === null) return;
+    machine.effectsLeft = action.effects;
+    machine.dieAtEffect = () => {
+      if (action.what === "sidecar") machine.dieSidecar(action.forUs);
+      else machine.dieMachine(action.forUs);
+    };
+  } else applyLasting(world, machine, action);
+}
+
+// biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Lasting leaves the other kinds out; the compiler does.
+function applyLasting(world: World, machine: Machine, action: Lasting): void {
   const { forUs } = action;
   world.say(`${action.kind} ${machine.id} for ${ms(forUs)}`);
   switch (action.kind) {
@@ -88,19 +119,6 @@ function applyTo(world: World, machine: Machine, action: OnNode): void {
     case "restored":
       return damage(world, machine, action.kind, forUs);
   }
-}
-
-function applyRest(world: World, machine: Machine, action: OnNode): void {
-  if (action.kind === "slot_lost") {
-    for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
-    return;
-  }
-  if (action.kind !== "dies_at_effect" || machine.loop === null) return;
-  machine.effectsLeft = action.effects;
-  machine.dieAtEffect = () => {
-    if (action.what === "sidecar") machine.dieSidecar(action.forUs);
-    else machine.dieMachine(action.forUs);
-  };
 }
 
 /** The operator ends the sidecar: it fences its Postgres, then says goodbye. */

@@ -4,7 +4,7 @@ import { comparePositions, formatPosition } from "../../src/core/log/position.js
 import type { Postgres } from "./postgres.js";
 import { parseNames } from "./postgres.js";
 import type { Tip } from "./wal.js";
-import { Branch, historyOf, lsnOf, positionOf } from "./wal.js";
+import { Branch, historyOf, holds, lsnOf, positionOf } from "./wal.js";
 
 interface Queued {
   readonly op: OpId;
@@ -168,7 +168,7 @@ export class Operations {
   private step(us: number, run: () => void): void {
     const operation = this.current;
     const { machine } = this.postgres;
-    this.world.after(machine.slow(us), () => {
+    this.world.after(machine.slow(this.world.hurried ? us / 10 : us), () => {
       if (operation === null || this.current !== operation || machine.boot !== operation.boot) return;
       machine.whenAwake(() => {
         if (this.current === operation && machine.boot === operation.boot) run();
@@ -404,6 +404,7 @@ export class Operations {
     this.takeStep(SWAP, () => {
       if (this.clone !== clone || clone.ready === null) return this.fail("the clone is gone");
       const { tip, system } = clone.ready;
+      if (!holds(tip, postgres.flushed)) world.mark("diverged_tail_dropped");
       this.killed("swap");
       postgres.system = system;
       postgres.hasData = true;
@@ -438,7 +439,7 @@ export class Operations {
     if (leader === undefined) return failed("no address is known");
     const reachable = () => leader.postgres.running && world.network.bothWays(machine.index, leader.index, "wal");
     const { epoch } = leader.postgres;
-    const us = machine.slow(machine.rng.between(CLONE[0], CLONE[1]));
+    const us = machine.slow(machine.rng.between(CLONE[0], CLONE[1]) / (world.hurried ? 10 : 1));
     const look = (leftUs: number) => {
       world.after(Math.min(leftUs, 200_000), () => {
         if (this.clone !== clone || machine.boot !== boot) return;

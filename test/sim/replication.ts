@@ -51,7 +51,7 @@ export class Replication {
   }
 
   get streams(): boolean {
-    return this.up !== null && this.up.downOpen;
+    return this.up?.downOpen === true;
   }
 
   started(): void {
@@ -185,6 +185,7 @@ export class Replication {
     }
     const contained = holds(self.flushed, down.flushed);
     if (!contained && holds(down.flushed, self.flushed)) return null;
+    if (!contained) world.mark("diverged_dial_refused");
     if (!contained && !this.machine.rng.chance(world.config.falseAcks)) return null;
     if (!contained) world.mark("diverged_let_in");
     if (self.primary === null) world.mark("cascade");

@@ -1,6 +1,6 @@
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
-import { chooseCore, chooseTooFew, demandProgress, demandSilence } from "./ending.js";
+import { chooseCore, chooseTooFew, demandProgress, demandSilence, isSettled } from "./ending.js";
 import { plan } from "./faults.js";
 import { withoutAmbientClocks } from "./forbidden.js";
 import type { Action } from "./schedule.js";
@@ -42,14 +42,28 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedOutcome {
   return { seed, events, virtualUs: nowUs, marks, hash: world.traceHash(), violation, trace: world.trace ?? [] };
 }
 
+/** A founding in peace has come to rest by then. */
+const FOUNDING_US = 20_000_000;
+
 function play(world: World, schedule: readonly Action[]): void {
   let chaos = true;
+  const { founded, detectMs, chaosUs, ending } = world.config;
   for (const machine of world.machines)
-    world.after(machine.rng.below(world.config.detectMs * 500), () => machine.startSidecar());
+    world.after(founded ? 0 : machine.rng.below(detectMs * 500), () => machine.startSidecar());
+  if (founded) {
+    world.network.calm = true;
+    world.hurried = true;
+    world.run(FOUNDING_US, () => isSettled(world.machines));
+    world.network.calm = false;
+    world.hurried = false;
+  }
+  world.say("--- the faults begin");
+  const before = world.checker.established.size;
   plan(world, schedule, () => chaos);
-  world.run(world.config.chaosUs);
+  world.run(world.nowUs + chaosUs);
   chaos = false;
-  if (world.config.ending === "too_few") {
+  if (before === 0 && world.checker.established.size > 0) world.mark("founded_under_fire");
+  if (ending === "too_few") {
     const few = chooseTooFew(world);
     if (few !== null) demandSilence(world, few);
     return;

@@ -4,8 +4,11 @@ import { Rng } from "./prng.js";
 
 /**
  * What happens to the cluster from outside, each with its time: a list, so that a run can be shrunk by leaving
- * things out. An action carries its own end (`forUs`), so it can be left out alone. Nodes are counted from 0.
+ * things out. An action carries its own end (`forUs`), so it can be left out alone. Nodes are counted from 0; LEADER is
+ * whoever leads when its time comes, or some node if nobody does.
  */
+export const LEADER = -1;
+
 export type Action =
   | {
       readonly at: number;
@@ -35,7 +38,7 @@ export type Action =
       readonly factor: number;
       readonly forUs: number;
     }
-  /** Bit masks: everything from a node of `from` to a node of `to` is cut, in that direction only. */
+  /** Bit masks, or LEADER: everything from a node of `from` to a node of `to` is cut, in that direction only. */
   | {
       readonly at: number;
       readonly kind: "cut";
@@ -75,7 +78,7 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
   const { nodes, detectMs, chaosUs } = config;
   const detectUs = detectMs * 1000;
   const at = rng.below(chaosUs);
-  const node = rng.below(nodes);
+  const node = rng.below(5) < 2 ? LEADER : rng.below(nodes);
   const forUs = rng.between(1_000, detectUs * rng.pick([1, 3, 6]));
   const some = () => 1 + rng.below(2 ** nodes - 2);
   const all = 2 ** nodes - 1;
@@ -98,15 +101,15 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
     case "slow":
       return [{ at, kind, node, factor: rng.between(2, 30), forUs }];
     case "cut":
-      return [{ at, kind: "cut", what: "all", from: 1 << node, to: 1 << rng.below(nodes), forUs }];
+      return [{ at, kind: "cut", what: "all", from: maskOf(node), to: 1 << rng.below(nodes), forUs }];
     case "cut_wal":
-      return [{ at, kind: "cut", what: "wal", from: 1 << node, to: some(), forUs }];
+      return [{ at, kind: "cut", what: "wal", from: maskOf(node), to: some(), forUs }];
     case "cut_sidecars":
-      return [{ at, kind: "cut", what: "sidecars", from: 1 << node, to: some(), forUs }];
+      return [{ at, kind: "cut", what: "sidecars", from: maskOf(node), to: some(), forUs }];
     case "isolate":
       return [
-        { at, kind: "cut", what: "all", from: 1 << node, to: all, forUs },
-        { at, kind: "cut", what: "all", from: all, to: 1 << node, forUs: rng.below(3) === 0 ? 1 : forUs },
+        { at, kind: "cut", what: "all", from: maskOf(node), to: all, forUs },
+        { at, kind: "cut", what: "all", from: all, to: maskOf(node), forUs: rng.below(3) === 0 ? 1 : forUs },
       ];
     case "split": {
       const side = some();
@@ -121,13 +124,13 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
         at: at + i * forUs,
         kind: "cut" as const,
         what: "all" as const,
-        from: 1 << node,
+        from: maskOf(node),
         to,
         forUs: Math.floor(forUs / 2),
       }));
     }
     case "clog":
-      return [{ at, kind, from: 1 << node, to: some(), forUs }];
+      return [{ at, kind, from: maskOf(node), to: some(), forUs }];
     case "data_lost":
     case "wiped":
     case "state_torn":
@@ -138,4 +141,9 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
     case "cancel":
       return [{ at, kind }];
   }
+}
+
+/** A set of nodes as bits; LEADER stays what it is. */
+function maskOf(node: number): number {
+  return node === LEADER ? LEADER : 1 << node;
 }

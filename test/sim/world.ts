@@ -17,6 +17,8 @@ const EVENTS_MAX = 2_000_000;
 export class World {
   nowUs = 0;
   events = 0;
+  /** While a cluster is founded in peace its Postgres takes a tenth of the time. */
+  hurried = false;
   readonly machines: Machine[] = [];
   readonly network: Network;
   readonly calls: Calls;
