@@ -2,11 +2,8 @@
  * The invariants of DESIGN 9, looked at from above, where all disks can be read at once. Everything is incremental:
  * what was acknowledged or shown, and the first records of established leaders, form one chain; its end is kept.
  */
-import type { Note } from "../../src/core/effects.js";
 import type { PromoteRequest } from "../../src/core/messages.js";
 import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
-import type { Durable } from "../../src/core/state.js";
-import type { CallKind, CallRequest, CallResult } from "./calls.js";
 import type { Machine } from "./machine.js";
 import { enough, obliging } from "./oracle.js";
 import type { Postgres } from "./postgres.js";
@@ -35,66 +32,17 @@ export class Checker {
   private readonly chosen: Chosen[] = [];
   private readonly watched: Watched[] = [];
   private readonly electing: string[] = [];
-  /** Of each machine's present word: the highest term it ever told anybody that it promised. */
-  private readonly told: { incarnation: string; term: bigint; attempts: Map<bigint, string> }[] = [];
   private readonly firstRecords = new Map<bigint, Tip>();
   private readonly marks = new Map<RulesetRecord, Tip>();
 
   constructor(private readonly world: World) {}
 
-  // ---- promises (I5) ----
-
   started(machine: Machine): void {
     this.watched[machine.index] = { term: 0n, stage: "" };
     this.electing[machine.index] = "idle";
-    const told = this.toldBy(machine);
-    const { promise } = machine.durable();
-    if (promise.term < told.term)
-      this.world.violate("I5", `${machine.id} starts with promise ${promise.term} after it had told ${told.term}`);
-  }
-
-  persisted(machine: Machine, durable: Durable): void {
-    const before = machine.disk;
-    if (before !== null && durable.incarnation === before.incarnation && durable.promise.term < before.promise.term)
-      this.world.violate("I5", `${machine.id} wrote promise ${durable.promise.term} over ${before.promise.term}`);
-  }
-
-  /** Every answer that depends on a promise comes after it, on disk. */
-  answered(machine: Machine, kind: CallKind, call: string, result: CallResult): void {
-    if (!result.ok) return;
-    const disk = machine.disk?.promise;
-    const own = machine.durable().promise;
-    if (disk === undefined || disk.term < own.term)
-      this.world.violate(
-        "I5",
-        `${machine.id} answers ${kind} ${call} with promise ${own.term}, its disk says ${disk?.term}`,
-      );
-    const told = this.toldBy(machine);
-    if (own.term > told.term) told.term = own.term;
-    if (kind !== "recruit" || own.attempt === null) return;
-    const before = told.attempts.get(own.term);
-    if (before !== undefined && before !== own.attempt.nonce)
-      this.world.violate("I5", `${machine.id} gave term ${own.term} to two attempts`);
-    told.attempts.set(own.term, own.attempt.nonce);
-  }
-
-  private toldBy(machine: Machine) {
-    const { incarnation } = machine.durable();
-    let told = this.told[machine.index];
-    if (told?.incarnation !== incarnation) {
-      told = { incarnation, term: 0n, attempts: new Map() };
-      this.told[machine.index] = told;
-    }
-    return told;
   }
 
   // ---- elections (I3, I4) ----
-
-  sent(machine: Machine, kind: CallKind, request: CallRequest): void {
-    const disk = machine.disk?.promise.term ?? 0n;
-    if (disk < machine.durable().promise.term)
-      this.world.violate("I5", `${machine.id} sends ${kind} ${request.term} before its own promise is on disk`);
-  }
 
   private choose(machine: Machine, request: PromoteRequest): void {
     // Looked at after every event: only a new choice is news.
@@ -305,8 +253,6 @@ export class Checker {
       );
     if (postgres.primary === null) this.world.mark("standby_opens");
   }
-
-  noted(_machine: Machine, _note: Note): void {}
 }
 
 function say(tip: Tip | null): string {

@@ -14,6 +14,8 @@ interface Session {
 /** Writers with a ledger, and readers. They reach every machine that runs: a partition lies between the nodes only. */
 export class Clients {
   readonly ledger: Outcome[] = [];
+  /** Writes on their way, each with the process it was sent to. */
+  private readonly sent = new Map<number, Session>();
   private readonly rng: Rng;
   private sessions: Session[] = [];
 
@@ -34,6 +36,7 @@ export class Clients {
     if (open.length > 1) world.mark("two_open_leaders");
     const { postgres } = this.rng.pick(open);
     this.ledger.push("waiting");
+    this.sent.set(id, { postgres, epoch: postgres.epoch });
     postgres.later(0, () => {
       if (postgres.primary === null || postgres.door === "shut") {
         this.settle(id, "unknown");
@@ -94,7 +97,7 @@ export class Clients {
 
   /** The process died: whoever waited there does not know. */
   gone(postgres: Postgres): void {
-    for (const { write } of postgres.waiters) this.settle(write - 1, "unknown");
+    for (const [id, to] of this.sent) if (to.postgres === postgres) this.settle(id, "unknown");
     this.ended(postgres);
   }
 
@@ -104,6 +107,7 @@ export class Clients {
   }
 
   private settle(id: number, outcome: Outcome): void {
+    this.sent.delete(id);
     if (this.ledger[id] === "waiting") this.ledger[id] = outcome;
     this.world.mark(`write_${outcome}`);
   }

@@ -1,3 +1,4 @@
+import { hasCaughtUp } from "./faults.js";
 import type { Machine } from "./machine.js";
 import { enough, obliging, revoked } from "./oracle.js";
 import { holds, rulesetsOf } from "./wal.js";
@@ -11,7 +12,7 @@ const QUIET_DETECTS = 2;
 
 /** Whether this machine can take part again: neither its word nor its data was taken from it. */
 function usable(machine: Machine): boolean {
-  if (machine.stateTorn || machine.refused !== null) return false;
+  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine.world, machine)) return false;
   if (machine.disk === null) return true;
   return machine.disk.founding !== 0n || machine.postgres.hasData || !machine.disk.held;
 }

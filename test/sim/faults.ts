@@ -1,17 +1,72 @@
 import type { Machine } from "./machine.js";
 import type { Action } from "./schedule.js";
 import { LEADER } from "./schedule.js";
+import { holds } from "./wal.js";
 import type { World } from "./world.js";
 
 /** Plans every action of the schedule. */
 export function plan(world: World, schedule: readonly Action[], active: () => boolean): void {
   for (const action of schedule) {
+    if (action.kind === "restored") planSnapshot(world, action.node, action.at / 2);
     world.after(action.at, () => {
       if (!active()) return;
+      if (ENDS_A_SIDECAR.has(action.kind) && isRemembering(world)) {
+        world.mark("left_out_while_remembering");
+        return;
+      }
       world.mark(`action ${action.kind}`);
       apply(world, action);
     });
   }
+}
+
+/**
+ * That a node came back from the past is known to the others' memory alone (DESIGN 8). Until it has caught up none of
+ * them is restarted: with that memory gone nobody could know.
+ */
+const ENDS_A_SIDECAR: ReadonlySet<string> = new Set([
+  ...["machine_dies", "sidecar_dies", "dies_at_effect", "shutdown", "all_die", "disk_fails", "disk_hangs", "restored"],
+  ...["data_lost", "wiped", "state_torn"],
+]);
+
+function isRemembering(world: World): boolean {
+  return world.machines.some((m) => m.past !== null && !hasCaughtUp(world, m));
+}
+
+/** It holds again all that was decided, and has promised again what it had forgotten. */
+export function hasCaughtUp(world: World, machine: Machine): boolean {
+  const { past, disk } = machine;
+  if (past === null) return true;
+  return disk !== null && disk.promise.term >= past && holds(machine.postgres.flushed, world.checker.decided);
+}
+
+function planSnapshot(world: World, node: number, at: number): void {
+  world.after(at, () => {
+    const machine = world.machine(node === LEADER ? leaderNow(world) : node);
+    machine.takeSnapshot();
+  });
+}
+
+function restore(world: World, machine: Machine, forUs: number): void {
+  const { disk, snapshot } = machine;
+  const { persistFails } = world.config;
+  if (snapshot === null || disk === null || persistFails > 0 || world.machines.some((m) => m.damaged)) return;
+  // Everybody else must be there, and have seen the promise that will be forgotten.
+  const remembered = world.machines.every((m) => {
+    if (m === machine) return true;
+    const known = m.loop?.state.volatile.peers[machine.id];
+    return m.effectsLeft < 0 && known !== undefined && known.highest.promise >= disk.promise.term;
+  });
+  if (!remembered || snapshot.disk.promise.term >= disk.promise.term) return;
+  world.mark("damage restored");
+  machine.damaged = true;
+  machine.past = disk.promise.term;
+  machine.dieMachine(forUs);
+  if (machine.postgres.flushed !== null)
+    machine.formerCopies.push({ incarnation: disk.incarnation, tip: machine.postgres.flushed });
+  machine.disk = snapshot.disk;
+  machine.postgres.restore(snapshot.flushed);
+  world.promises.forgetWord(machine);
 }
 
 function apply(world: World, action: Action): void {
@@ -81,10 +136,10 @@ function applyTo(world: World, machine: Machine, action: OnNode): void {
   } else applyLasting(world, machine, action);
 }
 
-// biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Lasting leaves the other kinds out; the compiler does.
 function applyLasting(world: World, machine: Machine, action: Lasting): void {
   const { forUs } = action;
   world.say(`${action.kind} ${machine.id} for ${ms(forUs)}`);
+  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Lasting leaves the other kinds out; the compiler does.
   switch (action.kind) {
     case "machine_dies":
       return machine.dieMachine(forUs);
@@ -116,8 +171,9 @@ function applyLasting(world: World, machine: Machine, action: Lasting): void {
     case "data_lost":
     case "wiped":
     case "state_torn":
-    case "restored":
       return damage(world, machine, action.kind, forUs);
+    case "restored":
+      return restore(world, machine, forUs);
   }
 }
 

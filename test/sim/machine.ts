@@ -30,6 +30,9 @@ export class Machine {
   refused: string | null = null;
   /** Something was taken from it that it cannot get back. */
   damaged = false;
+  snapshot: { readonly disk: Durable; readonly flushed: Tip } | null = null;
+  /** Restored from a snapshot: the promise that it has forgotten. */
+  past: bigint | null = null;
   /** Copies that it held and that a fault destroyed which no policy covers. */
   readonly formerCopies: { readonly incarnation: string; readonly tip: Tip }[] = [];
   publishedUs = 0;
@@ -142,6 +145,7 @@ export class Machine {
     const state = initialState(config, this.disk, data, this.nowMs());
     world.say(`${this.id} sidecar starts (promise ${this.disk.promise.term})`);
     world.checker.started(this);
+    world.promises.started(this);
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
     this.loop.start();
@@ -167,7 +171,7 @@ export class Machine {
   }
 
   reachDisk(durable: Durable): void {
-    this.world.checker.persisted(this, durable);
+    this.world.promises.persisted(this, durable);
     this.disk = durable;
   }
 
@@ -200,6 +204,12 @@ export class Machine {
       this.powered = true;
       this.startSidecar();
     });
+  }
+
+  /** Of the whole machine, its state file and its data, as a hypervisor takes it. */
+  takeSnapshot(): void {
+    const { flushed, hasData } = this.postgres;
+    if (this.disk?.held === true && hasData && flushed !== null) this.snapshot = { disk: this.disk, flushed };
   }
 
   powerOn(): void {

@@ -1,19 +1,10 @@
 import type { OpId, PostgresAction } from "../../src/core/effects.js";
-import type { PostgresReport } from "../../src/core/events.js";
 import { comparePositions, formatPosition } from "../../src/core/log/position.js";
-import type { Postgres } from "./postgres.js";
+import type { Range, Report } from "./operation_queue.js";
+import { OperationQueue } from "./operation_queue.js";
 import { parseNames } from "./postgres.js";
 import type { Tip } from "./wal.js";
 import { Branch, historyOf, holds, lsnOf, positionOf } from "./wal.js";
-
-interface Queued {
-  readonly op: OpId;
-  readonly action: PostgresAction;
-  readonly boot: number;
-}
-
-type Report = Extract<PostgresReport, { readonly op: OpId }>;
-type WithoutOp<T> = T extends unknown ? Omit<T, "op"> : never;
 
 interface Clone {
   readonly op: OpId;
@@ -36,15 +27,11 @@ const CLONE: Range = [50_000, 1_500_000];
 const SWAP: Range = [20_000, 100_000];
 const NUDGE: Range = [500, 3_000];
 
-type Range = readonly [number, number];
-
 /**
  * The adapter and its Postgres as the core sees them: one queue of operations, a clone beside it. Each takes its time,
  * may fail before or after it did its work, and stops where it is when its sidecar or its Postgres dies.
  */
-export class Operations {
-  private queue: Queued[] = [];
-  private current: Queued | null = null;
+export class Operations extends OperationQueue {
   private clone: Clone | null = null;
   /** A swap renames twice: after a crash in between, the next start finishes it. */
   private halfSwapped = false;
@@ -53,12 +40,6 @@ export class Operations {
   private maybePrimary = false;
   /** A session of ours is open: its end is noticed. */
   watched = false;
-
-  constructor(private readonly postgres: Postgres) {}
-
-  private get world() {
-    return this.postgres.machine.world;
-  }
 
   perform(op: OpId, action: PostgresAction, boot: number): void {
     const { postgres } = this;
@@ -70,7 +51,7 @@ export class Operations {
         this.clone = null;
         return;
       case "observe":
-        postgres.observe(action.everyMs, action.as);
+        postgres.observer.pace(action.everyMs, action.as);
         return;
       case "nudge":
         this.take(NUDGE, () => {
@@ -115,24 +96,7 @@ export class Operations {
     for (const run of waiting) run();
   }
 
-  private next(): void {
-    if (this.current !== null) return;
-    const next = this.queue.shift();
-    if (next === undefined) return;
-    this.current = next;
-    const { operationFails, operationSlow, detectMs } = this.world.config;
-    const { rng } = this.postgres.machine;
-    const calm = this.world.network.calm;
-    if (!calm && rng.chance(operationFails) && rng.below(2) === 0) {
-      this.world.mark(`operation_failed_before ${next.action.kind}`);
-      this.step(1_000, () => this.fail("failed before it began"));
-      return;
-    }
-    const slow = !calm && rng.chance(operationSlow) ? rng.below(detectMs * 2000) : 0;
-    this.step(slow, () => this.begin(next.action));
-  }
-
-  private begin(action: PostgresAction): void {
+  protected begin(action: PostgresAction): void {
     switch (action.kind) {
       case "revoke":
         return this.revoke(action.names);
@@ -161,65 +125,6 @@ export class Operations {
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);
     }
-  }
-
-  // ---- the machinery: a step of the operation under way, done if its sidecar still lives ----
-
-  private step(us: number, run: () => void): void {
-    const operation = this.current;
-    const { machine } = this.postgres;
-    this.world.after(machine.slow(this.world.hurried ? us / 10 : us), () => {
-      if (operation === null || this.current !== operation || machine.boot !== operation.boot) return;
-      machine.whenAwake(() => {
-        if (this.current === operation && machine.boot === operation.boot) run();
-      });
-    });
-  }
-
-  private takeStep(range: Range, run: () => void): void {
-    this.step(this.postgres.machine.rng.between(range[0], range[1]), run);
-  }
-
-  /** A step that needs a Postgres that answers. */
-  private running(range: Range, run: () => void): void {
-    this.takeStep(range, () => {
-      const { postgres } = this;
-      if (!postgres.running) return this.fail("Postgres is not running");
-      const frozenUs = postgres.pausedUntilUs - this.world.nowUs;
-      if (frozenUs > 0) this.step(frozenUs, run);
-      else run();
-    });
-  }
-
-  private take(range: Range, run: () => void): void {
-    this.postgres.later(this.postgres.machine.rng.between(range[0], range[1]), run);
-  }
-
-  private finish(report: WithoutOp<Report>): void {
-    const operation = this.current;
-    if (operation === null) return;
-    const { rng } = this.postgres.machine;
-    const { world } = this;
-    if (!world.network.calm && rng.chance(world.config.operationFails) && rng.below(2) === 0) {
-      world.mark(`operation_failed_after ${operation.action.kind}`);
-      return this.fail("its outcome was lost");
-    }
-    world.say(`${this.postgres.machine.id} postgres ${describe(operation.action)}${outcome(report)}`);
-    this.end(operation, { ...report, op: operation.op } as Report);
-  }
-
-  private fail(reason: string): void {
-    const operation = this.current;
-    if (operation === null) return;
-    this.world.say(`${this.postgres.machine.id} postgres ${describe(operation.action)} FAILED: ${reason}`);
-    const data = this.postgres.hasData ? "present" : "absent";
-    this.end(operation, { kind: "failed", op: operation.op, reason, data });
-  }
-
-  private end(operation: Queued, report: Report): void {
-    this.current = null;
-    this.postgres.report(report, operation.boot);
-    this.next();
   }
 
   private killed(reason: string): void {
@@ -348,7 +253,7 @@ export class Operations {
       postgres.visible = tip;
       // Sessions that were open on a standby become writable at this moment (trap 22): they were ended before.
       postgres.insert(0, null, () => {});
-      postgres.changed();
+      postgres.observer.changed();
     });
     const poll = () => {
       if (this.current !== operation) return;
@@ -456,28 +361,4 @@ export class Operations {
     };
     look(us);
   }
-}
-
-function describe(action: PostgresAction): string {
-  switch (action.kind) {
-    case "follow":
-    case "clone":
-      return `${action.kind} ${action.leader}@${action.term}`;
-    case "promote":
-      return `promote to ${action.term} with ${action.names}`;
-    case "write_record":
-      return `writes ${action.record.state} (${action.record.number.term}, ${action.record.number.subterm})`;
-    case "set_door":
-      return action.open ? "opens its door" : "shuts its door";
-    case "set_names":
-      return `names ${action.names}`;
-    default:
-      return action.kind;
-  }
-}
-
-function outcome(report: WithoutOp<Report>): string {
-  if (report.kind === "revoked") return `: stands at ${formatPosition(report.position)}`;
-  if (report.kind === "record_written") return ` at ${report.lsn}`;
-  return "";
 }

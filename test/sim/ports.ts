@@ -26,7 +26,6 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
       note: (note) => {
         world.mark(`note ${note.mark}`);
         if (note.level !== "debug") world.say(`${machine.id}: ${note.text}`);
-        world.checker.noted(machine, note);
       },
     },
     fatal: (reason) => {
@@ -113,13 +112,13 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
     if (dies()) return;
     const target = world.named(to);
     if (target === undefined) return;
-    world.checker.sent(machine, kind, request);
+    world.promises.sent(machine, kind, request);
     calls.request(machine, target, kind, request);
   };
   const answer = (kind: CallKind) => (call: string, result: CallResult) => {
     if (dies()) return;
     if (!result.ok) world.mark(`refusal ${kind} ${result.refusal.code}`);
-    world.checker.answered(machine, kind, call, result);
+    world.promises.answered(machine, kind, call, result);
     calls.answer(machine, call, result);
   };
   return {

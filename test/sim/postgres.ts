@@ -1,5 +1,6 @@
-import type { Observation, PostgresReport } from "../../src/core/events.js";
+import type { PostgresReport } from "../../src/core/events.js";
 import type { Machine } from "./machine.js";
+import { Observer } from "./observer.js";
 import { Operations } from "./operations.js";
 import type { Connection } from "./replication.js";
 import { Replication } from "./replication.js";
@@ -14,7 +15,6 @@ export interface Names {
 }
 
 const STATUS_INTERVAL_US = 1_000_000;
-const IDLE_LOOK_US = 1_000_000;
 
 const NO_NAMES: Names = { text: "", need: 0, listed: new Set() };
 
@@ -40,6 +40,7 @@ export interface Waiter {
 export class Postgres {
   readonly operations: Operations;
   readonly replication: Replication;
+  readonly observer: Observer;
   system: string | null = null;
   hasData = false;
   oldKept = false;
@@ -68,18 +69,20 @@ export class Postgres {
   cancelled: Tip | null = null;
   private flushing = false;
   private replaying = false;
-  private lookAtUs = 0;
-  private lookPlanned = false;
-  private pace: { everyUs: number; as: "leader" | "follower" | "idle" } = { everyUs: 1_000_000, as: "idle" };
-  private lookedUs = 0;
 
   constructor(readonly machine: Machine) {
     this.operations = new Operations(this);
     this.replication = new Replication(this);
+    this.observer = new Observer(this);
   }
 
   /** Runs later if this very process still runs; a frozen one acts when it is thawed. */
   later(us: number, run: () => void): void {
+    this.wait(this.machine.slow(us), run);
+  }
+
+  /** The same for a timer of its own, which a slow machine does not stretch. */
+  wait(us: number, run: () => void): void {
     const { epoch } = this;
     const fire = () => {
       if (this.epoch !== epoch || !this.running) return;
@@ -87,7 +90,7 @@ export class Postgres {
       if (frozenUs > 0) this.machine.world.after(frozenUs, fire);
       else run();
     };
-    this.machine.world.after(this.machine.slow(us), fire);
+    this.machine.world.after(us, fire);
   }
 
   report(report: PostgresReport, boot: number): void {
@@ -96,7 +99,7 @@ export class Postgres {
     machine.whenAwake(() => {
       if (machine.boot !== boot) return;
       machine.deliver({ kind: "postgres", report });
-      this.changed();
+      this.observer.changed();
     });
   }
 
@@ -152,7 +155,7 @@ export class Postgres {
 
   sidecarGone(): void {
     this.operations.sidecarGone();
-    this.pace = { everyUs: 1_000_000, as: "idle" };
+    this.observer.idle();
   }
 
   forget(): void {
@@ -164,6 +167,17 @@ export class Postgres {
     this.pending = null;
     this.replayed = null;
     this.operations.forget();
+  }
+
+  /** Its directory is put back to what it was. */
+  restore(flushed: Tip): void {
+    this.operations.forget();
+    this.flushed = flushed;
+    this.pending = flushed;
+    this.replayed = flushed;
+    this.hasData = true;
+    this.oldKept = false;
+    this.system = flushed.branch.system;
   }
 
   // ---- WAL ----
@@ -203,7 +217,7 @@ export class Postgres {
         this.afterFlush = this.afterFlush.filter((f) => !holds(target, f.tip));
         for (const { tip, run } of due) run(tip);
       }
-      this.changed();
+      this.observer.changed();
       if (!sameTip(this.pending, target)) this.flush();
     });
   }
@@ -235,7 +249,7 @@ export class Postgres {
     this.afterFlush = [];
     this.flushing = false;
     this.replaying = false;
-    this.lookPlanned = false;
+    this.observer.forget();
     this.askingReplies = false;
   }
 
@@ -252,7 +266,7 @@ export class Postgres {
   private askReplies(): void {
     if (this.askingReplies) return;
     this.askingReplies = true;
-    this.later(STATUS_INTERVAL_US, () => {
+    this.wait(STATUS_INTERVAL_US, () => {
       this.askingReplies = false;
       if (this.waiters.length === 0) return;
       this.replication.askReplies();
@@ -275,57 +289,6 @@ export class Postgres {
       this.machine.world.checker.acknowledged(this, next.tip, by.name);
       this.machine.world.clients.acknowledged(next.write);
     }
-  }
-
-  // ---- looks ----
-
-  observe(everyMs: number, as: "leader" | "follower" | "idle"): void {
-    this.pace = { everyUs: everyMs * 1000, as };
-    this.changed();
-  }
-
-  /** The adapter polls; a look that would show what the last one showed is left out, but for a slow beat. */
-  changed(): void {
-    if (this.pace.as === "idle" || !this.running) return;
-    this.planLook(Math.max(this.machine.world.nowUs + 200, this.lookedUs + this.pace.everyUs));
-  }
-
-  private planLook(atUs: number): void {
-    const { world } = this.machine;
-    if (this.lookPlanned && this.lookAtUs <= atUs) return;
-    this.lookPlanned = true;
-    this.lookAtUs = atUs;
-    this.later(atUs - world.nowUs, () => {
-      if (this.lookAtUs !== atUs) return;
-      this.lookPlanned = false;
-      this.look();
-    });
-  }
-
-  private look(): void {
-    const { machine, pace } = this;
-    if (pace.as === "idle" || machine.loop === null || !this.operations.watched) return;
-    this.lookedUs = machine.world.nowUs;
-    this.planLook(this.lookedUs + Math.max(IDLE_LOOK_US, pace.everyUs));
-    // The query of the other role fails.
-    if ((pace.as === "leader") !== (this.primary !== null)) return;
-    const { boot } = machine;
-    const observation = this.observation();
-    machine.whenAwake(() => {
-      if (machine.boot === boot) machine.deliver({ kind: "postgres", report: { kind: "observed", observation } });
-    });
-  }
-
-  private observation(): Observation {
-    const primary = this.primary !== null;
-    return {
-      flushLsn: this.flushed === null ? 0n : BigInt(lsnOf(this.flushed)),
-      replayLsn: primary || this.replayed === null ? null : BigInt(lsnOf(this.replayed)),
-      postmasterPid: this.epoch,
-      streaming: !primary && this.replication.streams,
-      names: primary ? this.names.text : null,
-      senders: primary ? this.replication.seen() : [],
-    };
   }
 
   position() {

@@ -96,14 +96,14 @@ export class Replication {
     if (!connection.upOpen) return;
     connection.upOpen = false;
     this.senders = this.senders.filter((c) => c !== connection);
-    this.self.changed();
+    this.self.observer.changed();
   }
 
   private loseUp(connection: Connection): void {
     if (this.up !== connection) return;
     connection.downOpen = false;
     this.up = null;
-    this.self.changed();
+    this.self.observer.changed();
     this.redial(RETRY_US);
   }
 
@@ -116,7 +116,7 @@ export class Replication {
     if (up === null) return;
     up.downOpen = false;
     this.tellUp(up);
-    this.self.changed();
+    this.self.observer.changed();
   }
 
   dial(leader: Machine, name: string): void {
@@ -128,7 +128,7 @@ export class Replication {
 
   private redial(us: number): void {
     const dialling = ++this.dialling;
-    this.self.later(us, () => {
+    this.self.wait(us, () => {
       if (this.dialling === dialling) this.tryDial();
     });
   }
@@ -152,7 +152,7 @@ export class Replication {
           if (connection === null) return again();
           this.up = connection;
           this.dials = 0;
-          this.self.changed();
+          this.self.observer.changed();
         }),
       ),
     );
@@ -197,10 +197,10 @@ export class Replication {
     };
     this.senders.push(connection);
     down.streamedSinceStart ||= contained;
-    this.self.changed();
+    this.self.observer.changed();
     this.send(connection);
     // The first reply that releases anybody may come as late as the status interval (trap 13).
-    down.later(STATUS_INTERVAL_US, () => down.replication.reply(connection));
+    down.wait(STATUS_INTERVAL_US, () => down.replication.reply(connection));
     return connection;
   }
 
@@ -257,7 +257,7 @@ export class Replication {
       return;
     }
     connection.reported = Math.max(connection.reported, lsn);
-    this.self.changed();
+    this.self.observer.changed();
     this.releaseBy(connection);
   }
 
@@ -298,7 +298,7 @@ export class Replication {
     if (self.flushed === null || this.senders.some((c) => c.down.machine.id === id)) return;
     if (!this.slots.delete(id)) return;
     this.walGone.set(id, lsnOf(self.flushed));
-    self.later(STATUS_INTERVAL_US, () => this.slots.add(id));
+    self.wait(STATUS_INTERVAL_US, () => this.slots.add(id));
   }
 
   makeSlots(ids: readonly string[]): void {

@@ -7,6 +7,7 @@ import { EventHeap } from "./heap.js";
 import { Machine } from "./machine.js";
 import { Network } from "./network.js";
 import { Rng, textHash } from "./prng.js";
+import { Promises } from "./promises.js";
 import { Streams } from "./streams.js";
 import { Violation } from "./violation.js";
 
@@ -24,6 +25,7 @@ export class World {
   readonly calls: Calls;
   readonly streams: Streams;
   readonly checker: Checker;
+  readonly promises: Promises;
   readonly clients: Clients;
   readonly initial: InitialRuleset;
   readonly marks = new Map<string, number>();
@@ -46,6 +48,7 @@ export class World {
     this.calls = new Calls(this);
     this.streams = new Streams(this);
     this.checker = new Checker(this);
+    this.promises = new Promises(this);
     this.clients = new Clients(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
   }
