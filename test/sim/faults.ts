@@ -80,19 +80,23 @@ function apply(world: World, action: Action): void {
     case "cancel":
       world.clients.cancel();
       return;
-    case "cut":
-      world.say(
-        `cut ${action.what} ${names(world, action.from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`,
-      );
-      world.network.cut(action.what, action.from, action.to, 1);
-      world.after(action.forUs, () => {
-        if (!world.network.calm) world.network.cut(action.what, action.from, action.to, -1);
+    case "cut": {
+      const { what, forUs } = action;
+      const from = maskNow(world, action.from);
+      const to = maskNow(world, action.to);
+      world.say(`cut ${what} ${names(world, from)} -> ${names(world, to)} for ${ms(forUs)}`);
+      world.network.cut(what, from, to, 1);
+      world.after(forUs, () => {
+        if (!world.network.calm) world.network.cut(what, from, to, -1);
       });
       return;
-    case "clog":
-      world.say(`clog ${names(world, action.from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`);
-      world.network.clog(action.from, action.to, action.forUs);
+    }
+    case "clog": {
+      const from = maskNow(world, action.from);
+      world.say(`clog ${names(world, from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`);
+      world.network.clog(from, action.to, action.forUs);
       return;
+    }
     case "all_die":
       for (const machine of world.machines) {
         const us = machine.rng.below(action.spreadUs + 1);
