@@ -39,6 +39,8 @@ export interface SimConfig {
   readonly falseAcks: number;
   /** Whether a standby serves those who dial it. */
   readonly cascades: number;
+  /** Never drawn: a world in which followers stream without slots, so that a name may count twice (trap 17). */
+  readonly slotless: boolean;
   /** Names reach a walsender this late after the reload (trap 15). */
   readonly namesLateUs: number;
   /** Clock rates differ by up to so many parts of a million. */
@@ -168,6 +170,7 @@ export function drawConfig(seed: number): SimConfig {
     promoteSwallowed: rare(rng, 3, 300_000),
     falseAcks: rng.pick([0, 500_000, 1_000_000]),
     cascades: rng.pick([0, 0, 1_000_000]),
+    slotless: false,
     namesLateUs: rng.pick([2_000, 22_000, 240_000]),
     clockDriftPpm: rng.pick([0, 100, 1_000]),
     faults: faultsFor(rng),

@@ -171,13 +171,14 @@ export class Replication {
       return null;
     if (self.primary === null && !this.machine.rng.chance(world.config.cascades)) return null;
     if (self.system !== down.system) return null;
-    if (self.primary !== null && !this.slots.has(id)) {
+    const { slotless } = world.config;
+    if (self.primary !== null && !this.slots.has(id) && !slotless) {
       world.mark("slot_missing");
       return null;
     }
     if (lsnOf(down.flushed ?? self.flushed) < (this.walGone.get(id) ?? 0)) return null;
     const held = this.senders.find((c) => c.down.machine.id === id);
-    if (held !== undefined) {
+    if (held !== undefined && !slotless) {
       // Its old walsender still holds the slot: the collision makes it look, and it finds nobody there (trap 17).
       world.mark("slot_busy");
       self.later(this.machine.rng.between(1_000, 50_000), () => this.dropSender(held));

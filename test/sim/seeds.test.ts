@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { runBatch } from "./batch.js";
+import type { SimConfig } from "./config.js";
+import { drawConfig } from "./config.js";
 import { keptRuns } from "./kept.js";
 import { runSeed } from "./run_seed.js";
+import type { Action } from "./schedule.js";
 
 describe("runs that once broke an invariant", () => {
   for (const { name, kept } of keptRuns()) {
@@ -10,6 +13,29 @@ describe("runs that once broke an invariant", () => {
       expect(violation, trace.slice(-60).join("\n")).toBeNull();
     });
   }
+});
+
+describe("the traps of Postgres bite", () => {
+  const config: SimConfig = {
+    ...drawConfig(1),
+    ...{ nodes: 3, zones: ["a", "b", "c"], policy: { kind: "at_least", copies: 3 }, detectMs: 300, chaosUs: 6_000_000 },
+    ...{ founded: true, ending: "core", loss: 0, duplicates: 0, spikes: 0, persistFails: 0, persistSlow: 0 },
+    ...{ operationFails: 0, operationSlow: 0, replayStalls: 0, latencyUs: [100, 500], flushUs: [100, 500] },
+  };
+  // n3 is gone; n2 has the write, dies before its leader notices, and comes back under the same name.
+  const schedule: Action[] = [
+    { at: 100_000, kind: "machine_dies", node: 2, forUs: 5_000_000 },
+    { at: 200_000, kind: "write", client: 0 },
+    { at: 400_000, kind: "machine_dies", node: 1, forUs: 200_000 },
+  ];
+
+  test("without slots one follower counts twice", () => {
+    expect(runSeed(1, { config: { ...config, slotless: true }, schedule }).violation?.invariant).toBe("I6");
+  });
+
+  test("with them it does not", () => {
+    expect(runSeed(1, { config, schedule }).violation).toBeNull();
+  });
 });
 
 describe("the simulator", () => {
