@@ -8,14 +8,16 @@ type Outcome = "waiting" | "acknowledged" | "unknown" | "refused";
 
 interface Session {
   readonly postgres: Postgres;
-  readonly epoch: number;
+  ended: boolean;
 }
+
+const SESSIONS_MAX = 8;
 
 /** Writers with a ledger, and readers. They reach every machine that runs: a partition lies between the nodes only. */
 export class Clients {
   readonly ledger: Outcome[] = [];
   /** Writes on their way, each with the process it was sent to. */
-  private readonly sent = new Map<number, Session>();
+  private readonly sent = new Map<number, Postgres>();
   private readonly rng: Rng;
   private sessions: Session[] = [];
 
@@ -36,7 +38,7 @@ export class Clients {
     if (open.length > 1) world.mark("two_open_leaders");
     const { postgres } = this.rng.pick(open);
     this.ledger.push("waiting");
-    this.sent.set(id, { postgres, epoch: postgres.epoch });
+    this.sent.set(id, postgres);
     postgres.later(0, () => {
       if (postgres.primary === null || postgres.door === "shut") {
         this.settle(id, "unknown");
@@ -51,18 +53,25 @@ export class Clients {
 
   read(): void {
     const { world } = this;
-    this.sessions = this.sessions.filter((s) => s.postgres.epoch === s.epoch && s.postgres.running);
+    const old = this.sessions;
     const open = world.machines.filter((m) => admits(m.postgres)).map((m) => m.postgres);
-    const old = this.sessions.map((s) => s.postgres);
-    const from = this.rng.below(2) === 0 && old.length > 0 ? old : open;
-    if (from.length === 0) {
+    let session: Session;
+    if (old.length >= SESSIONS_MAX || (this.rng.below(2) === 0 && old.length > 0)) {
+      session = this.rng.pick(old);
+      world.mark("read_in_an_old_session");
+    } else if (open.length > 0) {
+      const postgres = this.rng.pick(open);
+      session = { postgres, ended: false };
+      this.sessions.push(session);
+    } else {
       world.mark("read_refused");
       return;
     }
-    const postgres = this.rng.pick(from);
-    if (from === open && this.sessions.length < 8) this.sessions.push({ postgres, epoch: postgres.epoch });
-    else if (from === old) world.mark("read_in_an_old_session");
-    postgres.later(0, () => this.look(postgres));
+    const { postgres } = session;
+    // A frozen process answers when it is thawed, if nobody ended the session until then.
+    postgres.later(0, () => {
+      if (!session.ended) this.look(postgres);
+    });
   }
 
   private look(postgres: Postgres): void {
@@ -97,13 +106,14 @@ export class Clients {
 
   /** The process died: whoever waited there does not know. */
   gone(postgres: Postgres): void {
-    for (const [id, to] of this.sent) if (to.postgres === postgres) this.settle(id, "unknown");
+    for (const [id, to] of this.sent) if (to === postgres) this.settle(id, "unknown");
     this.ended(postgres);
   }
 
   /** Its sessions were ended. */
   ended(postgres: Postgres): void {
-    this.sessions = this.sessions.filter((s) => s.postgres !== postgres);
+    for (const session of this.sessions) if (session.postgres === postgres) session.ended = true;
+    this.sessions = this.sessions.filter((s) => !s.ended);
   }
 
   private settle(id: number, outcome: Outcome): void {

@@ -17,11 +17,13 @@ export interface Kept extends Scenario {
 
 const FOLDER = fileURLToPath(new URL("./seeds/", import.meta.url));
 
-export function keptRuns(): { readonly name: string; readonly kept: Kept }[] {
-  return readdirSync(FOLDER)
+/** Runs that were mended, or those still `open`. */
+export function keptRuns(which: "." | "open" = "."): { readonly name: string; readonly kept: Kept }[] {
+  const folder = join(FOLDER, which);
+  return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => ({ name, kept: JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Kept }));
+    .map((name) => ({ name, kept: JSON.parse(readFileSync(join(folder, name), "utf8")) as Kept }));
 }
 
 /** @returns the path written. */

@@ -15,6 +15,14 @@ describe("runs that once broke an invariant", () => {
   }
 });
 
+describe("holes that are known and open", () => {
+  for (const { name, kept } of keptRuns("open")) {
+    test.fails(`${name}: ${kept.note}`, () => {
+      expect(runSeed(kept.seed, kept).violation).toBeNull();
+    });
+  }
+});
+
 describe("the traps of Postgres bite", () => {
   const config: SimConfig = {
     ...drawConfig(1),

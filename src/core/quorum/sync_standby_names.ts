@@ -39,11 +39,28 @@ export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId): Co
   return { ok: true, rule: { need, followers, exact: true } };
 }
 
+/** A leader asks after every event; what it is obliged to stays the same list until a ruleset is let go. */
+const compiledFor = new WeakMap<readonly Ruleset[], Map<NodeId, Compiled>>();
+
 /**
  * The exact setting if there is one, else the weakest native one that implies every ruleset: of all that imply it,
  * the one that the most sets of followers satisfy. Such a setting only ever makes commits wait longer.
  */
 export function compileNative(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
+  let known = compiledFor.get(rulesets);
+  if (known === undefined) {
+    known = new Map();
+    compiledFor.set(rulesets, known);
+  }
+  let compiled = known.get(leader);
+  if (compiled === undefined) {
+    compiled = weakestNative(rulesets, leader);
+    known.set(leader, compiled);
+  }
+  return compiled;
+}
+
+function weakestNative(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
   const exact = compileExactly(rulesets, leader);
   if (exact.ok) return exact;
   let best: { rule: NativeRule; accepts: number } | undefined;
