@@ -320,7 +320,7 @@ export class Operations extends OperationQueue {
       this.clone = null;
       this.halfSwapped = true;
       world.mark("swapped");
-      this.takeStep([100, 2_000], () => {
+      this.takeStep([1_000, 40_000], () => {
         this.halfSwapped = false;
         this.finish({ kind: "swapped" });
       });

@@ -2,23 +2,33 @@ import { describe, expect, test } from "vitest";
 import { runBatch } from "./batch.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
+import type { Kept } from "./kept.js";
 import { keptRuns } from "./kept.js";
+import type { SeedOutcome } from "./run_seed.js";
 import { runSeed } from "./run_seed.js";
 import type { Action } from "./schedule.js";
+
+/** The same schedule under other draws of the world: a change of the world moves every latency of a kept run. */
+function variants(kept: Kept, count: number): SeedOutcome[] {
+  return Array.from({ length: count }, (_, i) => {
+    const config = { ...kept.config, seed: kept.config.seed + i * 1_000_003 };
+    return runSeed(kept.seed, { config, schedule: kept.schedule, tracing: true });
+  });
+}
 
 describe("runs that once broke an invariant", () => {
   for (const { name, kept } of keptRuns()) {
     test(`${name}: ${kept.note}`, () => {
-      const { violation, trace } = runSeed(kept.seed, { ...kept, tracing: true });
-      expect(violation, trace.slice(-60).join("\n")).toBeNull();
+      for (const { violation, trace } of variants(kept, 10)) expect(violation, trace.slice(-60).join("\n")).toBeNull();
     });
   }
 });
 
-describe("holes that are known and open", () => {
+describe("holes that are known and open: once mended, move the run to the others", () => {
   for (const { name, kept } of keptRuns("open")) {
-    test.fails(`${name}: ${kept.note}`, () => {
-      expect(runSeed(kept.seed, kept).violation).toBeNull();
+    test(`${name}: ${kept.note}`, () => {
+      const broken = variants(kept, 100).filter((o) => o.violation?.invariant === kept.invariant);
+      expect(broken.length).toBeGreaterThan(0);
     });
   }
 });
