@@ -3,7 +3,10 @@ import type { NodeId } from "../../../src/core/ruleset/ruleset.js";
 import { textOfValue } from "./canonical.js";
 import type { Local } from "./node_table.js";
 
-/** Whatever was sent stays, and may arrive in any order, again, or never. */
+/**
+ * Requests, once sent, stay: they may arrive in any order, again, or never. An answer arrives at once or is lost, and the
+ * same request again gets it again: a coordinator may wait with it for as long as it likes, which is the same as a late one.
+ */
 export type Message =
   | { readonly kind: "recruit"; readonly from: NodeId; readonly to: NodeId; readonly request: RecruitRequest }
   | { readonly kind: "promote"; readonly from: NodeId; readonly to: NodeId; readonly request: PromoteRequest }
@@ -14,14 +17,6 @@ export type Message =
       readonly to: NodeId;
       readonly request: RecruitRequest;
       readonly answer: RecruitAnswer;
-    }
-  /** A standby's flush position on its way to its primary: its sender may have been recruited meanwhile (H10). */
-  | {
-      readonly kind: "acknowledge";
-      readonly from: NodeId;
-      readonly to: NodeId;
-      readonly term: bigint;
-      readonly lsn: bigint;
     };
 
 /** Numbers for messages: equal ones are one. */
@@ -66,17 +61,7 @@ export function isSpent(message: Message, receiver: Local, sender: Local): boole
     }
     case "follow":
       return promise.term > message.request.term;
-    case "answer": {
-      const { election } = receiver.state.volatile;
-      const asks =
-        election.stage === "recruiting" &&
-        election.attempt.nonce === message.request.attempt.nonce &&
-        election.term === message.request.term;
-      return !asks || election.answers[message.from] !== undefined;
-    }
-    case "acknowledge": {
-      const { primary, acknowledged } = receiver.table;
-      return primary !== message.term || (acknowledged[message.from] ?? 0n) >= message.lsn;
-    }
+    case "answer":
+      return true;
   }
 }

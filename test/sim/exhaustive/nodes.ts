@@ -51,7 +51,7 @@ export class Nodes {
       const turn = new NodeTurn(local, this.tree);
       act(turn, false);
       if (turn.hasUnheardMail()) {
-        const crash = this.restarted(this.intern(turn.change()));
+        const crash = this.restarted(this.intern(turn.change()), 1);
         results.push("broken" in crash ? crash : { local: crash.local, sent: this.numbers(turn.sent) });
       }
     }
@@ -93,19 +93,12 @@ export class Nodes {
           const result = { ok: true, answer: message.answer } as const;
           return turn.take({ kind: "recruit_result", peer: message.from, request: message.request, result }, heed);
         }
-        case "acknowledge":
-          turn.table = { ...turn.table, acknowledged: { ...turn.table.acknowledged, [message.from]: message.lsn } };
-          return turn.observe();
       }
     });
   }
 
   operate(local: Local): readonly Result[] {
     return this.after(local, "operate", false, (turn) => turn.operate());
-  }
-
-  failOperation(local: Local): readonly Result[] {
-    return this.after(local, "fail", false, (turn) => turn.failOperation());
   }
 
   write(local: Local): readonly Result[] {
@@ -116,10 +109,17 @@ export class Nodes {
     return this.after(local, "exit", false, (turn) => turn.exited());
   }
 
-  receive(local: Local, record: Log, acknowledgement: Message): readonly Result[] {
+  receive(local: Local, record: Log): readonly Result[] {
     return this.after(local, `receive ${record.id}`, false, (turn) => {
       turn.table = { ...turn.table, log: record };
-      turn.sent.push(acknowledgement);
+    });
+  }
+
+  /** Its standby tells it what it has flushed, and the leader looks. */
+  acknowledged(local: Local, standby: NodeId, lsn: bigint): readonly Result[] {
+    return this.after(local, `acknowledged ${standby} ${lsn}`, false, (turn) => {
+      turn.table = { ...turn.table, acknowledged: { ...turn.table.acknowledged, [standby]: lsn } };
+      turn.observe();
     });
   }
 
@@ -148,11 +148,15 @@ export class Nodes {
     return results;
   }
 
-  private restarted(local: Local): Result {
+  /**
+   * @param boots a boot is in its nonces. It counts only where an attempt was sent out that the node's own promise knows
+   * nothing of: else no later attempt of it has the same term, and its nonces may be the same.
+   */
+  private restarted(local: Local, boots = 0): Result {
     const { config, durable } = local.state;
-    const [name = "", boots = "1"] = config.boot.split(".");
+    const [name = "", before = "1"] = config.boot.split(".");
     const data = { present: local.table.system !== null, oldKept: false };
-    const state = initialState({ ...config, boot: `${name}.${Number(boots) + 1}` }, durable, data, 0);
+    const state = initialState({ ...config, boot: `${name}.${Number(before) + boots}` }, durable, data, 0);
     return this.tryOut(
       { id: -1, state, table: crashed(local.table), op: null, clone: null },
       (turn) => turn.take({ kind: "tick" }),

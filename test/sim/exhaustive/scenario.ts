@@ -16,6 +16,7 @@ export interface Scenario {
   readonly termMax: bigint;
   readonly writes: number;
   readonly crashes: number;
+  readonly attempts: number;
   /** Each node's log, record by record; null for an empty node. */
   readonly logs: readonly (readonly RulesetRecord[] | null)[];
 }
@@ -65,5 +66,12 @@ export function start(nodes: Nodes, scenario: Scenario): World {
     turn.take({ kind: "tick" });
     return nodes.intern(turn.change()).id;
   });
-  return { locals, messages: [], facts: [], writes: scenario.writes, crashes: scenario.crashes };
+  return {
+    locals,
+    messages: [],
+    facts: [],
+    writes: scenario.writes,
+    crashes: scenario.crashes,
+    attempts: scenario.attempts,
+  };
 }

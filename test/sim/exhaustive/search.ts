@@ -39,7 +39,6 @@ export function search(scenario: Scenario, bounds: Bounds): Found {
   const parents: number[] = [-1];
   const actions: string[] = ["start"];
   const depths: number[] = [0];
-  const reached = new Set<string>();
   let transitions = 0;
   let at = 0;
   const found = (complete: boolean, violation: Found["violation"]): Found => ({
@@ -51,7 +50,7 @@ export function search(scenario: Scenario, bounds: Bounds): Found {
     depth: depths[Math.max(0, at - 1)] ?? 0,
     complete,
     violation,
-    reached: [...reached].sort(),
+    reached: successors.judge.reached(),
   });
   for (; at < frontier.length; at++) {
     if (seen.size >= bounds.statesMax || ((at & 255) === 0 && bounds.now() > bounds.until)) return found(false, null);
@@ -65,7 +64,6 @@ export function search(scenario: Scenario, bounds: Bounds): Found {
       const key = keyOf(next);
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const fact of next.facts) reached.add(fact.split(" ").slice(0, 2).join(" "));
       frontier.push(next);
       parents.push(at);
       actions.push(action);

@@ -85,13 +85,6 @@ export class NodeTurn {
     this.handle({ kind: "postgres", report });
   }
 
-  failOperation(): void {
-    const { opId } = this;
-    this.op = null;
-    const data = this.table.system === null ? "absent" : "present";
-    this.handle({ kind: "postgres", report: { kind: "failed", op: opId, reason: "", data } });
-  }
-
   /** The clone under way is complete: what its leader holds now. */
   cloned(log: Log | null, system: string): void {
     const { cloneId } = this;
