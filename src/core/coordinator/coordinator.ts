@@ -66,10 +66,13 @@ function noteBlocked(turn: Turn, blocked: Blocked, reason: Suspicion): void {
   });
 }
 
-/** A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5). */
+/**
+ * A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5).
+ * Before it is established as well: it may be the only one with a log, and then nobody else could win one.
+ */
 function refusedByAMember(turn: Turn): Suspicion | null {
   const { leading } = turn.volatile;
-  if (leading === null || leading.refusedSinceMs === null || leading.stage !== "established") return null;
+  if (leading === null || leading.refusedSinceMs === null || leading.stage === "promoting") return null;
   if (turn.nowMs - leading.refusedSinceMs < turn.config.timings.detectMs) return null;
   return {
     term: leading.term,
