@@ -30,6 +30,8 @@ export class PostgresTable {
   streaming = false;
   door: "open" | "shut" = "shut";
   names = "";
+  /** What somebody else has set the names to, past the sidecar. */
+  foreignNames: string | null = null;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
@@ -93,7 +95,14 @@ export class PostgresTable {
       pid: 100 + i,
     }));
     const { lsn } = this.position;
-    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming: this.streaming, names: null, senders };
+    return {
+      flushLsn: lsn,
+      replayLsn: lsn,
+      postmasterPid: 1,
+      streaming: this.streaming,
+      names: this.foreignNames,
+      senders,
+    };
   }
 
   /** Carries an action out at once and says how it went; undefined for those that report nothing. */
@@ -113,6 +122,7 @@ export class PostgresTable {
         return { kind: "door_set", op, open: action.open };
       case "set_names":
         this.names = action.names;
+        this.foreignNames = null;
         return { kind: "names_set", op };
       case "clone":
         return this.growClone(op, leaderOf(action.leader), action.term);
@@ -150,6 +160,7 @@ export class PostgresTable {
       return { kind: "failed", op, reason, data: this.data };
     }
     this.names = action.names;
+    this.foreignNames = null;
     this.door = "shut";
     this.primary = action.term;
     this.append(action.term, {});

@@ -19,6 +19,7 @@ import { World } from "./world.js";
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
+ *   names N TEXT                               somebody sets synchronous_standby_names by hand; none: empties it
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME                               a client's commit
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
@@ -103,6 +104,12 @@ export class Script {
       }
       case "wipe-data":
         return first().postgres.wipe();
+      case "names": {
+        const text = args.slice(1).join(" ");
+        Object.assign(first().postgres, { foreignNames: text === "none" ? "" : text });
+        Object.assign(first(), { lastSeen: "" });
+        return world.settle();
+      }
       case "disk-hangs":
         first().diskHangs = true;
         return;

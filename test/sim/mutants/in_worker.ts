@@ -1,10 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { Mutant } from "./mutant.js";
-import { bundle } from "./substitute.js";
 
 const WORKER = `
 const { parentPort, workerData } = require("node:worker_threads");
@@ -16,25 +10,8 @@ export type Outcome<T> =
   | { readonly kind: "returned"; readonly value: T }
   | { readonly kind: "threw" | "hung"; readonly reason: string };
 
-/** Calls an exported function of a bundle that has this mutant in it, in a thread of its own, for at most `deadlineMs`. */
-export async function callMutated<T>(
-  mutant: Mutant | null,
-  entry: string,
-  name: string,
-  args: readonly unknown[],
-  deadlineMs: number,
-): Promise<Outcome<T>> {
-  const folder = mkdtempSync(join(tmpdir(), "quorate-mutant-"));
-  try {
-    const file = join(folder, "bundle.mjs");
-    await bundle(entry, mutant, file);
-    return await call<T>(pathToFileURL(file).href, name, args, deadlineMs);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function call<T>(url: string, name: string, args: readonly unknown[], deadlineMs: number): Promise<Outcome<T>> {
+/** Calls an exported function of a bundle in a thread of its own, for at most `deadlineMs`. */
+export function call<T>(url: string, name: string, args: readonly unknown[], deadlineMs: number): Promise<Outcome<T>> {
   const worker = new Worker(WORKER, { eval: true, workerData: { url, name, args } });
   return new Promise((resolve) => {
     const end = (outcome: Outcome<T>) => {

@@ -1,6 +1,5 @@
 import type { Mutant } from "./mutant.js";
 
-const TODO = { seeds: 0 } as const;
 const FILE = "src/core/acceptor/acceptor.ts";
 
 /** A node's durable word. */
@@ -11,7 +10,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);\n  if (request.term === promise.term) {',
     replace: "  if (request.term === promise.term) {",
     why: "I5: a promise never goes back",
-    killer: TODO,
   },
   {
     name: "two-attempts-a-term",
@@ -19,7 +17,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (!sameAttempt(promise.attempt, request.attempt))\n      return reply("promised_to_another"',
     replace: 'if (false)\n      return reply("promised_to_another"',
     why: "DESIGN 5.2 ◆: a node accepts one attempt per term, ever",
-    killer: TODO,
   },
   {
     name: "one-coordinator-not-attempt-a-term",
@@ -28,7 +25,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "a.node === b.node;",
     why: "DESIGN 2, 5.2 ◆, H4: an attempt is a node and a random number; a restarted coordinator is another one",
     hint: "a coordinator that crashes after recruiting and tries the same term again",
-    killer: TODO,
   },
   {
     name: "repeated-recruit-stops-a-participant",
@@ -36,7 +32,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (turn.volatile.following !== null || turn.volatile.leading !== null)\n      return reply("already_follows"',
     replace: 'if (false)\n      return reply("already_follows"',
     why: "DESIGN 5.2 ◆: a repeated Recruit of the same attempt gets the same answer and stops nobody",
-    killer: TODO,
   },
   {
     name: "recruited-leader-goes-on",
@@ -44,7 +39,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  stepDown(turn, `promised term ${request.term} to ${request.attempt.node}`);\n",
     replace: "",
     why: "DESIGN 5.2: to accept, a leader fences",
-    killer: TODO,
   },
   {
     name: "recruited-follower-goes-on",
@@ -52,7 +46,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.set({ following: null });\n  cancelClone(turn);",
     replace: "  cancelClone(turn);",
     why: "DESIGN 5.2: to accept, a node stops taking part in earlier terms",
-    killer: TODO,
   },
   {
     name: "recruited-without-a-promise",
@@ -60,7 +53,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.promise({ promise: { term: request.term, attempt: request.attempt } });\n  stepDown(",
     replace: "  stepDown(",
     why: "I5: a promise precedes every answer that depends on it",
-    killer: TODO,
   },
   {
     name: "position-before-the-fence",
@@ -68,7 +60,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (postgres.op !== null) return null;\n",
     replace: "  if (postgres.op !== null) return { position: postgres.position, rulesets: postgres.rulesets };\n",
     why: "DESIGN 5.2 ◆: the final position is determined after the fence",
-    killer: TODO,
   },
   {
     name: "rulesets-behind-the-position",
@@ -76,7 +67,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "          rulesets: held.rulesets,\n",
     replace: "          rulesets: turn.before.volatile.postgres.rulesets,\n",
     why: "DESIGN 5.2 ◆, H6: the rulesets are those as of the position that is answered",
-    killer: TODO,
   },
   {
     name: "lost-data-votes",
@@ -84,7 +74,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "          voter: !hasLostItsData(turn.state()),",
     replace: "          voter: true,",
     why: "DESIGN 5.7: a node whose data is gone is a non-voter",
-    killer: TODO,
   },
   {
     name: "promoted-without-its-promise",
@@ -92,7 +81,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (promise.term !== request.term || !sameAttempt(promise.attempt, request.attempt)) {\n    return reply(\n      "not_promised"',
     replace: '  if (promise.term > request.term) {\n    return reply(\n      "not_promised"',
     why: "DESIGN 5.5: a candidate is promoted under the term and for the attempt that it promised",
-    killer: TODO,
   },
   {
     name: "promoted-for-another-attempt",
@@ -101,7 +89,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: '  if (promise.term !== request.term) {\n    return reply(\n      "not_promised"',
     why: "DESIGN 5.2 ◆, I3: a Promote of an attempt that lost the term is refused",
     hint: "two attempts at one term",
-    killer: TODO,
   },
   {
     name: "promoted-twice-a-term",
@@ -110,7 +97,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "  if (promotionStarted > request.term)\n",
     why: "DESIGN 5.5 ◆: a node starts a promotion under T at most once, persisted before it begins",
     hint: "a candidate that crashes during its promotion, and the same Promote again",
-    killer: TODO,
   },
   {
     name: "promotion-not-persisted",
@@ -118,7 +104,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "turn.promise({ promotionStarted: request.term, founding: ",
     replace: "turn.promise({ founding: ",
     why: "DESIGN 5.5 ◆: persisted before it begins",
-    killer: TODO,
   },
   {
     name: "promoted-although-it-follows",
@@ -126,7 +111,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (following !== null && following.term >= request.term)",
     replace: "if (following !== null && following.term > request.term)",
     why: "I3: whoever follows the winner of a term is not promoted under it",
-    killer: TODO,
   },
   {
     name: "promoted-elsewhere",
@@ -134,7 +118,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (comparePositions(held.position, request.position) !== 0) {\n    return reply(\n      "position_moved"',
     replace: '  if (false) {\n    return reply(\n      "position_moved"',
     why: "DESIGN 5.4 ◆, H14: the candidate is promoted only at exactly the newest position",
-    killer: TODO,
   },
   {
     name: "lost-data-promoted",
@@ -142,7 +125,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (hasLostItsData(turn.state())) return reply("non_voter"',
     replace: '  if (false) return reply("non_voter"',
     why: "DESIGN 5.7: a non-voter is not promoted",
-    killer: TODO,
   },
   {
     name: "founds-over-data",
@@ -150,7 +132,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (request.founding && turn.postgres.data === "present" && turn.durable.founding === TERM_NONE) {',
     replace: "if (false) {",
     why: "DESIGN 8: never initdb over data; a log without a ruleset is discarded only by the node that founded it",
-    killer: TODO,
   },
   {
     name: "follows-a-lower-term",
@@ -158,7 +139,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);\n  if (request.term > TERM_MAX)',
     replace: "  if (request.term > TERM_MAX)",
     why: "DESIGN 5.5 ◆: a Follow of a lower term is refused",
-    killer: TODO,
   },
   {
     name: "following-is-no-promise",
@@ -167,7 +147,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "",
     why: "DESIGN 5.5 ◆, H3: Follow raises the receiver's promise durably",
     hint: "4 nodes with groups, or 5",
-    killer: TODO,
   },
   {
     name: "follows-two-leaders-a-term",
@@ -175,7 +154,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (following !== null && following.term === request.term && following.leader !== request.leader) {",
     replace: "if (following !== null && false && following.leader !== request.leader) {",
     why: "I3: a term has one leader, and whoever says otherwise is not believed",
-    killer: TODO,
   },
   {
     name: "follows-itself",
@@ -183,7 +161,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (request.leader === turn.self || (leading !== null && leading.term === request.term))",
     replace: "if (false)",
     why: "I3: a leader does not follow anybody under its own term",
-    killer: TODO,
   },
   {
     name: "wiped-node-follows-under-its-old-name",
@@ -192,7 +169,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "if (false) {",
     why: "DESIGN 2 ◆, H8: rulesets name incarnations; a wiped node under its old name is a stranger",
     hint: "a node wiped after it promised",
-    killer: TODO,
   },
   {
     name: "lost-data-follows",
@@ -200,7 +176,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (hasLostItsData(turn.state())) {\n    return reply(\n      "non_voter"',
     replace: '  if (false) {\n    return reply(\n      "non_voter"',
     why: "DESIGN 5.7: a node that lost its data is not counted as a copy before it has caught up",
-    killer: TODO,
   },
   {
     name: "foreign-cluster-heard",
@@ -208,7 +183,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (own === null || from.systemIdentifier === null || own === from.systemIdentifier) return null;\n",
     replace: "  return null;\n",
     why: "DESIGN 8: every message carries the system identifier; a node of another cluster moves no promise",
-    killer: TODO,
   },
   {
     name: "clone-outlives-a-promise",
@@ -216,7 +190,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.set({ following: null });\n  cancelClone(turn);",
     replace: "  turn.set({ following: null });",
     why: "DESIGN 5.7 ◆: a clone of another term's leader is never swapped in",
-    killer: TODO,
   },
   {
     name: "clone-outlives-its-term",
@@ -224,7 +197,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (turn.postgres.clone !== null && turn.postgres.clone.term !== request.term) cancelClone(turn);\n",
     replace: "",
     why: "DESIGN 5.7 ◆: a clone of another term's leader is never swapped in",
-    killer: TODO,
   },
   {
     name: "swap-is-forgotten",
@@ -233,6 +205,5 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "if (turn.postgres.clone === null) return;",
     why: "DESIGN 5.7 ◆: until the swap a node answers with its old data, after it with the clone: never with neither",
     hint: "a recruitment during a swap",
-    killer: TODO,
   },
 ];

@@ -1,6 +1,5 @@
 import type { Mutant } from "./mutant.js";
 
-const TODO = { seeds: 0 } as const;
 const DECIDE = "src/core/coordinator/decide.ts";
 const RECRUITING = "src/core/coordinator/recruiting.ts";
 const PROMOTING = "src/core/coordinator/promoting.ts";
@@ -13,7 +12,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const voters = answers.filter((a) => a.voter);",
     replace: "const voters = answers;",
     why: "DESIGN 5.3, H7: non-voters are never in R",
-    killer: TODO,
   },
   {
     name: "wiped-node-counts",
@@ -22,7 +20,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "memberOf(ruleset, a.id) !== undefined)",
     why: "DESIGN 2 ◆, H8: rulesets name incarnations",
     hint: "a node wiped after it promised",
-    killer: TODO,
   },
   {
     name: "anybody-may-lead",
@@ -30,7 +27,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "return member?.eligible === true && member.incarnation === answer.incarnation;",
     replace: "return true;",
     why: "DESIGN 5.4: witness, ineligible and removed nodes do not lead",
-    killer: TODO,
   },
   {
     name: "least-advanced-candidate",
@@ -39,7 +35,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "const lowest = recruited.reduce((p, a) => (comparePositions(a.position, p) < 0 ? a.position : p), position);\n  position = lowest;\n  const newest = recruited.filter((a) => comparePositions(a.position, lowest) === 0);",
     why: "DESIGN 5.4: the node with the newest position leads",
-    killer: TODO,
   },
   {
     name: "only-all-answers-together",
@@ -47,7 +42,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  for (const position of distinctPositions(withData)) {",
     replace: "  for (const position of distinctPositions(withData).slice(0, 1)) {",
     why: "DESIGN 5.3: R may be any subset of the answers",
-    killer: TODO,
   },
   {
     name: "mixed-clusters-accepted",
@@ -55,7 +49,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (systems.length > 1) {",
     replace: "  if (false) {",
     why: "DESIGN 8: a directory of another cluster is quarantined",
-    killer: TODO,
   },
   {
     name: "founded-by-a-part",
@@ -64,7 +57,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "const missing = initial.nodes.map((n) => n.id).filter((id) => !voters.some((a) => a.id === id)).slice(1);",
     why: "DESIGN 8 ◆, H9: a new cluster is initialised only by all nodes of the first cohort",
-    killer: TODO,
   },
   {
     name: "founded-with-different-rules",
@@ -72,7 +64,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (different.length > 0) {",
     replace: "  if (false) {",
     why: "DESIGN 8 ◆: with the same initial ruleset",
-    killer: TODO,
   },
   {
     name: "candidate-that-cannot-enforce",
@@ -80,7 +71,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;\n",
     replace: "",
     why: "I6: what elections ask is what is enforced",
-    killer: TODO,
   },
   {
     name: "attempt-without-a-nonce",
@@ -89,7 +79,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "const attempt = { node: turn.self, nonce: turn.self };",
     why: "DESIGN 2, H4: an attempt is a node and a random number",
     hint: "a coordinator that restarts and tries the same term again",
-    killer: TODO,
   },
   {
     name: "term-not-raised",
@@ -97,7 +86,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const next = highestTerm(turn) + 1n;",
     replace: "const next = highestTerm(turn);",
     why: "DESIGN 5.2: the new term is the highest seen, plus 1",
-    killer: TODO,
   },
   {
     name: "too-few-are-enough",
@@ -105,7 +93,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (!decision.ok) {\n    turn.set({ blocked: decision.blocked });",
     replace: "  if (!decision.ok && answers.length === 0) {\n    turn.set({ blocked: decision.blocked });",
     why: "DESIGN 5.3: enough",
-    killer: TODO,
   },
   {
     name: "answers-of-another-attempt-count",
@@ -113,7 +100,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    election.term !== request.term ||\n    !sameAttempt(election.attempt, request.attempt)\n  )\n    return;",
     replace: "    false\n  )\n    return;",
     why: "DESIGN 5.3: R is who promised this attempt",
-    killer: TODO,
   },
   {
     name: "restored-snapshot-votes",
@@ -121,7 +107,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,\n",
     replace: "    voter: a.voter,\n",
     why: "DESIGN 8: a node that comes back below its promise is from the past and is a non-voter",
-    killer: TODO,
   },
   {
     name: "fall-of-a-promise-unnoticed",
@@ -129,7 +114,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const fellBack = same && status.boot !== known.highest.boot && status.promise < known.highest.promise;",
     replace: "const fellBack = false;",
     why: "DESIGN 8: peers remember the highest promise they saw of each node",
-    killer: TODO,
   },
   {
     name: "votes-before-it-caught-up",
@@ -137,7 +121,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (!status.streaming || status.leader === null || status.flushLsn === null) return false;\n",
     replace: "  return true;\n",
     why: "DESIGN 5.7 ◆, H7: it votes again only once it has flushed up to the end that its leader reported after that",
-    killer: TODO,
   },
   {
     name: "an-attempt-names-two-candidates",
@@ -147,7 +130,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
       '    for (const to of election.request.recruited) turn.emit({ kind: "send_promote", to, request: election.request });\n  }\n}',
     why: "DESIGN 5.5 ◆: an attempt names one candidate once",
     hint: "two nodes at the same position, and a Promote whose answer is lost",
-    killer: TODO,
   },
   {
     name: "coordinator-goes-on-after-a-higher-promise",
@@ -155,7 +137,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (turn.durable.promise.term > election.term) return true;\n",
     replace: "",
     why: "DESIGN 5.2: an attempt ends when it is outbid",
-    killer: TODO,
   },
   {
     name: "outbid-attempt-goes-on",
@@ -163,7 +144,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: '    if (lost) giveUp(turn, election, "outbid by another attempt", true);\n',
     replace: "",
     why: "DESIGN 5.2: a term is burnt by being outbid",
-    killer: TODO,
   },
   {
     name: "no-pre-vote",
@@ -172,7 +152,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "  if (!decision.ok && turn.volatile.nextOp < 0) {\n    turn.set({ blocked: decision.blocked, possibleSinceMs: null });",
     why: "DESIGN 5.1, 7: ask first; a coordinator that sees nobody does nothing",
-    killer: TODO,
   },
   {
     name: "silence-needs-no-corroboration",
@@ -180,7 +159,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    if (!reason.firstHand && status.suspects < least) continue;\n",
     replace: "",
     why: "DESIGN 7: second-hand silence needs corroboration by enough nodes to recruit",
-    killer: TODO,
   },
   {
     name: "coordinators-duel",
@@ -188,7 +166,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (someoneElects(turn)) return;\n",
     replace: "",
     why: "DESIGN 7: coordinators do not duel",
-    killer: TODO,
   },
   {
     name: "only-the-configured-are-asked",
@@ -197,7 +174,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "void record;",
     why: "DESIGN 5.2: Recruit goes to the cohorts of every ruleset learned",
     hint: "rulesets that the configuration file knows nothing of",
-    killer: TODO,
   },
   {
     name: "first-hand-word-unheard",
@@ -205,6 +181,5 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (isFresh(state, peer) && peer.status.ledUntil >= known.term) {",
     replace: "  if (false) {",
     why: "DESIGN 7: first-hand evidence acts at once",
-    killer: TODO,
   },
 ];

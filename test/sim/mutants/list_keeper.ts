@@ -1,6 +1,5 @@
 import type { Mutant } from "./mutant.js";
 
-const TODO = { seeds: 0 } as const;
 const KEEPER = "src/core/keeper/keeper.ts";
 const REPORTS = "src/core/keeper/reports.ts";
 
@@ -12,7 +11,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (unserved || isEmptyPosition(still.position) || !contains(following.ready.history, still.position)) {",
     replace: "if (unserved || isEmptyPosition(still.position)) {",
     why: "DESIGN 3: a node connects to a leader only if its position is contained in the leader's history",
-    killer: TODO,
   },
   {
     name: "swap-below-the-old-position",
@@ -20,7 +18,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);",
     replace: "old !== null && contains(following.ready.history, ready.position);",
     why: "DESIGN 5.7 ◆, H7: it swaps only at or above the old position",
-    killer: TODO,
   },
   {
     name: "swap-uncontained",
@@ -28,7 +25,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);",
     replace: "old !== null && comparePositions(ready.position, old) >= 0;",
     why: "DESIGN 5.7 ◆: the clone is contained in the history of the leader it follows",
-    killer: TODO,
   },
   {
     name: "swap-of-another-system",
@@ -36,7 +32,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (!fits || ready.systemIdentifier !== following.ready.systemIdentifier) {",
     replace: "if (!fits) {",
     why: "DESIGN 8: data of another cluster is not taken",
-    killer: TODO,
   },
   {
     name: "clone-of-another-term-swapped",
@@ -44,7 +39,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (postgres.clone === null || postgres.clone.term !== following.term) {",
     replace: "if (postgres.clone === null) {",
     why: "DESIGN 5.7 ◆: a clone of the leader it follows",
-    killer: TODO,
   },
   {
     name: "receives-from-an-older-leader",
@@ -52,15 +46,13 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "volatile.pending !== null || following === null || elsewhere || refused || ",
     replace: "volatile.pending !== null || following === null || refused || ",
     why: "DESIGN 5.5: a follower stops its receiver and waits",
-    killer: TODO,
   },
   {
     name: "recruited-follower-receives",
     file: KEEPER,
     find: "volatile.pending !== null || following === null || elsewhere || refused || ",
-    replace: "elsewhere || refused || ",
+    replace: "refused || ",
     why: "DESIGN 5.2: a recruited node stops taking part in earlier terms",
-    killer: TODO,
   },
   {
     name: "door-before-streaming",
@@ -68,7 +60,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (postgres.receiver === null || !postgres.streaming) return;",
     replace: "if (postgres.receiver === null) return;",
     why: "DESIGN 7 ◆, I10: it admits clients only when its position is contained and it streams",
-    killer: TODO,
   },
   {
     name: "clone-over-lost-data",
@@ -76,7 +67,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (following?.ready != null && !hasLostItsData(turn.state())) cloneOrSwap(turn, following);",
     replace: "if (following?.ready != null) cloneOrSwap(turn, following);",
     why: "DESIGN 5.7: data that is gone makes a non-voter until it has caught up",
-    killer: TODO,
   },
   {
     name: "names-of-the-newest-at-the-revocation",
@@ -84,7 +74,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "const compiled = compileNative(rules.obliged, turn.self);",
     replace: "const compiled = compileNative([rules.newest], turn.self);",
     why: "DESIGN 5.5: the candidate's names are in force before it promotes, satisfying every ruleset",
-    killer: TODO,
   },
   {
     name: "log-without-rulesets-counts",
@@ -92,7 +81,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "const position = ruled || dropped ? report.position : POSITION_EMPTY;",
     replace: "const position = report.position;",
     why: "DESIGN 8 ◆: a log without any ruleset record counts as empty",
-    killer: TODO,
   },
   {
     name: "restored-directory-accepted",
@@ -100,7 +88,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "  if (held && systemIdentifier !== null && systemIdentifier !== report.systemIdentifier) {",
     replace: "  if (false) {",
     why: "DESIGN 8: a directory of another cluster is quarantined with the reason",
-    killer: TODO,
   },
   {
     name: "clone-never-held",
@@ -108,7 +95,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "  turn.promise({\n    held: true,\n    founding: TERM_NONE,\n    joining: TERM_NONE,\n    ...(ready",
     replace: "  turn.promise({\n    founding: TERM_NONE,\n    joining: TERM_NONE,\n    ...(ready",
     why: "DESIGN 5.7: data that once held a copy and is gone makes a non-voter",
-    killer: TODO,
   },
   {
     name: "first-record-never-held",
@@ -116,7 +102,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "turn.promise({ held: true, founding: TERM_NONE, systemIdentifier: leading.systemIdentifier });",
     replace: "turn.promise({ founding: TERM_NONE, systemIdentifier: leading.systemIdentifier });",
     why: "DESIGN 5.7, 8: a founder's data counts from its first record on",
-    killer: TODO,
   },
   {
     name: "door-stays-open-in-a-dead-postgres",
@@ -124,6 +109,5 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: '    streaming: false,\n    door: "shut",\n    postmasterPid: null,\n    // The others elect meanwhile;',
     replace: "    streaming: false,\n    postmasterPid: null,\n    // The others elect meanwhile;",
     why: "DESIGN 7 ◆: a Postgres that starts, starts behind a shut door",
-    killer: TODO,
   },
 ];

@@ -1,6 +1,5 @@
 import type { Mutant } from "./mutant.js";
 
-const TODO = { seeds: 0 } as const;
 const LEADER = "src/core/leader/leader.ts";
 const OFFICE = "src/core/leader/office.ts";
 
@@ -12,7 +11,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;\n",
     replace: "",
     why: "DESIGN 5.6: established when the quorum LSN passes the first ruleset record",
-    killer: TODO,
   },
   {
     name: "first-record-need-not-be-durable",
@@ -21,7 +19,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: 'update(turn, { stage: "establishing", firstRecord: leading.history.ancestors.at(-1)?.end ?? 0n });',
     why: "DESIGN 3: the first record under its own timeline is what makes everything before it durable (Raft's figure 8)",
     hint: "an older log on a quorum, and another tail of a term between",
-    killer: TODO,
   },
   {
     name: "no-first-record",
@@ -30,7 +27,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       'update(turn, { stage: "establishing", firstRecord: history.ancestors.at(-1)?.end ?? 0n, history, systemIdentifier, promotedMs: turn.nowMs });',
     why: "DESIGN 5.5: its first record is the newest ruleset again",
-    killer: TODO,
   },
   {
     name: "established-under-the-newest-alone",
@@ -39,7 +35,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "const obliged = [request.ruleset];",
     why: "DESIGN 5.5, 5.6 ◆, I7: names and establishment satisfy every ruleset that the recruitment had to satisfy",
     hint: "an undecided ruleset",
-    killer: TODO,
   },
   {
     name: "names-of-the-newest-alone",
@@ -48,7 +43,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "const compiled = compileNative([request.ruleset], turn.self);",
     why: "DESIGN 5.5: the candidate's names satisfy every ruleset that the recruitment had to satisfy",
     hint: "an undecided ruleset",
-    killer: TODO,
   },
   {
     name: "old-rules-let-go-before-the-mark-is-durable",
@@ -57,7 +51,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: 'if (typeof leading.mark === "bigint") {',
     why: "DESIGN 6.4 ◆: the decided mark is durable, then the old rules are let go",
     hint: "an undecided ruleset, and a follower that lags",
-    killer: TODO,
   },
   {
     name: "mark-before-establishment",
@@ -66,7 +59,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       '  if (leading.stage !== "established" && leading.stage !== "establishing") return;\n  if (postgres.door === "shut" && leading.stage === "established") {',
     why: "DESIGN 5.5: marked decided after establishment",
-    killer: TODO,
   },
   {
     name: "door-before-establishment",
@@ -74,7 +66,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (leading.stage !== "established") return;\n  if (postgres.door === "shut") {',
     replace: '  if (postgres.door === "shut") {',
     why: "DESIGN 5.6, I10: then the door opens",
-    killer: TODO,
   },
   {
     name: "connection-of-another-term-counts",
@@ -82,7 +73,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "seen.senders.find((s) => s.name === followerName(id, leading.term) && s.streaming)",
     replace: "seen.senders.find((s) => s.name.startsWith(`${id}@`) && s.streaming)",
     why: "DESIGN 3 ◆: a follower streams under a name that carries the term",
-    killer: TODO,
   },
   {
     name: "connection-that-does-not-stream-counts",
@@ -90,7 +80,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "followerName(id, leading.term) && s.streaming)",
     replace: "followerName(id, leading.term))",
     why: "DESIGN 4: a copy is what a follower of this leader has flushed",
-    killer: TODO,
   },
   {
     name: "position-outlives-its-connection",
@@ -98,7 +87,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  const senders: Record<NodeId, SenderState> = {};\n",
     replace: "  const senders: Record<NodeId, SenderState> = { ...leading.senders };\n",
     why: "DESIGN 4 ◆, H12: a position ends with its connection",
-    killer: TODO,
   },
   {
     name: "emptied-names-put-back",
@@ -106,7 +94,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");\n',
     replace: "",
     why: "DESIGN 4 ◆: the names are never empty; from empty nothing is in force at once (POSTGRES.md trap 16)",
-    killer: TODO,
   },
   {
     name: "foreign-names-kept",
@@ -114,7 +101,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (leading.names === "" || shown === leading.names) return;\n',
     replace: "  return;\n",
     why: "I6: what is enforced is what is judged; names that somebody else set are undone",
-    killer: TODO,
   },
   {
     name: "names-kept-when-the-rules-change",
@@ -123,7 +109,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "  return;\n",
     why: "DESIGN 6.4: the new rules alone once the change is decided",
     hint: "an undecided ruleset",
-    killer: TODO,
   },
   {
     name: "wiped-node-called-under-its-old-name",
@@ -131,7 +116,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "if (member === undefined || (peer?.status != null && peer.status.incarnation !== member.incarnation)) continue;",
     replace: "if (member === undefined) continue;",
     why: "DESIGN 2 ◆, H8",
-    killer: TODO,
   },
   {
     name: "refused-leader-stays",
@@ -139,7 +123,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "if (refusing === (leading.refusedSinceMs !== null)) return;",
     replace: "return;",
     why: "DESIGN 5: a member whose promise is higher refuses the leader for good; it wins a higher term",
-    killer: TODO,
   },
   {
     name: "failed-promotion-tried-again",
@@ -148,7 +131,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       '  if (leading.stage === "promoting") return void turn.operate({ kind: "promote", term: leading.term, position: leading.request.position, names: leading.names, followers: [], founding: false }, leading.term);\n',
     why: "DESIGN 5.5 ◆: failure needs a new term",
-    killer: TODO,
   },
   {
     name: "leader-without-a-postgres-stays",
@@ -156,7 +138,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  stepDown(turn, reason);\n",
     replace: "",
     why: "DESIGN 7: first-hand evidence acts at once: the postmaster is gone, its sidecar says so",
-    killer: TODO,
   },
   {
     name: "effects-before-the-disk",
@@ -165,7 +146,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "    this.persisting = true;\n    this.carryOut(after.splice(0));\n",
     why: "I5, STYLE: persist before reply",
     hint: "a disk that hangs, or a crash between the two",
-    killer: TODO,
   },
   {
     name: "promise-only-in-memory",
@@ -174,7 +154,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "persist: null,",
     why: "I5: a promise survives any crash",
     hint: "a restart after a promise",
-    killer: TODO,
   },
   {
     name: "hanging-disk-keeps-the-leader",
@@ -182,6 +161,5 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());",
     replace: "clock.after(this.persistDeadlineMs, () => {});",
     why: "STYLE: a write that misses its deadline fences; fencing needs no promise and waits for no disk",
-    killer: TODO,
   },
 ];

@@ -1,7 +1,5 @@
 import type { Mutant } from "./mutant.js";
 
-const TODO = { seeds: 0 } as const;
-
 /** What durability means, what a log obliges to, and who may be chosen. */
 export const QUORUM_MUTANTS: readonly Mutant[] = [
   {
@@ -10,7 +8,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "return copies >= copiesNeeded(",
     replace: "return copies + 1 >= copiesNeeded(",
     why: "DESIGN 4: the policy is the one definition of durability; here it asks for one copy less",
-    killer: TODO,
   },
   {
     name: "outside-leader-counts-its-copy",
@@ -19,7 +16,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "const others = new Set(holders);",
     why: "DESIGN 4 ◆, H5: the copy of a leader that is no eligible member does not count",
     hint: "a ruleset change that removes its leader",
-    killer: TODO,
   },
   {
     name: "outside-leader-needs-nobody-eligible",
@@ -28,7 +24,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return ruleset.cohort.some((m) => quorumOf(ruleset, m, others));",
     why: "DESIGN 4 ◆: a set satisfies if it contains a quorum of some eligible member",
     hint: "members that may not lead, and a leader outside the cohort",
-    killer: TODO,
   },
   {
     name: "quorum-lsn-of-the-first",
@@ -36,7 +31,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "if (satisfiedAll(rulesets, leader, holders)) return lsn;",
     replace: "if (satisfiedAll(rulesets, leader, holders)) return sorted[0]?.[1] ?? lsn;",
     why: "DESIGN 4: the quorum LSN is that of the last node added, not of the most advanced",
-    killer: TODO,
   },
   {
     name: "no-revocation",
@@ -45,7 +39,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return carries(ruleset, withCandidate, candidate);",
     why: "DESIGN 5.3 ◆: no eligible leader outside R may form a quorum without R",
     hint: "equivalent under majorities; any 1 of 3, any 2 of 5",
-    killer: TODO,
   },
   {
     name: "no-candidacy",
@@ -54,7 +47,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return revokes(ruleset, known);",
     why: "DESIGN 5.3 ◆: R contains the very node to be promoted and a quorum for it",
     hint: "equivalent under majorities; all of 3",
-    killer: TODO,
   },
   {
     name: "recruited-under-the-newest-alone",
@@ -63,7 +55,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return [rules.newest].every((ruleset) => {",
     why: "DESIGN 5.3 ◆, H1: R satisfies each ruleset in force; the newest alone is not enough",
     hint: "an undecided ruleset",
-    killer: TODO,
   },
   {
     name: "recruited-under-decided-and-newest-only",
@@ -72,7 +63,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "obliged: distinct([decided, newest].map((p) => p.ruleset)),",
     why: "DESIGN 5.3 ◆, H2: every later ruleset that is not void obliges, the one between included",
     hint: "two undecided rulesets",
-    killer: TODO,
   },
   {
     name: "undecided-ruleset-ignored",
@@ -81,7 +71,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "pending = [];\n  const newest = decided;",
     why: "DESIGN 6: a proposed ruleset that is durable is finished by the next leader before anything else",
     hint: "a ruleset change that is interrupted after its record",
-    killer: TODO,
   },
   {
     name: "decided-mark-ignored",
@@ -89,7 +78,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "        if (marked !== undefined) {",
     replace: "        if (false) {",
     why: "DESIGN 5.3: in force is the last ruleset marked decided and what follows; old rules are let go",
-    killer: TODO,
   },
   {
     name: "void-ignored",
@@ -97,7 +85,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: '      case "void":\n        pending = [];',
     replace: '      case "void":',
     why: "DESIGN 6.5 ◆: a change that was voided obliges nobody",
-    killer: TODO,
   },
   {
     name: "compact-drops-the-undecided",
@@ -105,7 +92,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "compareNumbers(record.number, rules.decidedNumber) < 0) continue;",
     replace: "compareNumbers(record.number, rules.decidedNumber) !== 0) continue;",
     why: "DESIGN 5.3: nodes tell one another every ruleset that still obliges",
-    killer: TODO,
   },
   {
     name: "longest-before-newest",
@@ -114,7 +100,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace:
       "  if (a.lsn !== b.lsn) return a.lsn < b.lsn ? -1 : 1;\n  if (a.timeline !== b.timeline) return a.timeline < b.timeline ? -1 : 1;",
     why: "DESIGN 1, 3: where timelines conflict the newest term wins, however short",
-    killer: TODO,
   },
   {
     name: "containment-by-timeline-only",
@@ -123,7 +108,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return ancestor !== undefined;",
     why: "DESIGN 3: a node connects only if its position is contained in the leader's history",
     hint: "a leader with a tail that nobody else has",
-    killer: TODO,
   },
   {
     name: "compiled-about",
@@ -132,7 +116,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "  if (false)\n",
     why: "DESIGN 4, I6: a policy compiles exactly or not at all, never about",
     hint: "joint rules over different cohorts",
-    killer: TODO,
   },
   {
     name: "compiled-stricter-by-one-short",
@@ -141,7 +124,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "const implies = subsetsOfSize(followers, need).some((set) =>",
     why: "DESIGN 4: for a joint rule a stricter native setting implies both rulesets",
     hint: "joint rules over different cohorts",
-    killer: TODO,
   },
   {
     name: "names-without-the-term",
@@ -149,6 +131,5 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "return `${id}@${term}`;",
     replace: "return id;",
     why: "DESIGN 3 ◆: a name carries the term, or a connection of an older term is counted",
-    killer: TODO,
   },
 ];

@@ -13,17 +13,6 @@ export interface Mutant {
   readonly why: string;
   /** What a configuration must have to show it, for whoever looks for a killer. */
   readonly hint?: string;
-  /** What is known to kill it: a script of test/datadriven, a unit test file, or a reason in survivors.ts. */
-  readonly killer: Killer;
+  /** A script of test/datadriven that is known to kill it: the unit tests hold it to that. */
+  readonly script?: string;
 }
-
-export type Killer =
-  | { readonly script: string }
-  /** A unit test file, run by vitest on the mutated source: slow, for pure maths only. */
-  | { readonly unit: string }
-  /** A search of test/sim/exhaustive, by its scenario. */
-  | { readonly search: string }
-  /** Only the simulator notices. */
-  | { readonly seeds: number }
-  /** Nothing does: survivors.md argues why that is right. */
-  | { readonly survives: "equivalent" | "redundant" | "liveness" };
