@@ -33,6 +33,10 @@ export class PostgresTable {
   /** What somebody else has set the names to, past the sidecar. */
   foreignNames: string | null = null;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
+  /** Connections that the script invented. */
+  readonly strangers: SenderSeen[] = [];
+  /** What the next clone is said to be, in the place of what it is. */
+  cloneSaid: { readonly position: Position; readonly systemIdentifier: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
 
@@ -101,7 +105,7 @@ export class PostgresTable {
       postmasterPid: 1,
       streaming: this.streaming,
       names: this.foreignNames,
-      senders,
+      senders: [...senders, ...this.strangers],
     };
   }
 
@@ -172,7 +176,9 @@ export class PostgresTable {
       return { kind: "failed", op, reason: `${leader.id} does not lead term ${term}`, data: this.data };
     this.clone = { log: leader.log, system: leader.system ?? "?" };
     const { timeline, lsn } = leader.position;
-    return { kind: "cloned", op, position: { timeline, lsn }, systemIdentifier: this.clone.system };
+    const said = this.cloneSaid ?? { position: { timeline, lsn }, systemIdentifier: this.clone.system };
+    this.cloneSaid = null;
+    return { kind: "cloned", op, ...said };
   }
 
   private swap(op: number): PostgresReport {
