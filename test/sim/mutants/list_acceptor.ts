@@ -12,6 +12,14 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     why: "I5: a promise never goes back",
   },
   {
+    name: "restored-node-elects",
+    file: FILE,
+    find: "  if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)\n",
+    replace: "  if (false)\n",
+    why: "DESIGN 8: a node from the past is a non-voter, also in the recruitment that it coordinates itself",
+    hint: "a snapshot restored, whose node coordinates",
+  },
+  {
     name: "two-attempts-a-term",
     file: FILE,
     find: 'if (!sameAttempt(promise.attempt, request.attempt))\n      return reply("promised_to_another"',

@@ -87,6 +87,14 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 6.5 ◆: a change that was voided obliges nobody",
   },
   {
+    name: "void-is-passed-on",
+    file: "src/core/ruleset/in_force.ts",
+    find: '    if (record.state === "void") kept.splice(1);\n',
+    replace: "",
+    why: "DESIGN 6.5 ◆: a change that was voided obliges nobody",
+    hint: "a change taken back, whose nodes are gone",
+  },
+  {
     name: "compact-drops-the-undecided",
     file: "src/core/ruleset/in_force.ts",
     find: "compareNumbers(record.number, rules.decidedNumber) < 0) continue;",
