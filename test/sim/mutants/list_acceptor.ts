@@ -10,6 +10,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);\n  if (request.term === promise.term) {',
     replace: "  if (request.term === promise.term) {",
     why: "I5: a promise never goes back",
+    script: "same_attempt_asked_again.txt",
   },
   {
     name: "restored-node-elects",
@@ -18,6 +19,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "  if (false)\n",
     why: "DESIGN 8: a node from the past is a non-voter, also in the recruitment that it coordinates itself",
     hint: "a snapshot restored, whose node coordinates",
+    script: "restored_from_the_past.txt",
   },
   {
     name: "two-attempts-a-term",
@@ -25,6 +27,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (!sameAttempt(promise.attempt, request.attempt))\n      return reply("promised_to_another"',
     replace: 'if (false)\n      return reply("promised_to_another"',
     why: "DESIGN 5.2 ◆: a node accepts one attempt per term, ever",
+    script: "same_attempt_asked_again.txt",
   },
   {
     name: "one-coordinator-not-attempt-a-term",
@@ -33,6 +36,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "a.node === b.node;",
     why: "DESIGN 2, 5.2 ◆, H4: an attempt is a node and a random number; a restarted coordinator is another one",
     hint: "a coordinator that crashes after recruiting and tries the same term again",
+    script: "promote_elsewhere_or_twice.txt",
   },
   {
     name: "repeated-recruit-stops-a-participant",
@@ -40,6 +44,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (turn.volatile.following !== null || turn.volatile.leading !== null)\n      return reply("already_follows"',
     replace: 'if (false)\n      return reply("already_follows"',
     why: "DESIGN 5.2 ◆: a repeated Recruit of the same attempt gets the same answer and stops nobody",
+    script: "repeated_recruit_stops_nobody.txt",
   },
   {
     name: "recruited-leader-goes-on",
@@ -47,6 +52,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  stepDown(turn, `promised term ${request.term} to ${request.attempt.node}`);\n",
     replace: "",
     why: "DESIGN 5.2: to accept, a leader fences",
+    script: "member_promised_higher.txt",
   },
   {
     name: "recruited-follower-goes-on",
@@ -54,6 +60,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.set({ following: null });\n  cancelClone(turn);",
     replace: "  cancelClone(turn);",
     why: "DESIGN 5.2: to accept, a node stops taking part in earlier terms",
+    script: "bootstrap_founder_dies_before_its_first_record.txt",
   },
   {
     name: "recruited-without-a-promise",
@@ -61,6 +68,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.promise({ promise: { term: request.term, attempt: request.attempt } });\n  stepDown(",
     replace: "  stepDown(",
     why: "I5: a promise precedes every answer that depends on it",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "position-before-the-fence",
@@ -68,6 +76,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (postgres.op !== null) return null;\n",
     replace: "  if (postgres.op !== null) return { position: postgres.position, rulesets: postgres.rulesets };\n",
     why: "DESIGN 5.2 ◆: the final position is determined after the fence",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "rulesets-behind-the-position",
@@ -75,6 +84,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "          rulesets: held.rulesets,\n",
     replace: "          rulesets: turn.before.volatile.postgres.rulesets,\n",
     why: "DESIGN 5.2 ◆, H6: the rulesets are those as of the position that is answered",
+    script: "h6_rulesets_as_of_the_position.txt",
   },
   {
     name: "lost-data-votes",
@@ -82,6 +92,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "          voter: !hasLostItsData(turn.state()),",
     replace: "          voter: true,",
     why: "DESIGN 5.7: a node whose data is gone is a non-voter",
+    script: "lost_data_is_no_answer.txt",
   },
   {
     name: "promoted-without-its-promise",
@@ -89,6 +100,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (promise.term !== request.term || !sameAttempt(promise.attempt, request.attempt)) {\n    return reply(\n      "not_promised"',
     replace: '  if (promise.term > request.term) {\n    return reply(\n      "not_promised"',
     why: "DESIGN 5.5: a candidate is promoted under the term and for the attempt that it promised",
+    script: "promote_elsewhere_or_twice.txt",
   },
   {
     name: "promoted-for-another-attempt",
@@ -97,6 +109,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: '  if (promise.term !== request.term) {\n    return reply(\n      "not_promised"',
     why: "DESIGN 5.2 ◆, I3: a Promote of an attempt that lost the term is refused",
     hint: "two attempts at one term",
+    script: "promote_elsewhere_or_twice.txt",
   },
   {
     name: "promoted-twice-a-term",
@@ -105,6 +118,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "  if (promotionStarted > request.term)\n",
     why: "DESIGN 5.5 ◆: a node starts a promotion under T at most once, persisted before it begins",
     hint: "a candidate that crashes during its promotion, and the same Promote again",
+    script: "promoted_once_a_term.txt",
   },
   {
     name: "promotion-not-persisted",
@@ -112,6 +126,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "turn.promise({ promotionStarted: request.term, founding: ",
     replace: "turn.promise({ founding: ",
     why: "DESIGN 5.5 ◆: persisted before it begins",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "promoted-although-it-follows",
@@ -119,6 +134,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (following !== null && following.term >= request.term)",
     replace: "if (following !== null && following.term > request.term)",
     why: "I3: whoever follows the winner of a term is not promoted under it",
+    script: "promoted_only_at_the_newest_position.txt",
   },
   {
     name: "promoted-elsewhere",
@@ -126,6 +142,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (comparePositions(held.position, request.position) !== 0) {\n    return reply(\n      "position_moved"',
     replace: '  if (false) {\n    return reply(\n      "position_moved"',
     why: "DESIGN 5.4 ◆, H14: the candidate is promoted only at exactly the newest position",
+    script: "promoted_only_at_the_newest_position.txt",
   },
   {
     name: "lost-data-promoted",
@@ -140,6 +157,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: 'if (request.founding && turn.postgres.data === "present" && turn.durable.founding === TERM_NONE) {',
     replace: "if (false) {",
     why: "DESIGN 8: never initdb over data; a log without a ruleset is discarded only by the node that founded it",
+    script: "found_over_data_refused.txt",
   },
   {
     name: "follows-a-lower-term",
@@ -147,6 +165,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);\n  if (request.term > TERM_MAX)',
     replace: "  if (request.term > TERM_MAX)",
     why: "DESIGN 5.5 ◆: a Follow of a lower term is refused",
+    script: "h3_late_follow.txt",
   },
   {
     name: "following-is-no-promise",
@@ -155,6 +174,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "",
     why: "DESIGN 5.5 ◆, H3: Follow raises the receiver's promise durably",
     hint: "4 nodes with groups, or 5",
+    script: "candidate_dies_before_promoting.txt",
   },
   {
     name: "follows-two-leaders-a-term",
@@ -162,6 +182,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (following !== null && following.term === request.term && following.leader !== request.leader) {",
     replace: "if (following !== null && false && following.leader !== request.leader) {",
     why: "I3: a term has one leader, and whoever says otherwise is not believed",
+    script: "one_leader_a_term.txt",
   },
   {
     name: "follows-itself",
@@ -169,6 +190,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "if (request.leader === turn.self || (leading !== null && leading.term === request.term))",
     replace: "if (false)",
     why: "I3: a leader does not follow anybody under its own term",
+    script: "one_leader_a_term.txt",
   },
   {
     name: "wiped-node-follows-under-its-old-name",
@@ -177,6 +199,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "if (false) {",
     why: "DESIGN 2 ◆, H8: rulesets name incarnations; a wiped node under its old name is a stranger",
     hint: "a node wiped after it promised",
+    script: "h8_wiped_node.txt",
   },
   {
     name: "lost-data-follows",
@@ -184,6 +207,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: '  if (hasLostItsData(turn.state())) {\n    return reply(\n      "non_voter"',
     replace: '  if (false) {\n    return reply(\n      "non_voter"',
     why: "DESIGN 5.7: a node that lost its data is not counted as a copy before it has caught up",
+    script: "data_lost_while_following.txt",
   },
   {
     name: "foreign-cluster-heard",
@@ -191,6 +215,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (own === null || from.systemIdentifier === null || own === from.systemIdentifier) return null;\n",
     replace: "  return null;\n",
     why: "DESIGN 8: every message carries the system identifier; a node of another cluster moves no promise",
+    script: "foreign_cluster_is_not_heard.txt",
   },
   {
     name: "clone-outlives-a-promise",
@@ -198,6 +223,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  turn.set({ following: null });\n  cancelClone(turn);",
     replace: "  turn.set({ following: null });",
     why: "DESIGN 5.7 ◆: a clone of another term's leader is never swapped in",
+    script: "clone_cancelled_by_a_higher_term.txt",
   },
   {
     name: "clone-outlives-its-term",
@@ -205,6 +231,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     find: "  if (turn.postgres.clone !== null && turn.postgres.clone.term !== request.term) cancelClone(turn);\n",
     replace: "",
     why: "DESIGN 5.7 ◆: a clone of another term's leader is never swapped in",
+    script: "clone_of_a_passed_term_ends.txt",
   },
   {
     name: "swap-is-forgotten",
@@ -213,5 +240,6 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "if (turn.postgres.clone === null) return;",
     why: "DESIGN 5.7 ◆: until the swap a node answers with its old data, after it with the clone: never with neither",
     hint: "a recruitment during a swap",
+    script: "recruited_during_the_first_swap.txt",
   },
 ];

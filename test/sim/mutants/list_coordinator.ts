@@ -12,6 +12,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const voters = answers.filter((a) => a.voter);",
     replace: "const voters = answers;",
     why: "DESIGN 5.3, H7: non-voters are never in R",
+    script: "lost_data_is_no_answer.txt",
   },
   {
     name: "wiped-node-counts",
@@ -20,6 +21,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "memberOf(ruleset, a.id) !== undefined)",
     why: "DESIGN 2 ◆, H8: rulesets name incarnations",
     hint: "a node wiped after it promised",
+    script: "h8_wiped_node.txt",
   },
   {
     name: "anybody-may-lead",
@@ -27,6 +29,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "return member?.eligible === true && member.incarnation === answer.incarnation;",
     replace: "return true;",
     why: "DESIGN 5.4: witness, ineligible and removed nodes do not lead",
+    script: "cohort_of_one.txt",
   },
   {
     name: "least-advanced-candidate",
@@ -35,6 +38,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "const lowest = recruited.reduce((p, a) => (comparePositions(a.position, p) < 0 ? a.position : p), position);\n  position = lowest;\n  const newest = recruited.filter((a) => comparePositions(a.position, lowest) === 0);",
     why: "DESIGN 5.4: the node with the newest position leads",
+    script: "coordinator_promotes_and_dies.txt",
   },
   {
     name: "only-all-answers-together",
@@ -42,6 +46,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  for (const position of distinctPositions(withData)) {",
     replace: "  for (const position of distinctPositions(withData).slice(0, 1)) {",
     why: "DESIGN 5.3: R may be any subset of the answers",
+    script: "h5_leader_outside_the_ruleset.txt",
   },
   {
     name: "mixed-clusters-accepted",
@@ -49,6 +54,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (systems.length > 1) {",
     replace: "  if (false) {",
     why: "DESIGN 8: a directory of another cluster is quarantined",
+    script: "foreign_cluster_is_not_heard.txt",
   },
   {
     name: "founded-by-a-part",
@@ -57,6 +63,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "const missing = initial.nodes.map((n) => n.id).filter((id) => !voters.some((a) => a.id === id)).slice(1);",
     why: "DESIGN 8 ◆, H9: a new cluster is initialised only by all nodes of the first cohort",
+    script: "h9_wiped_founder.txt",
   },
   {
     name: "founded-with-different-rules",
@@ -64,6 +71,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (different.length > 0) {",
     replace: "  if (false) {",
     why: "DESIGN 8 ◆: with the same initial ruleset",
+    script: "bootstrap_different_configuration.txt",
   },
   {
     name: "candidate-that-cannot-enforce",
@@ -71,6 +79,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;\n",
     replace: "",
     why: "I6: what elections ask is what is enforced",
+    script: "cohort_of_one.txt",
   },
   {
     name: "attempt-without-a-nonce",
@@ -79,6 +88,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "const attempt = { node: turn.self, nonce: turn.self };",
     why: "DESIGN 2, H4: an attempt is a node and a random number",
     hint: "a coordinator that restarts and tries the same term again",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "term-not-raised",
@@ -86,6 +96,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const next = highestTerm(turn) + 1n;",
     replace: "const next = highestTerm(turn);",
     why: "DESIGN 5.2: the new term is the highest seen, plus 1",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "too-few-are-enough",
@@ -93,6 +104,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (!decision.ok) {\n    turn.set({ blocked: decision.blocked });",
     replace: "  if (!decision.ok && answers.length === 0) {\n    turn.set({ blocked: decision.blocked });",
     why: "DESIGN 5.3: enough",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "answers-of-another-attempt-count",
@@ -100,6 +112,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    election.term !== request.term ||\n    !sameAttempt(election.attempt, request.attempt)\n  )\n    return;",
     replace: "    false\n  )\n    return;",
     why: "DESIGN 5.3: R is who promised this attempt",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "restored-snapshot-votes",
@@ -107,6 +120,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,\n",
     replace: "    voter: a.voter,\n",
     why: "DESIGN 8: a node that comes back below its promise is from the past and is a non-voter",
+    script: "restored_from_the_past.txt",
   },
   {
     name: "fall-of-a-promise-unnoticed",
@@ -114,6 +128,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "const fellBack = same && status.boot !== known.highest.boot && status.promise < known.highest.promise;",
     replace: "const fellBack = false;",
     why: "DESIGN 8: peers remember the highest promise they saw of each node",
+    script: "restored_from_the_past.txt",
   },
   {
     name: "votes-before-it-caught-up",
@@ -121,6 +136,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (!status.streaming || status.leader === null || status.flushLsn === null) return false;\n",
     replace: "  return true;\n",
     why: "DESIGN 5.7 ◆, H7: it votes again only once it has flushed up to the end that its leader reported after that",
+    script: "restored_from_the_past.txt",
   },
   {
     name: "an-attempt-names-two-candidates",
@@ -130,6 +146,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
       '    for (const to of election.request.recruited) turn.emit({ kind: "send_promote", to, request: election.request });\n  }\n}',
     why: "DESIGN 5.5 ◆: an attempt names one candidate once",
     hint: "two nodes at the same position, and a Promote whose answer is lost",
+    script: "one_candidate_of_four.txt",
   },
   {
     name: "coordinator-goes-on-after-a-higher-promise",
@@ -137,6 +154,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (turn.durable.promise.term > election.term) return true;\n",
     replace: "",
     why: "DESIGN 5.2: an attempt ends when it is outbid",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "outbid-attempt-goes-on",
@@ -144,6 +162,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: '    if (lost) giveUp(turn, election, "outbid by another attempt", true);\n',
     replace: "",
     why: "DESIGN 5.2: a term is burnt by being outbid",
+    script: "two_coordinators_one_term.txt",
   },
   {
     name: "no-pre-vote",
@@ -152,6 +171,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace:
       "  if (!decision.ok && turn.volatile.nextOp < 0) {\n    turn.set({ blocked: decision.blocked, possibleSinceMs: null });",
     why: "DESIGN 5.1, 7: ask first; a coordinator that sees nobody does nothing",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "silence-needs-no-corroboration",
@@ -159,6 +179,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "    if (!reason.firstHand && status.suspects < least) continue;\n",
     replace: "",
     why: "DESIGN 7: second-hand silence needs corroboration by enough nodes to recruit",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "coordinators-duel",
@@ -166,6 +187,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (someoneElects(turn)) return;\n",
     replace: "",
     why: "DESIGN 7: coordinators do not duel",
+    script: "clone_of_a_passed_term_ends.txt",
   },
   {
     name: "only-the-configured-are-asked",
@@ -174,6 +196,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replace: "void record;",
     why: "DESIGN 5.2: Recruit goes to the cohorts of every ruleset learned",
     hint: "rulesets that the configuration file knows nothing of",
+    script: "members_that_no_file_names.txt",
   },
   {
     name: "first-hand-word-unheard",
@@ -181,5 +204,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  if (isFresh(state, peer) && peer.status.ledUntil >= known.term) {",
     replace: "  if (false) {",
     why: "DESIGN 7: first-hand evidence acts at once",
+    script: "bootstrap_founder_dies_before_its_first_record.txt",
   },
 ];

@@ -11,6 +11,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (unserved || isEmptyPosition(still.position) || !contains(following.ready.history, still.position)) {",
     replace: "if (unserved || isEmptyPosition(still.position)) {",
     why: "DESIGN 3: a node connects to a leader only if its position is contained in the leader's history",
+    script: "clone_cancelled_by_a_higher_term.txt",
   },
   {
     name: "swap-below-the-old-position",
@@ -18,6 +19,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);",
     replace: "old !== null && contains(following.ready.history, ready.position);",
     why: "DESIGN 5.7 ◆, H7: it swaps only at or above the old position",
+    script: "clone_that_does_not_fit.txt",
   },
   {
     name: "swap-uncontained",
@@ -25,6 +27,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);",
     replace: "old !== null && comparePositions(ready.position, old) >= 0;",
     why: "DESIGN 5.7 ◆: the clone is contained in the history of the leader it follows",
+    script: "clone_that_does_not_fit.txt",
   },
   {
     name: "swap-of-another-system",
@@ -32,6 +35,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (!fits || ready.systemIdentifier !== following.ready.systemIdentifier) {",
     replace: "if (!fits) {",
     why: "DESIGN 8: data of another cluster is not taken",
+    script: "clone_that_does_not_fit.txt",
   },
   {
     name: "clone-of-another-term-swapped",
@@ -46,6 +50,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "volatile.pending !== null || following === null || elsewhere || refused || ",
     replace: "volatile.pending !== null || following === null || refused || ",
     why: "DESIGN 5.5: a follower stops its receiver and waits",
+    script: "old_leader_is_not_received_from.txt",
   },
   {
     name: "recruited-follower-receives",
@@ -53,6 +58,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "volatile.pending !== null || following === null || elsewhere || refused || ",
     replace: "refused || ",
     why: "DESIGN 5.2: a recruited node stops taking part in earlier terms",
+    script: "answer_of_an_older_attempt.txt",
   },
   {
     name: "door-before-streaming",
@@ -60,6 +66,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (postgres.receiver === null || !postgres.streaming) return;",
     replace: "if (postgres.receiver === null) return;",
     why: "DESIGN 7 ◆, I10: it admits clients only when its position is contained and it streams",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "clone-over-lost-data",
@@ -67,6 +74,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "if (following?.ready != null && !hasLostItsData(turn.state())) cloneOrSwap(turn, following);",
     replace: "if (following?.ready != null) cloneOrSwap(turn, following);",
     why: "DESIGN 5.7: data that is gone makes a non-voter until it has caught up",
+    script: "data_lost_while_following.txt",
   },
   {
     name: "names-of-the-newest-at-the-revocation",
@@ -81,6 +89,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "const position = ruled || dropped ? report.position : POSITION_EMPTY;",
     replace: "const position = report.position;",
     why: "DESIGN 8 ◆: a log without any ruleset record counts as empty",
+    script: "bootstrap_founder_dies_before_its_first_record.txt",
   },
   {
     name: "restored-directory-accepted",
@@ -88,6 +97,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "  if (held && systemIdentifier !== null && systemIdentifier !== report.systemIdentifier) {",
     replace: "  if (false) {",
     why: "DESIGN 8: a directory of another cluster is quarantined with the reason",
+    script: "restored_directory_is_quarantined.txt",
   },
   {
     name: "clone-never-held",
@@ -95,6 +105,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "  turn.promise({\n    held: true,\n    founding: TERM_NONE,\n    joining: TERM_NONE,\n    ...(ready",
     replace: "  turn.promise({\n    founding: TERM_NONE,\n    joining: TERM_NONE,\n    ...(ready",
     why: "DESIGN 5.7: data that once held a copy and is gone makes a non-voter",
+    script: "bootstrap.txt",
   },
   {
     name: "first-record-never-held",
@@ -102,6 +113,7 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: "turn.promise({ held: true, founding: TERM_NONE, systemIdentifier: leading.systemIdentifier });",
     replace: "turn.promise({ founding: TERM_NONE, systemIdentifier: leading.systemIdentifier });",
     why: "DESIGN 5.7, 8: a founder's data counts from its first record on",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "door-stays-open-in-a-dead-postgres",
@@ -109,5 +121,6 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     find: '    streaming: false,\n    door: "shut",\n    postmasterPid: null,\n    // The others elect meanwhile;',
     replace: "    streaming: false,\n    postmasterPid: null,\n    // The others elect meanwhile;",
     why: "DESIGN 7 ◆: a Postgres that starts, starts behind a shut door",
+    script: "coordinator_promotes_and_dies.txt",
   },
 ];

@@ -11,6 +11,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;\n",
     replace: "",
     why: "DESIGN 5.6: established when the quorum LSN passes the first ruleset record",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "first-record-need-not-be-durable",
@@ -19,6 +20,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: 'update(turn, { stage: "establishing", firstRecord: leading.history.ancestors.at(-1)?.end ?? 0n });',
     why: "DESIGN 3: the first record under its own timeline is what makes everything before it durable (Raft's figure 8)",
     hint: "an older log on a quorum, and another tail of a term between",
+    script: "connections_that_do_not_count.txt",
   },
   {
     name: "no-first-record",
@@ -27,6 +29,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       'update(turn, { stage: "establishing", firstRecord: history.ancestors.at(-1)?.end ?? 0n, history, systemIdentifier, promotedMs: turn.nowMs });',
     why: "DESIGN 5.5: its first record is the newest ruleset again",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "established-under-the-newest-alone",
@@ -35,6 +38,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "const obliged = [request.ruleset];",
     why: "DESIGN 5.5, 5.6 ◆, I7: names and establishment satisfy every ruleset that the recruitment had to satisfy",
     hint: "an undecided ruleset",
+    script: "h1_successor_outside_the_old_cohort.txt",
   },
   {
     name: "names-of-the-newest-alone",
@@ -43,6 +47,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "const compiled = compileNative([request.ruleset], turn.self);",
     why: "DESIGN 5.5: the candidate's names satisfy every ruleset that the recruitment had to satisfy",
     hint: "an undecided ruleset",
+    script: "h1_undecided_ruleset_obliges_both.txt",
   },
   {
     name: "old-rules-let-go-before-the-mark-is-durable",
@@ -51,6 +56,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: 'if (typeof leading.mark === "bigint") {',
     why: "DESIGN 6.4 ◆: the decided mark is durable, then the old rules are let go",
     hint: "an undecided ruleset, and a follower that lags",
+    script: "mark_must_be_durable_before_the_old_rules_go.txt",
   },
   {
     name: "mark-before-establishment",
@@ -59,6 +65,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       '  if (leading.stage !== "established" && leading.stage !== "establishing") return;\n  if (postgres.door === "shut" && leading.stage === "established") {',
     why: "DESIGN 5.5: marked decided after establishment",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "door-before-establishment",
@@ -66,6 +73,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (leading.stage !== "established") return;\n  if (postgres.door === "shut") {',
     replace: '  if (postgres.door === "shut") {',
     why: "DESIGN 5.6, I10: then the door opens",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "connection-of-another-term-counts",
@@ -73,6 +81,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "seen.senders.find((s) => s.name === followerName(id, leading.term) && s.streaming)",
     replace: "seen.senders.find((s) => s.name.startsWith(`${id}@`) && s.streaming)",
     why: "DESIGN 3 ◆: a follower streams under a name that carries the term",
+    script: "connections_that_do_not_count.txt",
   },
   {
     name: "connection-that-does-not-stream-counts",
@@ -80,6 +89,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "followerName(id, leading.term) && s.streaming)",
     replace: "followerName(id, leading.term))",
     why: "DESIGN 4: a copy is what a follower of this leader has flushed",
+    script: "connections_that_do_not_count.txt",
   },
   {
     name: "position-outlives-its-connection",
@@ -87,6 +97,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  const senders: Record<NodeId, SenderState> = {};\n",
     replace: "  const senders: Record<NodeId, SenderState> = { ...leading.senders };\n",
     why: "DESIGN 4 ◆, H12: a position ends with its connection",
+    script: "position_ends_with_its_connection.txt",
   },
   {
     name: "emptied-names-put-back",
@@ -94,6 +105,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");\n',
     replace: "",
     why: "DESIGN 4 ◆: the names are never empty; from empty nothing is in force at once (POSTGRES.md trap 16)",
+    script: "names_set_by_hand.txt",
   },
   {
     name: "foreign-names-kept",
@@ -101,6 +113,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: '  if (leading.names === "" || shown === leading.names) return;\n',
     replace: "  return;\n",
     why: "I6: what is enforced is what is judged; names that somebody else set are undone",
+    script: "names_set_by_hand.txt",
   },
   {
     name: "names-kept-when-the-rules-change",
@@ -109,6 +122,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "  return;\n",
     why: "DESIGN 6.4: the new rules alone once the change is decided",
     hint: "an undecided ruleset",
+    script: "h1_undecided_ruleset_obliges_both.txt",
   },
   {
     name: "wiped-node-called-under-its-old-name",
@@ -116,6 +130,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "if (member === undefined || (peer?.status != null && peer.status.incarnation !== member.incarnation)) continue;",
     replace: "if (member === undefined) continue;",
     why: "DESIGN 2 ◆, H8",
+    script: "h8_wiped_node.txt",
   },
   {
     name: "refused-leader-stays",
@@ -123,6 +138,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "if (refusing === (leading.refusedSinceMs !== null)) return;",
     replace: "return;",
     why: "DESIGN 5: a member whose promise is higher refuses the leader for good; it wins a higher term",
+    script: "member_promised_higher.txt",
   },
   {
     name: "failed-promotion-tried-again",
@@ -131,6 +147,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace:
       '  if (leading.stage === "promoting") return void turn.operate({ kind: "promote", term: leading.term, position: leading.request.position, names: leading.names, followers: [], founding: false }, leading.term);\n',
     why: "DESIGN 5.5 ◆: failure needs a new term",
+    script: "failed_promotion_needs_a_new_term.txt",
   },
   {
     name: "leader-without-a-postgres-stays",
@@ -138,6 +155,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "  stepDown(turn, reason);\n",
     replace: "",
     why: "DESIGN 7: first-hand evidence acts at once: the postmaster is gone, its sidecar says so",
+    script: "candidate_dies_before_promoting.txt",
   },
   {
     name: "effects-before-the-disk",
@@ -146,6 +164,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "    this.persisting = true;\n    this.carryOut(after.splice(0));\n",
     why: "I5, STYLE: persist before reply",
     hint: "a disk that hangs, or a crash between the two",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "promise-only-in-memory",
@@ -154,6 +173,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     replace: "persist: null,",
     why: "I5: a promise survives any crash",
     hint: "a restart after a promise",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "hanging-disk-keeps-the-leader",
@@ -161,5 +181,6 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     find: "clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());",
     replace: "clock.after(this.persistDeadlineMs, () => {});",
     why: "STYLE: a write that misses its deadline fences; fencing needs no promise and waits for no disk",
+    script: "persist_before_reply.txt",
   },
 ];

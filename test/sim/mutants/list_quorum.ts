@@ -8,6 +8,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "return copies >= copiesNeeded(",
     replace: "return copies + 1 >= copiesNeeded(",
     why: "DESIGN 4: the policy is the one definition of durability; here it asks for one copy less",
+    script: "all_restarted_at_once.txt",
   },
   {
     name: "outside-leader-counts-its-copy",
@@ -16,6 +17,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "const others = new Set(holders);",
     why: "DESIGN 4 ◆, H5: the copy of a leader that is no eligible member does not count",
     hint: "a ruleset change that removes its leader",
+    script: "h5_leader_that_could_not_lead_before.txt",
   },
   {
     name: "outside-leader-needs-nobody-eligible",
@@ -24,6 +26,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return ruleset.cohort.some((m) => quorumOf(ruleset, m, others));",
     why: "DESIGN 4 ◆: a set satisfies if it contains a quorum of some eligible member",
     hint: "members that may not lead, and a leader outside the cohort",
+    script: "h5_quorum_needs_somebody_who_may_lead.txt",
   },
   {
     name: "quorum-lsn-of-the-first",
@@ -31,6 +34,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "if (satisfiedAll(rulesets, leader, holders)) return lsn;",
     replace: "if (satisfiedAll(rulesets, leader, holders)) return sorted[0]?.[1] ?? lsn;",
     why: "DESIGN 4: the quorum LSN is that of the last node added, not of the most advanced",
+    script: "connections_that_do_not_count.txt",
   },
   {
     name: "no-revocation",
@@ -39,6 +43,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return carries(ruleset, withCandidate, candidate);",
     why: "DESIGN 5.3 ◆: no eligible leader outside R may form a quorum without R",
     hint: "equivalent under majorities; any 1 of 3, any 2 of 5",
+    script: "revocation_beyond_candidacy.txt",
   },
   {
     name: "no-candidacy",
@@ -47,6 +52,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return revokes(ruleset, known);",
     why: "DESIGN 5.3 ◆: R contains the very node to be promoted and a quorum for it",
     hint: "equivalent under majorities; all of 3",
+    script: "candidacy_beyond_revocation.txt",
   },
   {
     name: "recruited-under-the-newest-alone",
@@ -55,6 +61,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return [rules.newest].every((ruleset) => {",
     why: "DESIGN 5.3 ◆, H1: R satisfies each ruleset in force; the newest alone is not enough",
     hint: "an undecided ruleset",
+    script: "h1_undecided_ruleset_obliges_both.txt",
   },
   {
     name: "recruited-under-decided-and-newest-only",
@@ -63,6 +70,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "obliged: distinct([decided, newest].map((p) => p.ruleset)),",
     why: "DESIGN 5.3 ◆, H2: every later ruleset that is not void obliges, the one between included",
     hint: "two undecided rulesets",
+    script: "h2_two_undecided.txt",
   },
   {
     name: "undecided-ruleset-ignored",
@@ -71,6 +79,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "pending = [];\n  const newest = decided;",
     why: "DESIGN 6: a proposed ruleset that is durable is finished by the next leader before anything else",
     hint: "a ruleset change that is interrupted after its record",
+    script: "h1_successor_outside_the_old_cohort.txt",
   },
   {
     name: "decided-mark-ignored",
@@ -78,6 +87,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "        if (marked !== undefined) {",
     replace: "        if (false) {",
     why: "DESIGN 5.3: in force is the last ruleset marked decided and what follows; old rules are let go",
+    script: "decided_rules_let_the_old_ones_go.txt",
   },
   {
     name: "void-ignored",
@@ -93,6 +103,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "",
     why: "DESIGN 6.5 ◆: a change that was voided obliges nobody",
     hint: "a change taken back, whose nodes are gone",
+    script: "void_obliges_nobody.txt",
   },
   {
     name: "compact-drops-the-undecided",
@@ -100,6 +111,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "compareNumbers(record.number, rules.decidedNumber) < 0) continue;",
     replace: "compareNumbers(record.number, rules.decidedNumber) !== 0) continue;",
     why: "DESIGN 5.3: nodes tell one another every ruleset that still obliges",
+    script: "h1_successor_outside_the_old_cohort.txt",
   },
   {
     name: "longest-before-newest",
@@ -108,6 +120,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace:
       "  if (a.lsn !== b.lsn) return a.lsn < b.lsn ? -1 : 1;\n  if (a.timeline !== b.timeline) return a.timeline < b.timeline ? -1 : 1;",
     why: "DESIGN 1, 3: where timelines conflict the newest term wins, however short",
+    script: "newest_before_longest.txt",
   },
   {
     name: "containment-by-timeline-only",
@@ -116,6 +129,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "return ancestor !== undefined;",
     why: "DESIGN 3: a node connects only if its position is contained in the leader's history",
     hint: "a leader with a tail that nobody else has",
+    script: "clone_cancelled_by_a_higher_term.txt",
   },
   {
     name: "compiled-about",
@@ -124,6 +138,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "  if (false)\n",
     why: "DESIGN 4, I6: a policy compiles exactly or not at all, never about",
     hint: "joint rules over different cohorts",
+    script: "h1_undecided_ruleset_obliges_both.txt",
   },
   {
     name: "compiled-stricter-by-one-short",
@@ -132,6 +147,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     replace: "const implies = subsetsOfSize(followers, need).some((set) =>",
     why: "DESIGN 4: for a joint rule a stricter native setting implies both rulesets",
     hint: "joint rules over different cohorts",
+    script: "h1_undecided_ruleset_obliges_both.txt",
   },
   {
     name: "names-without-the-term",
@@ -139,5 +155,6 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
     find: "return `${id}@${term}`;",
     replace: "return id;",
     why: "DESIGN 3 ◆: a name carries the term, or a connection of an older term is counted",
+    script: "all_restarted_at_once.txt",
   },
 ];
