@@ -8,6 +8,7 @@
 import { InvariantBroken } from "../core/assert.js";
 import type { Effect } from "../core/effects.js";
 import type { Event } from "../core/events.js";
+import { mustFenceWithinMs } from "../core/lease/lease.js";
 import { nextTickMs, step } from "../core/node.js";
 import type { State } from "../core/state.js";
 import type { Ports } from "./ports.js";
@@ -82,6 +83,7 @@ export class Loop {
     const { clock, store } = this.ports;
     const stamp = { nowMs: clock.nowMs(), jitter: clock.jitter() };
     this.recorder?.event(event, stamp.nowMs, stamp.jitter);
+    const fenceInMs = mustFenceWithinMs(this.current, stamp.nowMs);
     let result: ReturnType<typeof step>;
     try {
       result = step(this.current, event, stamp);
@@ -99,8 +101,10 @@ export class Loop {
       return;
     }
     this.persisting = true;
-    // A disk that hangs must not keep a leader in office: fencing needs no promise and waits for no disk.
-    const cancelDeadline = clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());
+    // A disk that hangs must not keep a leader in office: fencing needs no promise and waits for no disk. Nor is anybody
+    // else there to notice that its lease ends meanwhile.
+    const deadlineMs = Math.min(this.persistDeadlineMs, fenceInMs);
+    const cancelDeadline = clock.after(deadlineMs, () => this.ports.postgres.emergencyFence());
     store.persist(persist, (error) => {
       cancelDeadline();
       this.persisting = false;

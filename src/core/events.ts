@@ -92,7 +92,9 @@ export type KeeperReport =
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }
   /** Not asked for: the postmaster is gone, or our session to it closed and no other could be opened. */
-  | { readonly kind: "exited"; readonly reason: string };
+  | { readonly kind: "exited"; readonly reason: string }
+  /** Not asked for: every process of the one that exited has ended too, so that nobody is served by it any more. */
+  | { readonly kind: "gone" };
 
 /** One look at the running Postgres. */
 export interface Observation {

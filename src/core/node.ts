@@ -20,12 +20,15 @@ import { onReport } from "./keeper/reports.js";
 import {
   advanceLeader,
   callFollowers,
+  establish,
   onObserved,
   onPromoted,
   onRecordWritten,
   watchMembers,
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
+import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
+import { LSN_ZERO } from "./log/lsn.js";
 import type { Durable, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
@@ -40,6 +43,8 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   const turn = new Turn(before);
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
+  keepLease(turn);
+  establish(turn);
   detect(turn);
   coordinate(turn);
   watchMembers(turn);
@@ -59,7 +64,8 @@ function route(turn: Turn, event: Event): void {
     case "tick":
       return;
     case "peer_status":
-      return hearPeer(turn, event.peer, event.status);
+      hearPeer(turn, event.peer, event.status);
+      return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
       return losePeer(turn, event.peer, event.reason);
     case "recruit":
@@ -142,7 +148,9 @@ function observePace(turn: Turn): void {
   const { observeFastMs, observeIdleMs } = turn.config.timings;
   const waiting =
     leading !== null &&
-    (leading.stage === "establishing" || leading.mark === "writing" || typeof leading.mark === "bigint");
+    ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
+      leading.mark === "writing" ||
+      typeof leading.mark === "bigint");
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
@@ -158,7 +166,7 @@ export function nextTickMs(state: State): number {
   const { volatile, config } = state;
   const { timings } = config;
   const now = volatile.nowMs;
-  const due: number[] = [now + timings.heartbeatMs];
+  const due: number[] = [now + timings.heartbeatMs, ...leaseTicksMs(new Turn(state))];
   if (volatile.postgres.op === null) {
     due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
   }

@@ -1,6 +1,8 @@
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
+import type { LeaseBook } from "./lease/book.js";
+import { freshBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -67,6 +69,7 @@ export interface Volatile {
   readonly pending: PendingRecruit | null;
   readonly following: Following | null;
   readonly leading: Leading | null;
+  readonly lease: LeaseBook;
   readonly election: Election;
   readonly suspicion: Suspicion | null;
   /** When this node last saw a leader in office, or its own start. */
@@ -91,6 +94,8 @@ export interface LocalPostgres {
   /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
   readonly data: "absent" | "present" | "foreign";
   readonly process: "stopped" | "running";
+  /** Proven under this sidecar: no primary of a term that it was to lead serves anybody. A process that died may leave children. */
+  readonly primaryGone: boolean;
   /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
   readonly still: Still | null;
   /** The leader it was told to stream from. */
@@ -226,6 +231,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       postgres: {
         data: data.present ? "present" : "absent",
         process: "stopped",
+        primaryGone: false,
         still: null,
         receiver: null,
         unservedTerm: TERM_NONE,
@@ -248,6 +254,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       pending: null,
       following: null,
       leading: null,
+      lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
       leaderSeenMs: nowMs,

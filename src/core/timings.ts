@@ -1,8 +1,11 @@
+import type { LeaseTimings } from "./lease/bounds.js";
+import { leaseTimings, NO_LEASES } from "./lease/bounds.js";
+
 /**
  * Every duration of the protocol, in ms, derived from one knob: `detect`, the silence after which
- * a node is suspected. Nothing here is needed for safety; a wrong value costs time or needless elections.
+ * a node is suspected. Nothing here but a lease is needed for safety; a wrong value costs time or needless elections.
  */
-export interface Timings {
+export interface Timings extends LeaseTimings {
   readonly detectMs: number;
   /**
    * A status is repeated this often. Streams lose nothing and a closed one is noticed at once, so three in the silence that
@@ -41,8 +44,10 @@ export interface Timings {
   readonly observeFastMs: number;
 }
 
-export function timingsFrom(detectMs: number): Timings {
+/** Without leases unless they are asked for: all nodes of a cluster have them, or none has. */
+export function timingsFrom(detectMs: number, { leases } = { leases: false }): Timings {
   return {
+    ...(leases ? leaseTimings(detectMs) : NO_LEASES),
     detectMs,
     heartbeatMs: Math.max(50, Math.floor(detectMs / 3)),
     publishSoonMs: 50,

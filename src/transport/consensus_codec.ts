@@ -6,7 +6,6 @@ import {
   enumPair,
   leadableTerm,
   Malformed,
-  milliseconds,
   nodeId,
   position,
   present,
@@ -17,6 +16,7 @@ import {
 } from "./fields.js";
 import type { Attempt as WireAttempt } from "./gen/quorate/v1/cluster.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
+import { leasesToCore, leasesToWire } from "./lease_codec.js";
 import { historyToCore, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
 /** Parts of the consensus messages, proto ↔ core. */
@@ -60,7 +60,7 @@ export function answerToWire(answer: RecruitAnswer): consensus.RecruitAnswer {
     incarnation: answer.incarnation,
     systemIdentifier: answer.systemIdentifier ?? undefined,
     initial: answer.initial,
-    leaseMs: answer.leaseMs,
+    leases: leasesToWire(answer.leases),
   };
 }
 
@@ -73,7 +73,7 @@ export function answerToCore(answer: consensus.RecruitAnswer): RecruitAnswer {
     incarnation: token(answer.incarnation, "incarnation"),
     systemIdentifier: system === undefined ? null : systemIdentifier(system, "system_identifier"),
     initial: text(answer.initial, "initial", EDGE_LIMITS.initialChars),
-    leaseMs: milliseconds(answer.leaseMs, "lease_ms"),
+    leases: leasesToCore(answer.leases, "leases"),
   };
 }
 

@@ -24,6 +24,7 @@ import type { Decoded } from "./fields.js";
 import { cut, decoding, leadableTerm, list, nodeId, position, present, text } from "./fields.js";
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
+import { leasesToCore, leasesToWire } from "./lease_codec.js";
 import { historyToWire, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
@@ -108,6 +109,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: request.founding,
     recruited: [...request.recruited],
     cause: cut(request.cause),
+    leases: leasesToWire(request.leases),
   }),
   (m) => ({
     term: leadableTerm(m.term, "term"),
@@ -118,6 +120,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: m.founding,
     recruited: list(m.recruited, "recruited", EDGE_LIMITS.members, nodeId),
     cause: text(m.cause, "cause"),
+    leases: leasesToCore(m.leases, "leases"),
   }),
 );
 

@@ -234,6 +234,7 @@ describe("time", () => {
             founding: true,
             recruited: [],
             cause: "a test",
+            leases: [],
           },
           follow: { leaderIncarnation: "n2-a" },
           startedMs: 0,

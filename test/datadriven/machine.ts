@@ -24,11 +24,16 @@ export interface Machine {
   readonly id: NodeId;
   readonly postgres: PostgresTable;
   initial: InitialRuleset;
+  leases: boolean;
   incarnations: number;
   boots: number;
   disk: Durable | null;
   loop: Loop | null;
   diskHangs: boolean;
+  /** Sidecar and Postgres stand still; time does not. */
+  frozen: boolean;
+  /** How fast its clock runs. */
+  clockRate: number;
   waitingPersist: (() => void) | null;
   operations: Operation[];
   lastSeen: string;

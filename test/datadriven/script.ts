@@ -1,18 +1,22 @@
 import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
+import { failOperation } from "./altered.js";
 import { craft, policyFrom } from "./craft.js";
 import { durableLoss, rogueTerms } from "./judge.js";
+import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
 
 /**
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
- *   cluster n1 n2 n3 [majority | at_least K]   machines with this configuration, none started
+ *   cluster n1 n2 n3 [majority | at_least K] [leases]   machines with this configuration, none started
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
+ *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
+ *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
  *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
@@ -22,7 +26,7 @@ import { World } from "./world.js";
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME                               a client's commit
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
- *   show                                       one line a node
+ *   show · lease                               one line a node; its leases
  *   quietly COMMAND                            without its trace
  */
 export class Script {
@@ -51,7 +55,8 @@ export class Script {
         return;
       }
       case "cluster":
-        for (const id of args.filter((a) => /^n\d$/.test(a))) this.world.add(id, configuration(args));
+        for (const id of args.filter((a) => /^n\d$/.test(a)))
+          this.world.add(id, configuration(args), args.includes("leases"));
         return;
       case "configure":
         first().initial = configuration(args.slice(1));
@@ -83,6 +88,9 @@ export class Script {
       case "show":
         for (const machine of this.world.machines.values()) this.world.say(nodeLine(machine));
         return;
+      case "lease":
+        for (const machine of this.world.machines.values()) this.world.say(leaseLine(machine));
+        return;
       case "craft":
         return craft(this.world, args.join(" "));
       default:
@@ -112,6 +120,17 @@ export class Script {
         waitingPersist?.();
         return world.settle();
       }
+      case "freeze":
+        first().frozen = true;
+        return;
+      case "thaw":
+        return world.thaw(first());
+      case "clock":
+        first().clockRate = Number(args[1]);
+        return;
+      case "gone":
+        first().loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
+        return world.settle();
       case "cut":
         for (const link of links(args)) world.cuts.add(link);
         return;
@@ -157,7 +176,7 @@ export class Script {
         world.work(world.machine(id), true);
         return world.settle();
       case "fail":
-        world.failOperation(world.machine(id));
+        failOperation(world, world.machine(id));
         return world.settle();
       default:
         throw new Error(`unknown command ${verb}`);

@@ -14,7 +14,7 @@ export function portsOf(world: World, machine: Machine): Ports {
   const answer = (kind: string) => (call: string, result: Parameters<typeof answerText>[0]) =>
     world.answer(id, kind, call, result);
   return {
-    clock: world.clock.of(alive),
+    clock: world.clock.of(alive, () => machine.frozen, machine.clockRate),
     credentials: () => null,
     notes: {
       note: (note: Extract<Effect, { kind: "note" }>) => {

@@ -31,7 +31,7 @@ const ANSWER = {
   incarnation: "inc-n2",
   systemIdentifier: "7399",
   initial: "majority; n1{}",
-  leaseMs: 0,
+  leases: [{ leader: null, term: 0n, ms: 12.5 }],
 };
 const FOLLOW: FollowRequest = {
   term: 7n,
@@ -53,6 +53,7 @@ const PROMOTE: PromoteRequest = {
   founding: false,
   recruited: ["n1", "n2"],
   cause: "the leader is gone",
+  leases: [{ leader: "n3", term: 6n, ms: 1200 }],
 };
 
 async function pair(second: Partial<PartyOptions> = {}, first: Partial<PartyOptions> = {}): Promise<[Party, Party]> {

@@ -130,6 +130,9 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     replayLsn: null,
     quorumLsn: null,
     blocked: null,
+    fencedUntil: 0n,
+    leaseAsk: null,
+    leaseGrant: null,
     facts: {
       postgresVersion: null,
       host: HOST,

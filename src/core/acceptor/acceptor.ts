@@ -7,6 +7,8 @@
  */
 
 import { beginLeading, stepDown } from "../leader/office.js";
+import { leasesLeft } from "../lease/granting.js";
+import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
 import type { Position } from "../log/position.js";
@@ -95,7 +97,7 @@ export function answerPending(turn: Turn): void {
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
           initial: initialRulesetText(turn.config.initial),
-          leaseMs: 0,
+          leases: leasesLeft(turn.state()),
         },
       },
     });
@@ -160,6 +162,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   }
   failPending(turn, "already_follows", `${turn.self} is promoted under term ${request.term}`);
   turn.promise({ promotionStarted: request.term, founding: request.founding ? request.term : turn.durable.founding });
+  beginLease(turn, request.leases);
   beginLeading(turn, request);
   turn.emit({ kind: "answer_promote", call, result: { ok: true } });
 }

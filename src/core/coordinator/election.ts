@@ -22,6 +22,8 @@ export interface Recruiting {
   readonly awaitAllUntilMs: number;
   readonly asked: readonly NodeId[];
   readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
+  /** When each of them came. */
+  readonly answeredMs: Readonly<Record<NodeId, number>>;
   readonly refusals: Readonly<Record<NodeId, Refusal>>;
   readonly fruitless: number;
 }

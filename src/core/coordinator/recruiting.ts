@@ -36,6 +36,7 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
     asked: [],
     answers: {},
+    answeredMs: {},
     refusals: {},
     fruitless,
   };
@@ -94,8 +95,10 @@ export function onRecruitResult(
   )
     return;
   if (result.ok === "unreachable") return;
-  if (result.ok) turn.set({ election: { ...election, answers: { ...election.answers, [peer]: result.answer } } });
-  else if (result.refusal.code !== "not_ready" && result.refusal.code !== "stopping") {
+  if (result.ok) {
+    const answers = { ...election.answers, [peer]: result.answer };
+    turn.set({ election: { ...election, answers, answeredMs: { ...election.answeredMs, [peer]: turn.nowMs } } });
+  } else if (result.refusal.code !== "not_ready" && result.refusal.code !== "stopping") {
     turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, {
       peer,
       code: result.refusal.code,

@@ -33,12 +33,17 @@ export function onReport(turn: Turn, report: KeeperReport): void {
     case "fenced":
       turn.setPostgres({
         process: "stopped",
+        primaryGone: true,
         still: null,
         receiver: null,
         streaming: false,
         door: "shut",
         postmasterPid: null,
       });
+      return;
+    case "gone":
+      // A new one may have been started meanwhile: as a standby, or as the leader of a later term.
+      if (turn.volatile.leading === null) turn.setPostgres({ primaryGone: true });
       return;
     case "failed":
       onFailed(turn, report);
@@ -69,6 +74,7 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }
   const rulesets = dropped ? turn.postgres.rulesets : compact(report.rulesets);
   turn.setPostgres({
     process: "running",
+    primaryGone: true,
     still: { position, rulesets },
     receiver: null,
     streaming: false,

@@ -8,6 +8,7 @@
 import { assert } from "../assert.js";
 import { isFresh } from "../detector/detector.js";
 import type { Observation } from "../events.js";
+import { mayBeEstablished } from "../lease/holding.js";
 import type { Lsn } from "../log/lsn.js";
 import { LSN_ZERO, maxLsn } from "../log/lsn.js";
 import { TERM_NONE } from "../log/position.js";
@@ -81,7 +82,6 @@ export function onObserved(turn: Turn, seen: Observation): void {
   update(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
   if (connected) turn.background({ kind: "nudge" });
   holdNames(turn, seen.names);
-  establish(turn);
 }
 
 /** Somebody else set the names: until ours are back, commits are released by a rule that is not the policy (I6). */
@@ -103,10 +103,12 @@ function holdNames(turn: Turn, shown: string | null): void {
   update(turn, { names: "" });
 }
 
-function establish(turn: Turn): void {
+/** Once a quorum holds the first record, the leases of earlier leaders are over, and this leader holds its own. */
+export function establish(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null || leading.stage !== "establishing") return;
   if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;
+  if (!mayBeEstablished(turn, leading)) return;
   update(turn, { stage: "established", establishedMs: turn.nowMs });
   turn.set({
     phases: {

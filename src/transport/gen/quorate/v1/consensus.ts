@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Attempt, Envelope, History, NodeStatus, Position, Ruleset, RulesetRecord } from "./cluster.js";
+import { Attempt, Envelope, History, LeaseLeft, NodeStatus, Position, Ruleset, RulesetRecord } from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -139,7 +139,7 @@ export interface RecruitAnswer {
   incarnation: string;
   systemIdentifier?: string | undefined;
   initial: string;
-  leaseMs: number;
+  leases: LeaseLeft[];
 }
 
 export interface RecruitResponse {
@@ -157,6 +157,7 @@ export interface PromoteRequest {
   founding: boolean;
   recruited: string[];
   cause: string;
+  leases: LeaseLeft[];
 }
 
 export interface Promoted {
@@ -363,7 +364,7 @@ function createBaseRecruitAnswer(): RecruitAnswer {
     incarnation: "",
     systemIdentifier: undefined,
     initial: "",
-    leaseMs: 0,
+    leases: [],
   };
 }
 
@@ -387,8 +388,8 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
     if (message.initial !== "") {
       writer.uint32(50).string(message.initial);
     }
-    if (message.leaseMs !== 0) {
-      writer.uint32(57).double(message.leaseMs);
+    for (const v of message.leases) {
+      LeaseLeft.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -454,12 +455,12 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
             message.initial = reader.string();
             continue;
           }
-          case 7: {
-            if (tag !== 57) {
+          case 8: {
+            if (tag !== 66) {
               break;
             }
 
-            message.leaseMs = reader.double();
+            message.leases.push(LeaseLeft.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -556,6 +557,7 @@ function createBasePromoteRequest(): PromoteRequest {
     founding: false,
     recruited: [],
     cause: "",
+    leases: [],
   };
 }
 
@@ -590,6 +592,9 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     }
     if (message.cause !== "") {
       writer.uint32(74).string(message.cause);
+    }
+    for (const v of message.leases) {
+      LeaseLeft.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -677,6 +682,14 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
             }
 
             message.cause = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.leases.push(LeaseLeft.decode(reader, reader.uint32()));
             continue;
           }
         }
