@@ -151,6 +151,20 @@ export class Loop {
           });
         else transport.promote(effect.to, effect.request);
         return;
+      case "send_catch_up":
+        if (effect.to === self)
+          this.toSelf({
+            kind: "catch_up",
+            call: selfCall("catch_up", effect.request.attempt.nonce),
+            from: this.sender(),
+            request: effect.request,
+          });
+        else transport.catchUp(effect.to, effect.request);
+        return;
+      case "answer_catch_up":
+        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
+        else transport.answerCatchUp(effect.call, effect.result);
+        return;
       case "send_follow":
         if (effect.to === self)
           this.toSelf({
@@ -189,7 +203,7 @@ export class Loop {
     this.mailbox.push(event);
   }
 
-  private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" }>): void {
+  private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" | "answer_catch_up" }>): void {
     const { election } = this.current.volatile;
     const peer = this.current.config.self;
     // An answer to an attempt that was given up is nobody's.
@@ -202,6 +216,8 @@ export class Loop {
         result: effect.result,
       });
     }
+    if (effect.kind === "answer_catch_up" && election.stage === "catching_up")
+      this.toSelf({ kind: "catch_up_result", peer, request: election.request, result: effect.result });
     if (effect.kind === "answer_promote" && election.stage === "promoting") {
       this.toSelf({ kind: "promote_result", peer, request: election.request, result: effect.result });
     }
@@ -228,6 +244,6 @@ export class Loop {
 const SELF = "self/";
 
 /** Names a call of this node to itself by the attempt it belongs to. */
-function selfCall(kind: "recruit" | "promote" | "follow", nonce: string): string {
+function selfCall(kind: "recruit" | "promote" | "catch_up" | "follow", nonce: string): string {
   return `${SELF}${kind}/${nonce}`;
 }

@@ -3,6 +3,8 @@ import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -34,6 +36,13 @@ export type Event =
   | { readonly kind: "recruit"; readonly call: string; readonly from: Sender; readonly request: RecruitRequest }
   | { readonly kind: "promote"; readonly call: string; readonly from: Sender; readonly request: PromoteRequest }
   | { readonly kind: "follow"; readonly call: string; readonly from: Sender; readonly request: FollowRequest }
+  | { readonly kind: "catch_up"; readonly call: string; readonly from: Sender; readonly request: CatchUpRequest }
+  | {
+      readonly kind: "catch_up_result";
+      readonly peer: NodeId;
+      readonly request: CatchUpRequest;
+      readonly result: CatchUpResult | Unreachable;
+    }
   | {
       readonly kind: "recruit_result";
       readonly peer: NodeId;
@@ -75,7 +84,8 @@ export type LeaderReport =
 /** Reports about the Postgres itself, whatever its role. */
 export type KeeperReport =
   | {
-      readonly kind: "revoked";
+      /** Both stand still; the second one at the position asked for, unless the source had less or it was cancelled. */
+      readonly kind: "revoked" | "caught_up";
       readonly op: OpId;
       readonly position: Position;
       readonly rulesets: readonly RulesetRecord[];
@@ -121,6 +131,8 @@ export function termOf(event: Event): Term | null {
   switch (event.kind) {
     case "recruit":
     case "promote":
+    case "catch_up":
+    case "catch_up_result":
     case "follow":
     case "recruit_result":
     case "promote_result":

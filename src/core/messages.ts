@@ -44,6 +44,8 @@ export type RefusalCode =
   | "foreign_cluster"
   | "incarnation_unknown"
   | "not_ready"
+  | "cannot_catch_up"
+  | "cannot_lead"
   | "stopping";
 
 export interface RecruitRequest {
@@ -101,6 +103,15 @@ export interface PromoteRequest {
   readonly cause: string;
   /** What earlier leaders that were not recruited may still hold: it is not established before these are over. */
   readonly leases: readonly LeaseLeft[];
+}
+
+/** The receiver, a candidate, takes the log of another recruited node up to exactly this position, and stands still again. */
+export interface CatchUpRequest {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  /** Holds the promise of the same attempt, and stands still at this position. */
+  readonly source: NodeId;
+  readonly position: Position;
 }
 
 export interface FollowRequest {
@@ -203,6 +214,8 @@ export type RecruitResult =
   | { readonly ok: true; readonly answer: RecruitAnswer }
   | { readonly ok: false; readonly refusal: Refusal };
 export type PromoteResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
+/** Yes: it stands still at exactly the position asked for. */
+export type CatchUpResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
 export type FollowResult =
   | { readonly ok: true; readonly contained: boolean | null }
   | { readonly ok: false; readonly refusal: Refusal };

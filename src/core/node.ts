@@ -7,6 +7,8 @@
  * knows a clock, or does anything: the shell first makes `persist` durable, then carries out `after`.
  */
 import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
+import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
+import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
 import { onRecruitResult } from "./coordinator/recruiting.js";
@@ -50,7 +52,9 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   watchMembers(turn);
   callFollowers(turn, false);
   advanceLeader(turn);
+  dropCatchUp(turn);
   keep(turn);
+  answerCatchUp(turn);
   answerPending(turn);
   observePace(turn);
   publishIfChanged(turn);
@@ -74,6 +78,10 @@ function route(turn: Turn, event: Event): void {
       return onPromote(turn, event.call, event.from, event.request);
     case "follow":
       return onFollow(turn, event.call, event.from, event.request);
+    case "catch_up":
+      return onCatchUp(turn, event.call, event.from, event.request);
+    case "catch_up_result":
+      return onCatchUpResult(turn, event.peer, event.request, event.result);
     case "recruit_result":
       return onRecruitResult(turn, event.peer, event.request, event.result);
     case "promote_result":
@@ -177,6 +185,7 @@ export function nextTickMs(state: State): number {
       election.askAgainMs,
       ...[election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs].filter((t) => t > now),
     );
+  if (election.stage === "catching_up") due.push(election.askAgainMs, election.giveUpMs);
   if (election.stage === "promoting") due.push(election.giveUpMs, ...(election.accepted ? [] : [election.askAgainMs]));
   if (election.stage === "idle" && suspicion !== null)
     due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));

@@ -1,3 +1,4 @@
+import type { CatchUp } from "./acceptor/catch_up.js";
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
@@ -46,6 +47,8 @@ export interface NodeConfig {
   readonly postgresPort: number;
   readonly postgresVersion: string | null;
   readonly dataDir: string;
+  /** It keeps WAL and promises and counts as a copy, but has no Postgres: nobody connects to it, and it never leads. */
+  readonly witness?: boolean;
   readonly sidecarPid: number;
   /** Wall clock minus the monotonic one, in ms: only for what people read. */
   readonly unixOffsetMs: number;
@@ -70,6 +73,8 @@ export interface Volatile {
   readonly following: Following | null;
   readonly leading: Leading | null;
   readonly lease: LeaseBook;
+  /** What this node, a candidate, was asked to take from another one before it can be promoted. */
+  readonly catchUp: CatchUp | null;
   readonly election: Election;
   readonly suspicion: Suspicion | null;
   /** When this node last saw a leader in office, or its own start. */
@@ -254,6 +259,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       pending: null,
       following: null,
       leading: null,
+      catchUp: null,
       lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,

@@ -31,6 +31,8 @@ const REFUSAL = enumPair<RefusalCode, consensus.RefusalCode>({
   non_voter: consensus.RefusalCode.REFUSAL_CODE_NON_VOTER,
   foreign_cluster: consensus.RefusalCode.REFUSAL_CODE_FOREIGN_CLUSTER,
   incarnation_unknown: consensus.RefusalCode.REFUSAL_CODE_INCARNATION_UNKNOWN,
+  cannot_catch_up: consensus.RefusalCode.REFUSAL_CODE_CANNOT_CATCH_UP,
+  cannot_lead: consensus.RefusalCode.REFUSAL_CODE_CANNOT_LEAD,
   not_ready: consensus.RefusalCode.REFUSAL_CODE_NOT_READY,
   stopping: consensus.RefusalCode.REFUSAL_CODE_STOPPING,
 });

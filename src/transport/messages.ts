@@ -1,5 +1,7 @@
 import type { Credentials } from "../agent/ports.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -135,6 +137,32 @@ export const promoteResult: Codec<PromoteResult> = codec(
   (m) => {
     const result = present(m.result, "result");
     return result.$case === "promoted" ? { ok: true } : { ok: false, refusal: refusalToCore(result.value) };
+  },
+);
+
+export const catchUpRequest: Codec<CatchUpRequest> = codec(
+  "CatchUp",
+  consensus.CatchUpRequest,
+  ({ term: of, attempt, source, position: at }) => ({ term: of, attempt, source, position: at }),
+  (m) => ({
+    term: leadableTerm(m.term, "term"),
+    attempt: attemptToCore(m.attempt),
+    source: nodeId(m.source, "source"),
+    position: position(m.position, "position"),
+  }),
+);
+
+export const catchUpResult: Codec<CatchUpResult> = codec(
+  "answer to CatchUp",
+  consensus.CatchUpResponse,
+  (result) => ({
+    result: result.ok
+      ? { $case: "caughtUp" as const, value: {} }
+      : { $case: "refusal" as const, value: refusalToWire(result.refusal) },
+  }),
+  (m) => {
+    const result = present(m.result, "result");
+    return result.$case === "caughtUp" ? { ok: true } : { ok: false, refusal: refusalToCore(result.value) };
   },
 );
 

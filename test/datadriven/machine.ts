@@ -7,7 +7,7 @@ import type { PostgresTable } from "./postgres_table.js";
 
 export interface Message {
   readonly id: string;
-  readonly kind: "recruit" | "promote" | "follow" | "answer";
+  readonly kind: "recruit" | "promote" | "catch_up" | "follow" | "answer";
   readonly from: NodeId;
   readonly to: NodeId;
   readonly text: string;

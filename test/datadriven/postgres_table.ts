@@ -101,6 +101,8 @@ export class PostgresTable {
     switch (action.kind) {
       case "revoke":
         return this.revoke(op);
+      case "catch_up":
+        return this.catchUp(op, leaderOf(action.source), action.position);
       case "follow":
         this.receiver = { leader: action.leader, term: action.term };
         return { kind: "following", op };
@@ -136,6 +138,15 @@ export class PostgresTable {
     this.running = true;
     const { position, rulesets, door } = this;
     return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
+  }
+
+  /** Streams from a standby that stands still, up to the position asked for; a log that is no part of the other cannot. */
+  private catchUp(op: number, source: PostgresTable, to: Position): PostgresReport {
+    if (!source.running || !this.log.every((entry, i) => source.log[i] === entry))
+      return { kind: "failed", op, reason: `${this.id} cannot stream from ${source.id}`, data: this.data };
+    this.log = source.log.filter((e) => comparePositions({ timeline: e.timeline, lsn: e.lsn }, to) <= 0);
+    const { position, rulesets, door } = this;
+    return { kind: "caught_up", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
   }
 
   private promote(op: number, action: Extract<PostgresAction, { kind: "promote" }>): PostgresReport {

@@ -9,7 +9,7 @@ import { World } from "./world.js";
 /**
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
- *   cluster n1 n2 n3 [majority | at_least K] [leases]   machines with this configuration, none started
+ *   cluster n1 n2 n3! [majority | at_least K] [leases]   machines with this configuration, none started; `!`: a witness
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   wipe N · wipe-data N                       disk and data, or the data alone
@@ -18,7 +18,7 @@ import { World } from "./world.js";
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
@@ -55,7 +55,7 @@ export class Script {
         return;
       }
       case "cluster":
-        for (const id of args.filter((a) => /^n\d$/.test(a)))
+        for (const { id } of configuration(args).nodes)
           this.world.add(id, configuration(args), args.includes("leases"));
         return;
       case "configure":
@@ -192,6 +192,8 @@ function links(args: readonly string[]): string[] {
 }
 
 function configuration(words: readonly string[]): InitialRuleset {
-  const nodes = words.filter((w) => /^n\d$/.test(w)).map((id) => ({ id, labels: {} }));
+  const nodes = words
+    .filter((w) => /^n\d!?$/.test(w))
+    .map((w) => ({ id: w.slice(0, 2), labels: {}, ...(w.endsWith("!") ? { witness: true } : {}) }));
   return { policy: policyFrom(words), nodes };
 }

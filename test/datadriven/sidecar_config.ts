@@ -10,6 +10,7 @@ export function configOf({ id, boots, initial, leases }: Machine): NodeConfig {
     self: id,
     boot: `${id}.${boots}`,
     initial,
+    witness: initial.nodes.some((n) => n.id === id && n.witness === true),
     timings: timingsFrom(DETECT_MS, { leases }),
     host: id,
     postgresPort: 5432,

@@ -10,7 +10,7 @@ import { altered } from "./altered.js";
 import { staleReaders } from "./judge.js";
 import type { Machine, Message } from "./machine.js";
 import { Clock } from "./manual_clock.js";
-import type { Request } from "./message_text.js";
+import type { Kind, Request } from "./message_text.js";
 import { actionText, answerText, requestText } from "./message_text.js";
 import type { Entry } from "./postgres_table.js";
 import { PostgresTable } from "./postgres_table.js";
@@ -87,7 +87,7 @@ export class World {
     }
   }
 
-  send(from: NodeId, to: NodeId, kind: "recruit" | "promote" | "follow", request: Request): void {
+  send(from: NodeId, to: NodeId, kind: Kind, request: Request): void {
     const id = `m${this.next++}`;
     const { incarnation, systemIdentifier } = this.durableOf(this.machine(from));
     const sender = { node: from, incarnation, systemIdentifier };
@@ -290,6 +290,6 @@ export class World {
   sendAltered(which: string, link: string, change: Readonly<Record<string, string>>): void {
     const [from = "", to = ""] = link.split("->");
     const { kind, request } = altered([...this.calls.values()], which, change);
-    this.send(from, to, kind as "recruit" | "promote" | "follow", request);
+    this.send(from, to, kind as Kind, request);
   }
 }

@@ -4,6 +4,7 @@ import type { History } from "../../src/core/log/history.js";
 import { POSITION_EMPTY, TERM_MAX } from "../../src/core/log/position.js";
 import type {
   Attempt,
+  CatchUpRequest,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -77,6 +78,8 @@ const refusal: fc.Arbitrary<Refusal> = fc.record({
     "foreign_cluster",
     "incarnation_unknown",
     "not_ready",
+    "cannot_catch_up",
+    "cannot_lead",
     "stopping",
   ),
   reason: words(80),
@@ -122,6 +125,8 @@ export const promote: fc.Arbitrary<PromoteRequest> = fc.record({
   leases,
 });
 export const promoted: fc.Arbitrary<PromoteResult> = fc.oneof(fc.constant({ ok: true as const }), refused);
+
+export const catchUp: fc.Arbitrary<CatchUpRequest> = fc.record({ term: leadable, attempt, source: id, position });
 
 export const follow: fc.Arbitrary<FollowRequest> = fc.record({
   term: leadable,

@@ -42,6 +42,8 @@ describe("round trips", () => {
   roundTrips("answer to Recruit", codecs.recruitResult, any.recruited);
   roundTrips("Promote", codecs.promoteRequest, any.promote);
   roundTrips("answer to Promote", codecs.promoteResult, any.promoted);
+  roundTrips("CatchUp", codecs.catchUpRequest, any.catchUp);
+  roundTrips("answer to CatchUp", codecs.catchUpResult, any.promoted);
   roundTrips("Follow", codecs.followRequest, fc.record({ request: any.follow, credentials: any.credentials }));
   roundTrips("answer to Follow", codecs.followResult, any.followed);
   roundTrips("Watch", codecs.watchRequest, fc.constant(null));
@@ -63,7 +65,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(10);
+    expect(everyCodec.length).toBe(12);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);

@@ -20,12 +20,12 @@ import { initialRulesetText } from "../ruleset/ruleset.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
 
-function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
+export function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
   return { ok: false, refusal: { code, reason, promise: turn.durable.promise.term } };
 }
 
 /** A node of another cluster, or restored from one, must not move this node's promise. */
-function foreign(turn: Turn, from: Sender): string | null {
+export function foreign(turn: Turn, from: Sender): string | null {
   const own = turn.durable.systemIdentifier;
   if (own === null || from.systemIdentifier === null || own === from.systemIdentifier) return null;
   return `${from.node} holds data of system ${from.systemIdentifier}, this node of ${own}`;
@@ -114,7 +114,7 @@ export function answerPending(turn: Turn): void {
   turn.set({ pending: { ...pending, calls: [] } });
 }
 
-function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
+export function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
   const { postgres } = turn.volatile;
   if (postgres.op !== null) return null;
   if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
@@ -129,6 +129,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
+  if (turn.config.witness === true) return reply("cannot_lead", `${turn.self} is a witness: it has no Postgres`);
   // A coordinator repeats its request until it is answered: the same one again changes nothing.
   if (leading !== null && leading.term === request.term && sameAttempt(leading.request.attempt, request.attempt)) {
     turn.emit({ kind: "answer_promote", call, result: { ok: true } });

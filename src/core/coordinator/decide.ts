@@ -25,7 +25,10 @@ export interface Answer {
 
 export interface Proposal {
   readonly candidate: NodeId;
+  /** The newest one: the candidate is promoted at exactly this position. */
   readonly position: Position;
+  /** The newest log lies on nodes that cannot lead: the candidate takes it from this one first. Null if it has it. */
+  readonly catchUpFrom: NodeId | null;
   /** Every ruleset the recruitment had to satisfy. */
   readonly obliged: readonly Ruleset[];
   readonly ruleset: Ruleset;
@@ -39,11 +42,13 @@ export type Decision =
 
 /**
  * @param prefer orders candidates with equal positions, the best first.
+ * @param unfit could not catch up when they were asked to.
  */
 export function decide(
   answers: readonly Answer[],
   initial: InitialRuleset,
   prefer: (a: NodeId, b: NodeId) => number,
+  unfit: readonly NodeId[] = [],
 ): Decision {
   const voters = answers.filter((a) => a.voter);
   const withData = voters.filter((a) => !isEmptyPosition(a.position));
@@ -62,7 +67,7 @@ export function decide(
   let first: Decision | undefined;
   for (const position of distinctPositions(withData)) {
     const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
-    const decision = decideAt(position, recruited, prefer);
+    const decision = decideAt(position, recruited, prefer, unfit);
     if (decision.ok) return decision;
     first ??= decision;
   }
@@ -78,21 +83,28 @@ function decideAt(
   position: Position,
   recruited: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
+  unfit: readonly NodeId[],
 ): Decision {
   const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const candidates = newest.map((a) => a.id).sort(prefer);
-  for (const candidate of candidates) {
-    const answer = newest.find((a) => a.id === candidate);
-    if (answer === undefined || !mayLead(rules.newest, answer)) continue;
+  const sources = newest.map((a) => a.id).sort(prefer);
+  for (const answer of [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id))) {
+    const candidate = answer.id;
+    const holdsIt = comparePositions(answer.position, position) === 0;
+    // An empty node would need a clone, which is no way to be promoted at exactly this position.
+    if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
+    if (!mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
       ok: true,
-      proposal: { candidate, position, obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids },
+      proposal: {
+        ...{ candidate, position, catchUpFrom: holdsIt ? null : (sources[0] ?? null) },
+        ...{ obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids },
+      },
     };
   }
   return explain(rules, recruited, newest);
@@ -144,7 +156,7 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   }
   return blocked(
     "needs_catch_up",
-    `the newest log is on ${newest.map((a) => a.id).join(", ")}, which may not lead; handing it to another node first is not in this version`,
+    `the newest log is on ${newest.map((a) => a.id).join(", ")}, which may not lead, and nobody else who answered could take it from there and lead`,
     newest.map((a) => a.id),
     "start the other nodes, so that one with this log can lead",
   );
@@ -175,17 +187,29 @@ function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: N
     .map((n) => ({
       id: n.id,
       labels: n.labels,
-      eligible: true,
+      eligible: n.witness !== true,
       incarnation: voters.find((a) => a.id === n.id)?.incarnation ?? "",
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const ruleset: Ruleset = { policy: initial.policy, cohort };
   const ids = cohort.map((m) => m.id);
-  const candidate = [...ids].sort(prefer)[0];
-  if (candidate === undefined) return blocked("nobody", "the configuration names no node", [], "name the nodes");
+  const candidate = cohort
+    .filter((m) => m.eligible)
+    .map((m) => m.id)
+    .sort(prefer)[0];
+  if (candidate === undefined)
+    return blocked("nobody", "the configuration names no node that may lead", [], "name the nodes");
   return {
     ok: true,
-    proposal: { candidate, position: POSITION_EMPTY, obliged: [ruleset], ruleset, founding: true, recruited: ids },
+    proposal: {
+      candidate,
+      position: POSITION_EMPTY,
+      catchUpFrom: null,
+      obliged: [ruleset],
+      ruleset,
+      founding: true,
+      recruited: ids,
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import type { Turn } from "../turn.js";
 export function onReport(turn: Turn, report: KeeperReport): void {
   switch (report.kind) {
     case "revoked":
+    case "caught_up":
       return onRevoked(turn, report);
     case "following":
     case "names_set":
@@ -54,7 +55,7 @@ export function onReport(turn: Turn, report: KeeperReport): void {
   }
 }
 
-function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }>): void {
+function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown; rulesets: unknown }>): void {
   // A log without any ruleset record counts as empty: nobody can have been acknowledged anything in it (DESIGN 8).
   const ruled = inForce(report.rulesets) !== undefined;
   const { held, systemIdentifier } = turn.durable;
