@@ -29,6 +29,7 @@ import {
   watchMembers,
 } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
+import { watchProgress } from "./leader/progress.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
 import { LSN_ZERO } from "./log/lsn.js";
 import type { Durable, State } from "./state.js";
@@ -46,6 +47,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
   keepLease(turn);
+  watchProgress(turn);
   establish(turn);
   detect(turn);
   coordinate(turn);
@@ -162,7 +164,10 @@ function observePace(turn: Turn): void {
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
-  const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : observeIdleMs;
+  // Owed WAL is looked for often enough that `detect` is not mistaken for one look.
+  const owing = leading !== null && turn.volatile.progress.demandedMs !== null;
+  const idleMs = owing ? Math.min(observeIdleMs, Math.floor(turn.config.timings.detectMs / 4)) : observeIdleMs;
+  const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : idleMs;
   const key = `${as}/${everyMs}/${leading?.term ?? following?.term ?? 0}`;
   if (key === postgres.observing) return;
   turn.setPostgres({ observing: key });

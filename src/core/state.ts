@@ -2,8 +2,8 @@ import type { CatchUp } from "./acceptor/catch_up.js";
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
-import type { LeaseBook } from "./lease/book.js";
-import { freshBook } from "./lease/book.js";
+import { NO_PROGRESS, type Progress } from "./leader/progress.js";
+import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -73,6 +73,7 @@ export interface Volatile {
   readonly following: Following | null;
   readonly leading: Leading | null;
   readonly lease: LeaseBook;
+  readonly progress: Progress;
   /** What this node, a candidate, was asked to take from another one before it can be promoted. */
   readonly catchUp: CatchUp | null;
   readonly election: Election;
@@ -260,6 +261,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       following: null,
       leading: null,
       catchUp: null,
+      progress: NO_PROGRESS,
       lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,

@@ -35,6 +35,10 @@ export interface Timings extends LeaseTimings {
   readonly unservedMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
+  /** An idle leader writes a small WAL record this often, to see a quorum take it. 0: quorum progress is not watched. */
+  readonly demandEveryMs: number;
+  /** A leader that gave up a term because no quorum went on does not do so again within this long. */
+  readonly stallAgainMs: number;
   /** A Postgres operation that failed is tried again after this long; doubles up to `detect` * 4. */
   readonly retryMs: number;
   /** A dead leader's Postgres is started again after this long, unless somebody asks for its position first. */
@@ -44,8 +48,13 @@ export interface Timings extends LeaseTimings {
   readonly observeFastMs: number;
 }
 
-/** Without leases unless they are asked for: all nodes of a cluster have them, or none has. */
-export function timingsFrom(detectMs: number, { leases } = { leases: false }): Timings {
+/** What a cluster has only if it is asked for: leases all of its nodes or none, quorum progress each leader by itself. */
+export interface Watches {
+  readonly leases: boolean;
+  readonly progress: boolean;
+}
+
+export function timingsFrom(detectMs: number, { leases = false, progress = false }: Partial<Watches> = {}): Timings {
   return {
     ...(leases ? leaseTimings(detectMs) : NO_LEASES),
     detectMs,
@@ -62,6 +71,9 @@ export function timingsFrom(detectMs: number, { leases } = { leases: false }): T
     checkpointAfterMs: 1000,
     unservedMs: Math.max(15_000, detectMs * 10),
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
+    // Rare enough that 16 MB of archive last for days, since a record is some 100 bytes.
+    demandEveryMs: progress ? Math.max(60_000, detectMs * 20) : 0,
+    stallAgainMs: Math.max(60_000, detectMs * 20),
     retryMs: 200,
     restartDelayMs: 400,
     observeIdleMs: 1000,

@@ -1,6 +1,8 @@
 import type { Loop } from "../../src/agent/loop.js";
 import type { PostgresAction } from "../../src/core/effects.js";
 import type { Event } from "../../src/core/events.js";
+import type { Lsn } from "../../src/core/log/lsn.js";
+import type { Term } from "../../src/core/log/position.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
 import type { Durable } from "../../src/core/state.js";
 import type { PostgresTable } from "./postgres_table.js";
@@ -14,6 +16,13 @@ export interface Message {
   readonly event: Event;
 }
 
+/** A client whose commit waits for the quorum. */
+export interface Waiting {
+  readonly leader: NodeId;
+  readonly term: Term;
+  readonly lsn: Lsn;
+}
+
 interface Operation {
   readonly op: number;
   readonly action: PostgresAction;
@@ -25,6 +34,8 @@ export interface Machine {
   readonly postgres: PostgresTable;
   initial: InitialRuleset;
   leases: boolean;
+  /** Its leader watches the progress of its quorum. */
+  progress: boolean;
   incarnations: number;
   boots: number;
   disk: Durable | null;

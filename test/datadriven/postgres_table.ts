@@ -30,6 +30,8 @@ export class PostgresTable {
   streaming = false;
   door: "open" | "shut" = "shut";
   names = "";
+  /** A nudge leaves a record: only where its absence would be noticed, so that other scripts stay short. */
+  nudged = false;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
@@ -118,6 +120,9 @@ export class PostgresTable {
         return { kind: "names_set", op };
       case "clone":
         return this.growClone(op, leaderOf(action.leader), action.term);
+      case "nudge":
+        if (this.nudged && this.primary !== null) this.append(this.primary, {});
+        return undefined;
       case "cancel_clone":
         this.clone = null;
         return undefined;

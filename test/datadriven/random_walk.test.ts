@@ -103,9 +103,9 @@ describe("a random walk over three nodes", () => {
   it("loses nothing that was acknowledged, never has two leaders of a term, and ends with a leader", () =>
     holdsUp(POLICIES, command, walks));
 
-  it("with leases, nobody reads from an old leader either", () =>
+  it("with leases, and with leaders that watch their quorum, nobody reads from an old leader either", () =>
     holdsUp(
-      POLICIES.map((policy) => `${policy} leases`),
+      POLICIES.map((policy) => `${policy} leases progress`),
       leaseCommand,
       walks,
     ));

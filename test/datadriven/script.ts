@@ -9,7 +9,7 @@ import { World } from "./world.js";
 /**
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
- *   cluster n1 n2 n3! [majority | at_least K] [leases]   machines with this configuration, none started; `!`: a witness
+ *   cluster n1 n2 n3! [majority | at_least K] [leases] [progress]   machines with this configuration, none started; `!`: a witness
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   wipe N · wipe-data N                       disk and data, or the data alone
@@ -56,7 +56,7 @@ export class Script {
       }
       case "cluster":
         for (const { id } of configuration(args).nodes)
-          this.world.add(id, configuration(args), args.includes("leases"));
+          this.world.add(id, configuration(args), args.includes("leases"), args.includes("progress"));
         return;
       case "configure":
         first().initial = configuration(args.slice(1));

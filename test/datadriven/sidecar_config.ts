@@ -5,13 +5,13 @@ import type { Machine } from "./machine.js";
 const DETECT_MS = 3000;
 
 /** What a sidecar of this machine is started with. */
-export function configOf({ id, boots, initial, leases }: Machine): NodeConfig {
+export function configOf({ id, boots, initial, leases, progress }: Machine): NodeConfig {
   return {
     self: id,
     boot: `${id}.${boots}`,
     initial,
     witness: initial.nodes.some((n) => n.id === id && n.witness === true),
-    timings: timingsFrom(DETECT_MS, { leases }),
+    timings: timingsFrom(DETECT_MS, { leases, progress }),
     host: id,
     postgresPort: 5432,
     postgresVersion: null,

@@ -8,7 +8,7 @@ import { statusOf } from "../../src/core/status.js";
 import type { Call } from "./altered.js";
 import { altered } from "./altered.js";
 import { staleReaders } from "./judge.js";
-import type { Machine, Message } from "./machine.js";
+import type { Machine, Message, Waiting } from "./machine.js";
 import { Clock } from "./manual_clock.js";
 import type { Kind, Request } from "./message_text.js";
 import { actionText, answerText, requestText } from "./message_text.js";
@@ -33,7 +33,7 @@ export class World {
   readonly holds = new Set<string>();
   readonly crafted = new Map<string, Entry>();
   readonly acknowledged = new Map<string, Lsn>();
-  readonly unacknowledged = new Map<string, { readonly leader: NodeId; readonly lsn: Lsn }>();
+  readonly unacknowledged = new Map<string, Waiting>();
   private readonly calls = new Map<string, Call>();
   private readonly statusKeys = new Map<string, string>();
   private readonly complaints = new Set<string>();
@@ -45,9 +45,10 @@ export class World {
     return found;
   }
 
-  add(id: NodeId, initial: InitialRuleset, leases = false): void {
+  add(id: NodeId, initial: InitialRuleset, leases = false, progress = false): void {
     const postgres = new PostgresTable(id);
-    const time = { leases, frozen: false, clockRate: 1 };
+    postgres.nudged = progress;
+    const time = { leases, progress, frozen: false, clockRate: 1 };
     const rest = { ...time, incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
     this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, ...rest });
   }
@@ -257,7 +258,7 @@ export class World {
     const { postgres } = machine;
     if (postgres.primary === null || postgres.door === "shut") return this.say(`${machine.id} refuses ${write}`);
     const lsn = postgres.append(postgres.primary, { write });
-    this.unacknowledged.set(write, { leader: machine.id, lsn });
+    this.unacknowledged.set(write, { leader: machine.id, term: postgres.primary, lsn });
     this.say(`${machine.id} writes ${write} at ${postgres.primary}:${lsn}`);
   }
 
@@ -265,7 +266,8 @@ export class World {
   private release(leader: PostgresTable): void {
     const listed = [...leader.names.matchAll(/"([^"@]+)@(\d+)"/g)].map((m) => [m[1] ?? "", BigInt(m[2] ?? 0)] as const);
     for (const [write, waits] of this.unacknowledged) {
-      if (waits.leader !== leader.id) continue;
+      // A client that waited in an earlier term was cut off with it.
+      if (waits.leader !== leader.id || waits.term !== leader.primary) continue;
       const holding = listed.filter(([n, t]) => t === leader.primary && (leader.senders.get(n) ?? 0n) >= waits.lsn);
       if (holding.length < Number(/^ANY (\d+)/.exec(leader.names)?.[1])) continue;
       this.unacknowledged.delete(write);

@@ -7,6 +7,7 @@
  */
 
 import { beginLeading, stepDown } from "../leader/office.js";
+import { yields } from "../leader/progress.js";
 import { leasesLeft } from "../lease/granting.js";
 import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
@@ -38,6 +39,7 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
+  if (yields(turn)) return reply("not_ready", `${turn.self} gave up its term for others to go on without it`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);
   if (request.term === promise.term) {
