@@ -2,7 +2,7 @@ import type { CatchUp } from "./acceptor/catch_up.js";
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
-import { NO_PROGRESS, type Progress } from "./leader/progress.js";
+import { NO_PROGRESS, type Progress } from "./leader/progress_seen.js";
 import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";

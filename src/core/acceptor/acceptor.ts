@@ -7,7 +7,7 @@
  */
 
 import { beginLeading, stepDown } from "../leader/office.js";
-import { yields } from "../leader/progress.js";
+import { yields } from "../leader/progress_seen.js";
 import { leasesLeft } from "../lease/granting.js";
 import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";

@@ -7,31 +7,11 @@
  */
 import { decide } from "../coordinator/decide.js";
 import { answersFromStatuses, byRank } from "../coordinator/standing.js";
-import type { Lsn } from "../log/lsn.js";
-import { formatLsn, LSN_ZERO } from "../log/lsn.js";
-import type { Term } from "../log/position.js";
-import { TERM_NONE } from "../log/position.js";
+import { formatLsn } from "../log/lsn.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { stepDown } from "./office.js";
-
-export interface Progress {
-  readonly term: Term;
-  readonly quorumLsn: Lsn;
-  readonly advancedMs: number;
-  /** Since when a quorum has owed something; null while it owes nothing. */
-  readonly demandedMs: number | null;
-  /** It gave up a term because of this: until then it leaves the election to the others. */
-  readonly yieldsUntilMs: number;
-  /** And until then it does not give up another one: what does not get better by another leader must not be tried for ever. */
-  readonly staysUntilMs: number;
-}
-
-export const NO_PROGRESS: Progress = Object.freeze({
-  ...{ term: TERM_NONE, quorumLsn: LSN_ZERO, advancedMs: 0, demandedMs: null },
-  ...{ yieldsUntilMs: 0, staysUntilMs: 0 },
-});
 
 export function watchProgress(turn: Turn): void {
   const { leading, progress, nowMs } = turn.volatile;
@@ -72,9 +52,4 @@ function successorWithout(turn: Turn, leading: Leading): NodeId | null {
   const others = answersFromStatuses(turn.state(), reason).filter((a) => a.id !== turn.self);
   const decision = decide(others, turn.config.initial, byRank(turn.state()));
   return decision.ok && !decision.proposal.founding ? decision.proposal.candidate : null;
-}
-
-/** Whether this node keeps out of an election that it has made necessary. */
-export function yields(turn: Turn): boolean {
-  return turn.nowMs < turn.volatile.progress.yieldsUntilMs;
 }
