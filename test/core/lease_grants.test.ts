@@ -2,14 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CLOCK_LAG_MAX_MS, CLOCK_RATIO_MAX, holdMs } from "../../src/core/lease/bounds.js";
 import { grantLease, leasesLeft } from "../../src/core/lease/granting.js";
-import { beginLease, holdGrant, mustFenceAtMs, stillAwaited } from "../../src/core/lease/holding.js";
+import { beginLease, holdGrant, mustFenceAtMs, rulesOf, stillAwaited } from "../../src/core/lease/holding.js";
 import type { NodeStatus } from "../../src/core/messages.js";
 import type { Ruleset } from "../../src/core/ruleset/ruleset.js";
+import type { Leading } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { statusOf } from "../../src/core/status.js";
 import { timingsFrom } from "../../src/core/timings.js";
 import { Turn } from "../../src/core/turn.js";
 import { asks, follows, leads, nodeAt } from "./lease_nodes.js";
+import { everyRuleset } from "./rulesets.js";
 
 const DETECT_MS = 3000;
 
@@ -141,6 +143,12 @@ describe("a grant", () => {
 });
 
 describe("what a leader counts", () => {
+  it("is asked under the rulesets that a commit must satisfy and under the one it proposes", () => {
+    const [old, proposed] = [everyRuleset(3, "all")[2], everyRuleset(3, "all")[1]];
+    const leading = { obliged: [old], ruleset: proposed } as unknown as Leading;
+    expect(rulesOf(leading)).toEqual([old, proposed]);
+  });
+
   const granted = (change: Partial<NonNullable<NodeStatus["leaseGrant"]>>, incarnation = "n2-a") => ({
     ...statusOf(nodeAt("n2", 0).state()),
     incarnation,

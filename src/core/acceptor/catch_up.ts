@@ -23,7 +23,9 @@ export function onCatchUp(turn: Turn, call: string, from: Sender, request: Catch
   const refused = refusal(turn, from, request);
   if (refused !== null) return reply(turn, [call], refused.code, refused.reason);
   const { catchUp } = turn.volatile;
-  if (catchUp !== null && catchUp.request.source === request.source) {
+  const same =
+    catchUp?.request.source === request.source && comparePositions(catchUp.request.position, request.position) === 0;
+  if (catchUp !== null && same) {
     if (catchUp.calls.length >= PENDING_CALLS_MAX)
       return reply(turn, [call], "not_ready", `${turn.self} already has ${catchUp.calls.length} calls waiting`);
     turn.set({ catchUp: { ...catchUp, calls: [...catchUp.calls, call] } });
