@@ -6,12 +6,14 @@
 const MAY_IMPORT = {
   core: [],
   agent: ["core"],
-  postgres: ["core", "agent/ports"],
+  // What both the configuration and Postgres' command line hold a user's settings against.
+  settings: [],
+  postgres: ["core", "agent/ports", "settings"],
   relay: ["core", "agent/ports"],
   transport: ["core", "agent/ports"],
   store: ["core", "agent/ports"],
   telemetry: ["core", "agent/ports"],
-  config: ["core"],
+  config: ["core", "settings"],
   http: ["core", "telemetry", "agent/snapshot"],
   cli: ["core", "config", "telemetry", "transport/(admin_)?client"],
   demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],

@@ -39,7 +39,7 @@ process.exitCode = await runCli(
     nodeVersion: process.versions.node,
   },
   [
-    registerRun(async (config, node) => (await import("./sidecar.js")).startSidecar(config, node)),
+    registerRun(async (config, node, options) => (await import("./sidecar.js")).startSidecar(config, node, options)),
     registerStatus,
     registerDemo,
   ],

@@ -1,39 +1,32 @@
 /**
  * One sidecar: configuration → adapters → loop. With main.ts, the only place that names all adapters.
  */
-import { randomBytes } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SystemClock } from "./agent/clock.js";
 import { Loop } from "./agent/loop.js";
-import type { Credentials, TransportEvents } from "./agent/ports.js";
+import type { Credentials, Ports, TransportEvents } from "./agent/ports.js";
+import { RecordFile } from "./agent/record_file.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
-import type { Durable } from "./core/state.js";
-import { freshDurable, initialState } from "./core/state.js";
+import type { Durable, State } from "./core/state.js";
+import { initialState } from "./core/state.js";
 import { timingsFrom } from "./core/timings.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
+import { newIdentity, openState, StartRefused } from "./state_of_node.js";
 import { CredentialFile } from "./store/credential_file.js";
-import { durableCodec } from "./store/durable_codec.js";
 import { lockDirectory } from "./store/lock.js";
-import { StateFile } from "./store/state_file.js";
 import { createLog, type Log } from "./telemetry/log.js";
 import { PROTOCOL } from "./transport/envelope.js";
 import { createTransport, type Transport } from "./transport/transport.js";
 
-const INCARNATION_BYTES = 8;
 /** Replay takes as long as it takes; to end it would only begin it again. */
 const REDO_DEADLINE_MS = 24 * 3_600_000;
-
-/** A start that was refused: what is wrong and what to do, for the operator. */
-export class StartRefused extends Error {
-  override readonly name = "StartRefused";
-}
 
 export interface Sidecar {
   /** Fences Postgres, then ends everything. Idempotent. */
@@ -42,7 +35,12 @@ export interface Sidecar {
   readonly failed: Promise<string>;
 }
 
-export async function startSidecar(config: ClusterConfig, node: NodeConfig): Promise<Sidecar> {
+export interface SidecarOptions {
+  /** Where what the core saw and did is recorded; null: nowhere. */
+  readonly record: string | null;
+}
+
+export async function startSidecar(config: ClusterConfig, node: NodeConfig, options: SidecarOptions): Promise<Sidecar> {
   const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id } });
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
@@ -56,7 +54,8 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
   refuseForeignData(found.present, ground.durable, ground.dataDir);
   const transport = transportOf({ config, node, ground, link, log });
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
-  const loop = new Loop(state, {
+  const record = await openRecord(options, state, log);
+  const ports: Ports = {
     transport,
     postgres,
     store: { persist: ground.persist },
@@ -64,7 +63,8 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
     notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
     credentials: () => ground.credentials.current(),
     fatal: (reason) => fail(reason),
-  });
+  };
+  const loop = new Loop(state, ports, record);
   link.loop = loop;
   const { binaries, user } = ground;
   log.logger.info(
@@ -77,21 +77,34 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig): Pro
   return {
     failed,
     stop: () => {
-      stopping ??= stopAll({ loop, postgres, transport, ground, log });
+      stopping ??= stopAll({ loop, postgres, transport, ground, log, record });
       return stopping;
     },
   };
 }
 
-type Parts = { loop: Loop; postgres: LocalPostgres; transport: Transport; ground: Ground; log: Log };
+function openRecord({ record }: SidecarOptions, initial: State, log: Log): Promise<RecordFile | null> {
+  if (record === null) return Promise.resolve(null);
+  return RecordFile.open({ path: record, initial, warn: (text, err) => log.logger.warn({ err }, text) });
+}
 
-async function stopAll({ loop, postgres, transport, ground, log }: Parts): Promise<void> {
+type Parts = {
+  loop: Loop;
+  postgres: LocalPostgres;
+  transport: Transport;
+  ground: Ground;
+  log: Log;
+  record: RecordFile | null;
+};
+
+async function stopAll({ loop, postgres, transport, ground, log, record }: Parts): Promise<void> {
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   loop.deliver({ kind: "shutdown" });
   try {
     await postgres.close();
   } finally {
     loop.end();
+    await record?.close();
     await transport.close();
     await ground.lock.release();
     log.flush();
@@ -186,7 +199,7 @@ function transportOf({ config, node, ground, link, log }: Wiring): Transport {
 function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clock: SystemClock) {
   return {
     self: node.id,
-    boot: randomBytes(INCARNATION_BYTES).toString("hex"),
+    boot: newIdentity(),
     initial: initialRuleset(config),
     timings: timingsFrom(config.timings.detect_ms),
     host: node.host,
@@ -195,6 +208,8 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     dataDir: node.data_dir,
     sidecarPid: process.pid,
     unixOffsetMs: Date.now() - clock.nowMs(),
+    // The transport knows only the nodes of the configuration, and refuses a wiped one by name.
+    admitObservers: false,
   };
 }
 
@@ -228,36 +243,6 @@ function snapshotOptions(config: ClusterConfig) {
       dataDir: n.data_dir,
     })),
   };
-}
-
-/** Reads the durable word, or draws an incarnation and writes the first one: from then on this node is somebody. */
-async function openState(config: ClusterConfig, node: NodeConfig, directory: string) {
-  const file = new StateFile<Durable>({ directory, cluster: config.cluster, node: node.id, codec: durableCodec });
-  const write = (durable: Durable) =>
-    file.write(
-      {
-        cluster: config.cluster,
-        node: node.id,
-        incarnation: durable.incarnation,
-        system_identifier: durable.systemIdentifier === null ? null : BigInt(durable.systemIdentifier),
-      },
-      durable,
-    );
-  const read = await file.read();
-  if (read.kind === "refused") throw new StartRefused(read.refusal.message);
-  let durable: Durable;
-  if (read.kind === "ok") durable = read.value;
-  else {
-    durable = freshDurable(config.cluster, node.id, randomBytes(INCARNATION_BYTES).toString("hex"));
-    await write(durable);
-  }
-  const persist = (next: Durable, done: (error: Error | null) => void) => {
-    write(next).then(
-      () => done(null),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    );
-  };
-  return { durable, persist };
 }
 
 /** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */

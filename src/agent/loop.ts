@@ -12,13 +12,10 @@ import { mustFenceWithinMs } from "../core/lease/lease.js";
 import { nextTickMs, step } from "../core/node.js";
 import type { State } from "../core/state.js";
 import type { Ports } from "./ports.js";
+import type { Recorder } from "./record.js";
 
 /** Events that wait while one is being made durable; far above what a few peers and one Postgres can send meanwhile. */
 const MAILBOX_MAX = 10_000;
-
-export interface Recorder {
-  event(event: Event, nowMs: number, jitter: number): void;
-}
 
 export class Loop {
   private current: State;
@@ -35,7 +32,7 @@ export class Loop {
     this.current = initial;
     this.ports = ports;
     this.recorder = recorder;
-    this.persistDeadlineMs = Math.floor(initial.config.timings.detectMs / 4);
+    this.persistDeadlineMs = initial.config.timings.persistDeadlineMs;
   }
 
   get state(): State {
@@ -82,7 +79,6 @@ export class Loop {
   private handle(event: Event): void {
     const { clock, store } = this.ports;
     const stamp = { nowMs: clock.nowMs(), jitter: clock.jitter() };
-    this.recorder?.event(event, stamp.nowMs, stamp.jitter);
     const fenceInMs = mustFenceWithinMs(this.current, stamp.nowMs);
     let result: ReturnType<typeof step>;
     try {
@@ -91,10 +87,14 @@ export class Loop {
       // Whatever a pure step throws is a mistake of the program: an assertion that failed, or one that was forgotten.
       const what =
         error instanceof InvariantBroken ? "an invariant is broken" : "a step failed in a way it does not know";
-      this.fail(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      const reason = `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      this.recorder?.broke(event, stamp, reason);
+      this.fail(reason);
       return;
     }
     this.current = result.state;
+    // Before anything of it is done: what a record lacks was not done either.
+    this.recorder?.stepped(event, stamp, result.output, result.state);
     const { persist, after } = result.output;
     if (persist === null) {
       this.carryOut(after);
@@ -108,6 +108,7 @@ export class Loop {
     store.persist(persist, (error) => {
       cancelDeadline();
       this.persisting = false;
+      if (error === null) this.recorder?.persisted();
       if (this.ended) return;
       if (error !== null) {
         this.fail(`the state file could not be written: ${error.message}`);
@@ -185,6 +186,9 @@ export class Loop {
         return;
       case "answer_follow":
         if (!effect.call.startsWith(SELF)) transport.answerFollow(effect.call, effect.result);
+        return;
+      case "answer_change":
+        transport.answerChange(effect.call, effect.result);
         return;
       case "publish":
         transport.publish(effect.status);

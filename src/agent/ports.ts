@@ -12,6 +12,7 @@ import type {
   Sender,
 } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { ChangeResult } from "../core/ruleset/wanted.js";
 import type { Durable } from "../core/state.js";
 
 /** Names one incoming call until it is answered. */
@@ -61,6 +62,8 @@ export interface TransportPort {
   answerRecruit(call: CallId, result: RecruitResult): void;
   answerPromote(call: CallId, result: PromoteResult): void;
   answerFollow(call: CallId, result: FollowResult): void;
+  /** To the operator who asked for other rules. */
+  answerChange(call: CallId, result: ChangeResult): void;
   /** Pushes to every stream at once; the transport repeats the last one as a heartbeat. */
   publish(status: NodeStatus): void;
 }

@@ -1,8 +1,8 @@
 import { sep } from "node:path";
+import { refuseSetting } from "../settings/managed_settings.js";
 import type { NodeConfig } from "./cluster_config.js";
 import { walSendersNeeded } from "./derive.js";
 import { isLoopback, sameAddress, sameMachine } from "./hosts.js";
-import { refuseSetting } from "./managed_settings.js";
 import { toleranceOf } from "./policy.js";
 import type { Problem } from "./problems.js";
 import { resolveNode, settingText } from "./resolve.js";

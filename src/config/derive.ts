@@ -23,13 +23,13 @@ export const DETECT_MIN_MS = 300;
 export const DETECT_MAX_MS = 60_000;
 
 export function deriveTimings(detect_ms: number): Timings {
+  const { heartbeatMs, persistDeadlineMs } = timingsFrom(detect_ms);
   return {
     detect_ms,
-    heartbeat_ms: timingsFrom(detect_ms).heartbeatMs,
+    heartbeat_ms: heartbeatMs,
     // A peer that takes longer to answer would be suspected by then anyway.
     rpc_deadline_ms: detect_ms,
-    // A disk that cannot keep a promise must be found out well before the others suspect the node.
-    persist_deadline_ms: Math.floor(detect_ms / 4),
+    persist_deadline_ms: persistDeadlineMs,
     // A recruited leader first fences, restarts as a standby and replays: longer than a call, but bounded.
     recruit_deadline_ms: 4 * detect_ms,
     // Silence is silence, whether a stream is quiet or gone.

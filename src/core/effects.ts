@@ -11,6 +11,8 @@ import type {
   RecruitResult,
 } from "./messages.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+import type { Seat } from "./ruleset/seats.js";
+import type { ChangeResult } from "./ruleset/wanted.js";
 
 /** Names one operation on the local Postgres; its report carries the number back. */
 export type OpId = number;
@@ -25,6 +27,8 @@ export type Effect =
   | { readonly kind: "answer_recruit"; readonly call: string; readonly result: RecruitResult }
   | { readonly kind: "answer_promote"; readonly call: string; readonly result: PromoteResult }
   | { readonly kind: "answer_follow"; readonly call: string; readonly result: FollowResult }
+  /** To the operator who asked for other rules. */
+  | { readonly kind: "answer_change"; readonly call: string; readonly result: ChangeResult }
   | { readonly kind: "publish"; readonly status: NodeStatus }
   | { readonly kind: "postgres"; readonly op: OpId; readonly action: PostgresAction }
   | Note;
@@ -77,6 +81,11 @@ export type PostgresAction =
   | { readonly kind: "set_door"; readonly open: boolean }
   /** Put names in force on a running leader, behind the barrier (trap 15). */
   | { readonly kind: "set_names"; readonly names: string }
+  /**
+   * Serve these followers and nobody else: slots for those that have none; slots and connections of all others end, and
+   * those of another incarnation under the same name as well. None of these gets in again in this term.
+   */
+  | { readonly kind: "set_followers"; readonly followers: readonly Seat[] }
   /** Grow a clone beside the data, in the background. */
   | { readonly kind: "clone"; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: "cancel_clone" }

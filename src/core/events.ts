@@ -15,6 +15,7 @@ import type {
   Sender,
 } from "./messages.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+import type { ChangeRequest } from "./ruleset/wanted.js";
 
 /** A monotone clock that counts suspended time, in ms, and a random number for jitter: both handed in by the shell. */
 export interface Stamp {
@@ -62,6 +63,8 @@ export type Event =
       readonly result: FollowResult | Unreachable;
     }
   | { readonly kind: "postgres"; readonly report: PostgresReport }
+  /** An operator wants other rules; only an established leader changes them. */
+  | { readonly kind: "change_ruleset"; readonly call: string; readonly request: ChangeRequest }
   /** The operator ends the sidecar: Postgres is fenced first. */
   | { readonly kind: "shutdown" };
 
@@ -79,7 +82,10 @@ export type LeaderReport =
       readonly history: History;
       readonly systemIdentifier: string;
     }
-  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn };
+  | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }
+  /** Not asked for: the youngest records of its own table of rulesets, oldest first; none if somebody dropped it. */
+  | { readonly kind: "records_seen"; readonly records: readonly RulesetRecord[] }
+  | { readonly kind: "followers_set"; readonly op: OpId };
 
 /** Reports about the Postgres itself, whatever its role. */
 export type KeeperReport =
@@ -117,6 +123,8 @@ export interface Observation {
   readonly names: string | null;
   /** Of a primary: who streams from it, by application name. */
   readonly senders: readonly SenderSeen[];
+  /** Of a standby: the ruleset records it has replayed; null if nobody looked. */
+  readonly rulesets: readonly RulesetRecord[] | null;
 }
 
 export interface SenderSeen {

@@ -1,4 +1,5 @@
 import { assert } from "./assert.js";
+import { checkChange } from "./leader/change_invariants.js";
 import type { State } from "./state.js";
 
 /**
@@ -42,6 +43,7 @@ export function checkInvariants(before: State, after: State): void {
     if (old !== null && old.term === leading.term)
       assert(leading.quorumLsn >= old.quorumLsn, "a quorum LSN never goes back within a term");
   }
+  if (leading !== null) checkChange(before.volatile.leading, leading, after.config.self);
   if (following !== null)
     assert(following.term === d.promise.term, `I4: follows ${following.term} having promised ${d.promise.term}`);
   if (pending !== null)

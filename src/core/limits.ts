@@ -11,3 +11,9 @@ export const FRUITLESS_ELECTIONS_PER_HOUR_MAX = 60;
 
 /** Operations of a leader that fail in a row before it gives up its term: another node may do better. */
 export const LEADER_FAILURES_MAX = 5;
+
+/** WAL that a follower may lack and still count as caught up: what takes it a few ms to receive, so no commit waits long for it. */
+export const LAG_CAUGHT_UP_BYTES = 1n << 20n;
+
+/** Observers that a leader serves: each takes one of its walsenders and a slot. */
+export const OBSERVERS_MAX = 5;

@@ -1,7 +1,7 @@
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
-import type { Incarnation, NodeId, Ruleset, RulesetRecord } from "./ruleset/ruleset.js";
+import type { Incarnation, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
 
 /**
  * What nodes say to one another, as plain values. The transport turns them into protobuf and back,
@@ -96,6 +96,8 @@ export interface PromoteRequest {
   readonly obliged: readonly Ruleset[];
   /** The newest ruleset, proposed again as number (term, 0). */
   readonly ruleset: Ruleset;
+  /** The newest of the undecided proposals that the recruitment proved void: marked so before anything else. Else null. */
+  readonly voids: RulesetNumber | null;
   /** True when every node is empty: the candidate runs initdb. */
   readonly founding: boolean;
   readonly recruited: readonly NodeId[];

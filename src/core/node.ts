@@ -19,19 +19,19 @@ import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
 import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
-import {
-  advanceLeader,
-  callFollowers,
-  establish,
-  onObserved,
-  onPromoted,
-  onRecordWritten,
-  watchMembers,
-} from "./leader/leader.js";
+import { callFollowers } from "./leader/calling.js";
+import { onChangeRuleset } from "./leader/change.js";
+import { isJoint } from "./leader/change_state.js";
+import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
 import { watchProgress } from "./leader/progress.js";
+import { onRecordsSeen } from "./leader/records.js";
+import { onFollowersSet } from "./leader/seating.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
 import { LSN_ZERO } from "./log/lsn.js";
+import { compact, inForce } from "./ruleset/in_force.js";
+import { noteMembership } from "./ruleset/membership.js";
+import type { RulesetRecord } from "./ruleset/ruleset.js";
 import type { Durable, State } from "./state.js";
 import { currentPosition, publishIfChanged } from "./status.js";
 import { Turn } from "./turn.js";
@@ -46,6 +46,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   const turn = new Turn(before);
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
+  noteMembership(turn);
   keepLease(turn);
   watchProgress(turn);
   establish(turn);
@@ -97,6 +98,8 @@ function route(turn: Turn, event: Event): void {
       return;
     case "postgres":
       return onPostgres(turn, event.report);
+    case "change_ruleset":
+      return onChangeRuleset(turn, event.call, event.request);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");
@@ -119,6 +122,7 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     });
     // An estimate while WAL arrives, so that a crash leaves the others something to go by; a standstill makes it final.
     if (!stands) turn.setPostgres({ position: currentPosition(turn.state()) });
+    knowRulesets(turn, observation.rulesets);
     noteRejoined(turn);
     return onObserved(turn, observation);
   }
@@ -134,9 +138,19 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
       return onPromoted(turn, report.history, report.systemIdentifier);
     case "record_written":
       return onRecordWritten(turn, report.lsn);
+    case "records_seen":
+      return onRecordsSeen(turn, report.records);
+    case "followers_set":
+      return onFollowersSet(turn);
     default:
       return onReport(turn, report);
   }
+}
+
+/** What a follower has replayed is what it tells the others of the rules; a leader knows its own by writing them. */
+function knowRulesets(turn: Turn, replayed: readonly RulesetRecord[] | null): void {
+  if (replayed === null || turn.volatile.leading !== null || turn.postgres.still !== null) return;
+  if (inForce(replayed) !== undefined) turn.setPostgres({ rulesets: compact(replayed) });
 }
 
 /** How long it took from `Follow` to streaming, and by which way. */
@@ -160,7 +174,8 @@ function observePace(turn: Turn): void {
     leading !== null &&
     ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
-      typeof leading.mark === "bigint");
+      typeof leading.mark === "bigint" ||
+      isJoint(leading.change));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";

@@ -2,14 +2,16 @@ import type { CatchUp } from "./acceptor/catch_up.js";
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
+import type { RulesInOffice } from "./leader/change_state.js";
 import { NO_PROGRESS, type Progress } from "./leader/progress_seen.js";
 import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
-import type { Position, Term } from "./log/position.js";
+import type { Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
 import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
-import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
+import type { LocalPostgres } from "./postgres_known.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
 /** What the state file holds: this node's durable word. */
@@ -52,6 +54,8 @@ export interface NodeConfig {
   readonly sidecarPid: number;
   /** Wall clock minus the monotonic one, in ms: only for what people read. */
   readonly unixOffsetMs: number;
+  /** Nodes that no ruleset names are let in as observers, and a wiped one is put back in its place by the leader. */
+  readonly admitObservers: boolean;
 }
 
 export interface State {
@@ -81,6 +85,8 @@ export interface Volatile {
   /** When this node last saw a leader in office, or its own start. */
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
+  /** No ruleset in force names this node, as far as it knows. */
+  readonly outside: boolean;
   readonly blocked: Blocked | null;
   /** Since when an election has been both wanted and possible; null while it is not. */
   readonly possibleSinceMs: number | null;
@@ -93,53 +99,6 @@ export interface Volatile {
   /** Something that is only shown changed, and waits for company. */
   readonly publishSoon: boolean;
   readonly publishedMs: number;
-}
-
-/** What is known of the Postgres beside this sidecar. */
-export interface LocalPostgres {
-  /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
-  readonly data: "absent" | "present" | "foreign";
-  readonly process: "stopped" | "running";
-  /** Proven under this sidecar: no primary of a term that it was to lead serves anybody. A process that died may leave children. */
-  readonly primaryGone: boolean;
-  /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
-  readonly still: Still | null;
-  /** The leader it was told to stream from. */
-  readonly receiver: { readonly leader: NodeId; readonly term: Term; readonly dialledMs: number } | null;
-  /** The term whose leader did not serve it although it is contained: a clone is needed. */
-  readonly unservedTerm: Term;
-  readonly streaming: boolean;
-  readonly door: "shut" | "open";
-  readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
-  readonly retryAtMs: number;
-  /** A dead leader's Postgres is not started before, unless somebody asks for its position. */
-  readonly restartAtMs: number;
-  readonly failures: number;
-  readonly fault: string | null;
-  readonly clone: Clone | null;
-  /** Old data kept beside a swapped-in clone until the clone streams. */
-  readonly oldKept: boolean;
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-  readonly flushLsn: Lsn | null;
-  readonly replayLsn: Lsn | null;
-  readonly postmasterPid: number | null;
-  readonly observing: string;
-}
-
-export interface Still {
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-}
-
-export interface Clone {
-  readonly op: OpId;
-  readonly leader: NodeId;
-  readonly term: Term;
-  readonly startedMs: number;
-  readonly percent: number;
-  /** Set when it is complete and on disk. */
-  readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
 }
 
 export interface PendingRecruit {
@@ -157,7 +116,7 @@ export interface Following {
 }
 
 /** A term in office. */
-export interface Leading {
+export interface Leading extends RulesInOffice {
   readonly term: Term;
   readonly request: PromoteRequest;
   readonly stage: "promoting" | "writing" | "establishing" | "established";
@@ -171,8 +130,11 @@ export interface Leading {
   readonly number: RulesetNumber;
   /** The quorum must pass this LSN before the leader is established. */
   readonly firstRecord: Lsn | null;
-  /** The decided mark: not written, being written, at an LSN that a quorum does not have yet, durable. */
-  readonly mark: "none" | "writing" | Lsn | "durable";
+  /**
+   * The decided mark: not written, being written, at an LSN that a quorum does not have yet, durable. `lost`: it was
+   * durable, and somebody removed it or the proposal it belongs to.
+   */
+  readonly mark: "none" | "writing" | Lsn | "durable" | "lost";
   readonly senders: Readonly<Record<NodeId, SenderState>>;
   readonly flushLsn: Lsn;
   readonly quorumLsn: Lsn;
@@ -267,6 +229,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       suspicion: null,
       leaderSeenMs: nowMs,
       peers: {},
+      outside: false,
       blocked: null,
       possibleSinceMs: null,
       phases: null,

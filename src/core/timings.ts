@@ -14,6 +14,8 @@ export interface Timings extends LeaseTimings {
   readonly heartbeatMs: number;
   /** A change that others only show waits this long for others to travel with it. */
   readonly publishSoonMs: number;
+  /** A write of the state file that takes longer makes the sidecar fence: found out well before the others suspect the node. */
+  readonly persistDeadlineMs: number;
   /** A coordinator asks again, under the same term, after this long without enough answers. */
   readonly askAgainMs: number;
   /** Once enough have answered: how long the other running nodes are waited for, so that the longest log wins and nobody needs a clone. */
@@ -43,6 +45,10 @@ export interface Timings extends LeaseTimings {
   readonly retryMs: number;
   /** A dead leader's Postgres is started again after this long, unless somebody asks for its position first. */
   readonly restartDelayMs: number;
+  /** A change of the rules that is not durable under the old and the new ones after so long is taken back: commits wait meanwhile. */
+  readonly changeMs: number;
+  /** An observer that was not heard for so long loses its slot, which keeps WAL for it: it clones if it comes back. */
+  readonly forgetObserverMs: number;
   /** How often Postgres is looked at when nothing is happening, and while a leader waits for its quorum. */
   readonly observeIdleMs: number;
   readonly observeFastMs: number;
@@ -60,6 +66,7 @@ export function timingsFrom(detectMs: number, { leases = false, progress = false
     detectMs,
     heartbeatMs: Math.max(50, Math.floor(detectMs / 3)),
     publishSoonMs: 50,
+    persistDeadlineMs: Math.floor(detectMs / 4),
     askAgainMs: Math.max(100, Math.floor(detectMs / 3)),
     graceMs: 60,
     askLateMs: 300,
@@ -76,6 +83,8 @@ export function timingsFrom(detectMs: number, { leases = false, progress = false
     stallAgainMs: Math.max(60_000, detectMs * 20),
     retryMs: 200,
     restartDelayMs: 400,
+    changeMs: detectMs * 2,
+    forgetObserverMs: 600_000,
     observeIdleMs: 1000,
     observeFastMs: 3,
   };

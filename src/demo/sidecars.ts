@@ -30,10 +30,10 @@ export function logFile(home: DemoHome, id: string): string {
  * The same command that a person would type. In a session of its own: a Ctrl-C in the demo's terminal reaches the
  * demo alone, which then ends the sidecars in order, and a kept one survives the demo.
  */
-export function startSidecar(home: DemoHome, id: string): Sidecar {
+export function startSidecar(home: DemoHome, id: string, more: readonly string[] = []): Sidecar {
   const log = openSync(logFile(home, id), "a");
   try {
-    const child = spawn(process.execPath, [quorateCommand(), "run", "-c", home.config, "--node", id], {
+    const child = spawn(process.execPath, [quorateCommand(), "run", "-c", home.config, "--node", id, ...more], {
       cwd: home.dir,
       detached: true,
       stdio: ["ignore", log, log],

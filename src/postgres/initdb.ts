@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Binaries } from "./binaries.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
+import { fence, releaseSharedMemory } from "./fence.js";
 import type { OsUser } from "./os_user.js";
 import { closedDirectory, giveTo, spawnIdentity } from "./os_user.js";
 import { postgresEnvironment } from "./process.js";
@@ -63,7 +64,11 @@ async function refuseUnlessEmpty(dataDir: string): Promise<void> {
 async function removeLeftovers(parent: string, name: string): Promise<void> {
   for (const entry of await readdir(parent)) {
     if (entry.startsWith(`${name}.initdb-`) && /^[0-9a-f]{12}$/.test(entry.slice(`${name}.initdb-`.length))) {
-      await rm(join(parent, entry), { recursive: true, force: true });
+      const dataDir = join(parent, entry);
+      await fence({ dataDir, graceMs: 0 });
+      // Its backend has left a segment, whose number stands in there and nowhere else.
+      await releaseSharedMemory(dataDir);
+      await rm(dataDir, { recursive: true, force: true });
     }
   }
 }

@@ -15,6 +15,10 @@ export interface InstanceOptions {
 const STOP_DEADLINE_MS = 10_000;
 /** How long a lost session may take to be explained by the end of the postmaster, before another one is tried. */
 const SESSION_GRACE_MS = 50;
+/** Whoever locks a table of ours must not stop the looks by which a leader judges its quorum. */
+const LOOK_LOCK_TIMEOUT_MS = 50;
+/** An operation that waits for a lock in vain fails with the reason, and is tried again. */
+const OPERATION_LOCK_TIMEOUT_MS = 5_000;
 
 /**
  * One Postgres while it runs: its processes, and two sessions of ours on it (one for operations, one for looking).
@@ -48,8 +52,8 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
   static async start(options: InstanceOptions): Promise<Instance> {
     const running = await safeStart(options.start);
     try {
-      const operations = await openSession(options, running.socketDir);
-      const looking = await openSession(options, running.socketDir);
+      const operations = await openSession(options, running.socketDir, OPERATION_LOCK_TIMEOUT_MS);
+      const looking = await openSession(options, running.socketDir, LOOK_LOCK_TIMEOUT_MS);
       return new Instance(options, running, operations, looking);
     } catch (error) {
       await fence({ dataDir: options.start.dataDir });
@@ -119,8 +123,10 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
     if (this.ending || this.over) return;
     if (!isRunning(this.running.process)) return this.lose("the postmaster is gone");
     try {
-      const session = await openSession(this.options, this.running.socketDir);
-      if (this.operations.alive) this.looking = session;
+      const looks = this.operations.alive;
+      const timeoutMs = looks ? LOOK_LOCK_TIMEOUT_MS : OPERATION_LOCK_TIMEOUT_MS;
+      const session = await openSession(this.options, this.running.socketDir, timeoutMs);
+      if (looks) this.looking = session;
       else this.operations = session;
       this.watch(session);
     } catch (error) {
@@ -137,11 +143,12 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
   }
 }
 
-function openSession(options: InstanceOptions, socketDir: string): Promise<Session> {
+function openSession(options: InstanceOptions, socketDir: string, lockTimeoutMs = 0): Promise<Session> {
   return Session.open({
     socketDir,
     port: options.start.port,
     superuser: options.superuser,
     major: options.start.binaries.major,
+    lockTimeoutMs,
   });
 }

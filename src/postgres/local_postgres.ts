@@ -13,10 +13,12 @@ import { CloneJob } from "./clone_job.js";
 import { holdsData } from "./data_dir.js";
 import { hasCode } from "./durable_files.js";
 import { fence } from "./fence.js";
+import type { Instance } from "./instance.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
+import { readNewest } from "./ruleset_table.js";
 import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
 
@@ -46,6 +48,8 @@ export class LocalPostgres implements PostgresPort {
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
+  /** What was last said of the table of rulesets. */
+  private tableTrouble = "";
 
   constructor(options: LocalPostgresOptions) {
     this.options = options;
@@ -58,7 +62,7 @@ export class LocalPostgres implements PostgresPort {
     this.observer = new Observer(
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
-      (instance, as) => maintainSlots(instance.observer, as, this.operations.followers),
+      (instance, as) => this.maintain(instance, as),
     );
   }
 
@@ -139,6 +143,21 @@ export class LocalPostgres implements PostgresPort {
     await removeSocketDir(this.options.start.stateDir);
   }
 
+  /** Now and then, while nobody waits. */
+  private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
+    await maintainSlots(instance.observer, as, this.operations.followers);
+    if (as === "follower") return;
+    const read = await readNewest(instance.observer).catch((error: unknown) => {
+      return { kind: "damaged", reason: explain(error) } as const;
+    });
+    if (this.operations.instance !== instance) return;
+    const trouble = read.kind === "damaged" ? read.reason : read.kind === "locked" ? "somebody had locked it" : "";
+    if (trouble !== this.tableTrouble && trouble !== "")
+      this.options.warn(`quorate.ruleset_history cannot be read: ${trouble}`, trouble);
+    this.tableTrouble = trouble;
+    if (trouble === "") this.options.report({ kind: "records_seen", records: read.kind === "rows" ? read.rows : [] });
+  }
+
   private work(): void {
     if (this.busy) return;
     this.busy = true;
@@ -188,6 +207,9 @@ export class LocalPostgres implements PostgresPort {
         return { kind: "names_set", op };
       case "catch_up":
         throw new Error(`taking the log from ${action.source} before a promotion is not in this version`);
+      case "set_followers":
+        // Nothing asks for it before changes of the rules can be asked for.
+        throw new Error("a running leader's followers cannot be changed in this version");
       case "swap":
         await this.ending;
         await this.operations.swap();

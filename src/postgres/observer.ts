@@ -5,6 +5,8 @@ import { observeLeader, observeStandby } from "./observe.js";
 
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
+/** Slots that hold WAL back for nobody, or that were lost, can wait this long. */
+const MAINTAIN_EVERY_MS = 5_000;
 
 /** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
 export class Observer {
@@ -16,6 +18,7 @@ export class Observer {
   private timer: NodeJS.Timeout | null = null;
   private looking = false;
   private again = false;
+  private maintainedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     current: () => Instance | null,
@@ -58,7 +61,7 @@ export class Observer {
       if (instance !== null && as !== "idle") {
         const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
         if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
-        if (this.everyMs >= UNHURRIED_MS) await this.maintain(instance, as);
+        if (this.everyMs >= UNHURRIED_MS) await this.maintainNow(instance, as);
       }
     } catch {
       // The session is gone, or Postgres changed its role under the query. The instance watches its own sessions and
@@ -70,6 +73,13 @@ export class Observer {
     const pause = this.again ? 0 : this.everyMs;
     this.again = false;
     this.timer = setTimeout(() => void this.look(), pause);
+  }
+
+  private async maintainNow(instance: Instance, as: "leader" | "follower"): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - this.maintainedMs < MAINTAIN_EVERY_MS) return;
+    this.maintainedMs = nowMs;
+    await this.maintain(instance, as);
   }
 }
 
@@ -86,6 +96,7 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
       if (w.flushLsn === null || w.slot === null) return [];
       return [{ name: w.applicationName, streaming: w.state === "streaming", flushLsn: w.flushLsn, pid: w.backendPid }];
     }),
+    rulesets: null,
   };
 }
 
@@ -102,5 +113,7 @@ async function lookAtStandby(instance: Instance): Promise<Observation | null> {
     streaming: view.walreceiver?.status === "streaming",
     names: null,
     senders: [],
+    // They cannot change under a follower before changes of the rules can be asked for.
+    rulesets: null,
   };
 }

@@ -10,7 +10,7 @@ import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
 import { conninfo } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
-import { fence } from "./fence.js";
+import { fence, releaseSharedMemory } from "./fence.js";
 import { initdb } from "./initdb.js";
 import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
@@ -57,11 +57,11 @@ const NAMES_DEADLINE_MS = 5_000;
 export class Operations {
   instance: Instance | null = null;
   private door: "open" | "shut" = "shut";
-  /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   /** Set for good when the sidecar stops: nothing is started or promoted any more. */
   closing = false;
   /** Who gets a slot while this node leads. */
   followers: readonly NodeId[] = [];
+  /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
   /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
   private provenNames: string | null = null;
@@ -189,6 +189,8 @@ export class Operations {
   private async found(): Promise<Position> {
     const { start } = this.options;
     await this.fence();
+    // A dead postmaster's segment is found again by the next start in the same directory, and by nobody in another one.
+    await releaseSharedMemory(start.dataDir);
     await rm(start.dataDir, { recursive: true, force: true });
     await initdb({
       binaries: start.binaries,
@@ -231,12 +233,8 @@ export class Operations {
   async setNames(names: string): Promise<void> {
     const instance = this.need();
     this.provenNames = null;
-    const outcome = await putNamesInForce({
-      session: instance.session,
-      ways: waysOf(instance),
-      names,
-      deadlineMs: NAMES_DEADLINE_MS,
-    });
+    const { session } = instance;
+    const outcome = await putNamesInForce({ session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS });
     if (outcome.kind === "failed") throw new Error(outcome.reason);
   }
 

@@ -13,6 +13,7 @@ import { RULESET_HISTORY_CREATE } from "./sql/ruleset_history_create.js";
 import { RULESET_INSERT } from "./sql/ruleset_insert.js";
 import { RULESET_LOCK } from "./sql/ruleset_lock.js";
 import { type LockHolderRow, RULESET_LOCK_HOLDERS } from "./sql/ruleset_lock_holders.js";
+import { RULESET_NEWEST } from "./sql/ruleset_newest.js";
 import { RULESET_PRESENT, type RulesetPresentRow } from "./sql/ruleset_present.js";
 import { RULESET_SCHEMA } from "./sql/ruleset_schema.js";
 import { RULESET_SELECT, type RulesetSelectRow } from "./sql/ruleset_select.js";
@@ -115,11 +116,37 @@ async function endLockHolders(session: SqlRunner): Promise<void> {
   await session.query(TERMINATE_BACKENDS, [holders.map((holder) => holder.pid)]);
 }
 
+/**
+ * The youngest rows, for a leader that looks whether its own are there. Whoever keeps them locked is ended: a follower
+ * that has replayed the lock, and not its end, could not read its rules in the recruitment of a successor. `locked` then.
+ */
+export async function readNewest(session: SqlRunner): Promise<RulesetsRead | { readonly kind: "locked" }> {
+  try {
+    return await read(session, RULESET_NEWEST);
+  } catch (error) {
+    if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE)) throw error;
+    await endLockHolders(session);
+    return { kind: "locked" };
+  }
+}
+
 /** Oldest first; works on a standby. */
 export async function readRulesets(session: SqlRunner): Promise<RulesetsRead> {
+  try {
+    return await read(session, RULESET_SELECT);
+  } catch (cause) {
+    if (!hasCode(cause, SQLSTATE_LOCK_NOT_AVAILABLE)) throw cause;
+    throw new Error(
+      "quorate.ruleset_history is locked: on a standby by a transaction that was open when its leader died, and that only a leader could end",
+      { cause },
+    );
+  }
+}
+
+async function read(session: SqlRunner, statement: string): Promise<RulesetsRead> {
   let found: RulesetSelectRow[];
   try {
-    found = await session.query<RulesetSelectRow>(RULESET_SELECT);
+    found = await session.query<RulesetSelectRow>(statement);
   } catch (error) {
     if (hasCode(error, ...SQLSTATES_NO_TABLE)) return { kind: "none" };
     throw error;

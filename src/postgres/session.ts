@@ -13,6 +13,8 @@ export interface SessionOptions {
   /** `on` by default; `local` for the founding transaction. */
   readonly synchronousCommit?: "on" | "local";
   readonly connectTimeoutMs?: number;
+  /** A statement waits this long for somebody's lock; for ever by default. */
+  readonly lockTimeoutMs?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -28,7 +30,7 @@ function startupSettings(options: SessionOptions): Record<string, string> {
     default_transaction_isolation: "read\\ committed",
     default_transaction_deferrable: "off",
     statement_timeout: "0",
-    lock_timeout: "0",
+    lock_timeout: String(options.lockTimeoutMs ?? 0),
     idle_in_transaction_session_timeout: "0",
     idle_session_timeout: "0",
     synchronous_commit: options.synchronousCommit ?? "on",

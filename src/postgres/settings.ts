@@ -1,3 +1,5 @@
+import { refuseSetting } from "../settings/managed_settings.js";
+
 /** synchronous_standby_names that no follower ever satisfies: never empty, from the first start on (POSTGRES.md trap 16). */
 export const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
 
@@ -8,7 +10,7 @@ export interface CommandLineOptions {
   readonly listenAddresses: readonly string[];
   readonly socketDir: string;
   readonly hbaFile: string;
-  /** The user's own settings; a managed name among them is left out here (refuse it earlier with `managedReason`). */
+  /** The user's own settings; what the configuration would refuse is left out here. */
   readonly userSettings?: Readonly<Record<string, string>>;
   /** Smaller buffers for a demo on one machine; never less durable. */
   readonly fast?: boolean;
@@ -25,7 +27,8 @@ export function commandLine(options: CommandLineOptions): string[] {
   const chosen: Record<string, string> = { ...overridable(options) };
   for (const [name, value] of Object.entries(options.userSettings ?? {})) {
     const key = name.toLowerCase();
-    if (managedReason(key, value) === undefined) chosen[key] = value;
+    // Too small a number is raised below.
+    if (refuseSetting(key, value, 0) === undefined) chosen[key] = value;
   }
   for (const [name, floor] of [...Object.entries(AT_LEAST), ...Object.entries(options.floors ?? {})]) {
     chosen[name] = atLeast(chosen[name], floor);
@@ -35,7 +38,7 @@ export function commandLine(options: CommandLineOptions): string[] {
   return Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-/** Defaults that suit a cluster and that the user may change. */
+/** Defaults that suit a cluster; the user may change those that the list of managed settings does not name. */
 function overridable(options: CommandLineOptions): Record<string, string> {
   return {
     wal_level: "replica",
@@ -96,54 +99,6 @@ function managed(options: CommandLineOptions): Record<string, string> {
   };
 }
 
-const OURS = "Quorate sets it for every node; leave it out";
-const NO_ARCHIVE =
-  "archiving is not supported yet: only an established leader may archive (POSTGRES.md K); leave it out";
-
-const MANAGED: Readonly<Record<string, string>> = {
-  listen_addresses: "it follows from the node's host; set `host`",
-  port: "set `postgres.port`",
-  unix_socket_directories:
-    "its only socket directory is private to Quorate, which trusts whoever can enter it; connect over TCP",
-  unix_socket_permissions: OURS,
-  unix_socket_group: OURS,
-  hba_file: "set `postgres.hba`",
-  data_directory: "set `data_dir`",
-  config_file: "Postgres' own postgresql.conf in the data directory is read; put nothing elsewhere",
-  hot_standby: OURS,
-  wal_log_hints: OURS,
-  fsync: "without it an acknowledged commit can be lost; leave it out",
-  restart_after_crash: "a Postgres that restarts by itself comes back without Quorate; leave it out",
-  recovery_target_timeline: OURS,
-  recovery_min_apply_delay: "a failover would wait for it; leave it out",
-  data_sync_retry: "a commit whose fsync failed would be acknowledged; leave it out",
-  restore_command: "an archive is a way round the revocation of an old leader (POSTGRES.md trap 23); leave it out",
-  wal_retrieve_retry_interval: OURS,
-  wal_receiver_status_interval: OURS,
-  synchronous_standby_names: "it follows from `policy`; set that",
-  primary_conninfo: OURS,
-  primary_slot_name: OURS,
-  archive_mode: NO_ARCHIVE,
-  archive_command: NO_ARCHIVE,
-  archive_library: NO_ARCHIVE,
-  logging_collector: "Quorate reads the log from standard error; leave it out",
-  log_destination: "Quorate reads the log from standard error; leave it out",
-  log_line_prefix: "Quorate reads the log by its line prefix; leave it out",
-  lc_messages: "Quorate reads the log in English; leave it out",
-  recovery_init_sync_method: OURS,
-  allow_alter_system: OURS,
-  zero_damaged_pages: "it turns damaged pages into lost rows; leave it out",
-  ignore_invalid_pages: "it turns damaged pages into lost rows; leave it out",
-  ignore_checksum_failure: "it serves damaged pages; leave it out",
-};
-
-/** Values that the cluster can live with, of names that are otherwise the user's. */
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  wal_level: ["replica", "logical"],
-  // `remote_write`, `local` and `off` acknowledge what no quorum has on disk; a session may still ask for that.
-  synchronous_commit: ["on", "remote_apply"],
-};
-
 /** Fewer than these would leave followers, clones and their slots without a place. */
 const AT_LEAST: Readonly<Record<string, number>> = {
   max_wal_senders: 10,
@@ -154,18 +109,4 @@ const AT_LEAST: Readonly<Record<string, number>> = {
 /** A value that is no number stays, so that Postgres names the mistake. */
 function atLeast(value: string | undefined, floor: number): string {
   return value === undefined || Number(value) < floor ? String(floor) : value;
-}
-
-/** Why the user may not set this name (to this value), with what to do instead; undefined if it is free. */
-export function managedReason(name: string, value?: string): string | undefined {
-  const key = name.toLowerCase();
-  if (!/^[a-z_][a-z0-9_.]*$/.test(key)) return "it is not the name of a setting; correct it";
-  if (value?.includes("\0")) return "its value has a NUL byte; remove it";
-  if (key.startsWith("recovery_target"))
-    return "followers recover to the newest timeline; restore a backup outside of the cluster";
-  const allowed = ALLOWED[key];
-  if (allowed !== undefined && value !== undefined && !allowed.includes(value.toLowerCase())) {
-    return `it may be ${allowed.join(" or ")}, not ${value}: a quorum has to have every commit on disk`;
-  }
-  return MANAGED[key];
 }

@@ -1,5 +1,5 @@
+import { decodeBigintJson, encodeBigintJson } from "../core/bigint_json.js";
 import type { Durable } from "../core/state.js";
-import { decodeBigintJson, encodeBigintJson } from "./bigint_json.js";
 import type { StateCodec } from "./state_format.js";
 
 /** The node's durable word as text. Whatever `encode` cannot have written is refused, never guessed at. */

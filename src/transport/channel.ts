@@ -28,7 +28,8 @@ const CHANNEL_OPTIONS: ChannelOptions = Object.freeze({
   // The library's own bound is 120 s: a peer that came back would not be seen for so long.
   "grpc.initial_reconnect_backoff_ms": 50,
   "grpc.max_reconnect_backoff_ms": 250,
-  "grpc.keepalive_time_ms": 10_000,
+  // Silence is noticed by the subscription, which hears every heartbeat; this is for a channel without one.
+  "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.max_receive_message_length": EDGE_LIMITS.messageBytes,
   "grpc.max_send_message_length": EDGE_LIMITS.messageBytes,

@@ -27,7 +27,7 @@ import { cut, decoding, leadableTerm, list, nodeId, position, present, text } fr
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
 import { leasesToCore, leasesToWire } from "./lease_codec.js";
-import { historyToWire, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
+import { historyToWire, numberToCore, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
 /**
@@ -111,6 +111,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: request.founding,
     recruited: [...request.recruited],
     cause: cut(request.cause),
+    voids: request.voids ?? undefined,
     leases: leasesToWire(request.leases),
   }),
   (m) => ({
@@ -122,6 +123,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     founding: m.founding,
     recruited: list(m.recruited, "recruited", EDGE_LIMITS.members, nodeId),
     cause: text(m.cause, "cause"),
+    voids: m.voids === undefined ? null : numberToCore(m.voids, "voids"),
     leases: leasesToCore(m.leases, "leases"),
   }),
 );

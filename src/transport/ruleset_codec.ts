@@ -82,7 +82,7 @@ export function rulesetToCore(ruleset: wire.Ruleset | undefined, field: string):
   return { policy: policyToCore(policy, `${field}.policy`), cohort: members };
 }
 
-function numberToCore(number: wire.RulesetNumber | undefined, field: string): RulesetNumber {
+export function numberToCore(number: wire.RulesetNumber | undefined, field: string): RulesetNumber {
   const { term: of, subterm } = present(number, field);
   return { term: term(of, `${field}.term`), subterm };
 }

@@ -42,7 +42,7 @@ const SERVER_OPTIONS = Object.freeze({
   "grpc.max_receive_message_length": EDGE_LIMITS.messageBytes,
   "grpc.max_send_message_length": EDGE_LIMITS.messageBytes,
   // Frees the streams of a peer whose machine is gone without a word.
-  "grpc.keepalive_time_ms": 5_000,
+  "grpc.keepalive_time_ms": 15_000,
   "grpc.keepalive_timeout_ms": 3_000,
   "grpc.enable_channelz": 0,
 });

@@ -78,6 +78,8 @@ export function createTransport(options: TransportOptions): Transport {
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
     answerCatchUp: (call, result) => server.answer(call, catchUpResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
+    // No such call can be waiting: the admin service does not take changes of the rules yet.
+    answerChange: () => {},
     publish: (status) => server.publish(status),
   };
 }

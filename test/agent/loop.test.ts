@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { decodeBigintJson, encodeBigintJson } from "../../src/core/bigint_json.js";
 import type { Event } from "../../src/core/events.js";
 import { nextTickMs, step } from "../../src/core/node.js";
-import { decodeBigintJson, encodeBigintJson } from "../../src/store/bigint_json.js";
 import { DETECT_MS, freshState, recruit, Scripted } from "./scripted_ports.js";
 
 const effects = (ports: Scripted) => ports.take().filter((line) => !/^note|^postgres observe/.test(line));
@@ -231,6 +231,7 @@ describe("time", () => {
             position: { timeline: 0n, lsn: 0n },
             obliged: [],
             ruleset: { policy: { kind: "majority" }, cohort: [] },
+            voids: null,
             founding: true,
             recruited: [],
             cause: "a test",

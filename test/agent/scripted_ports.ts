@@ -21,6 +21,7 @@ export function freshState(self = "n1", boot = "boot1"): State {
       dataDir: "data",
       sidecarPid: 1,
       unixOffsetMs: 0,
+      admitObservers: false,
     },
     freshDurable("shop", self, `${self}-a`),
     { present: false, oldKept: false },
@@ -60,6 +61,7 @@ export class Scripted {
         answerRecruit: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerPromote: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerFollow: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
+        answerChange: (call, result) => this.saw(`answer ${call} ${result.kind}`),
         publish: (status) => this.saw(`publish promise ${status.promise}`),
       },
       postgres: {

@@ -17,22 +17,25 @@ const byName = (a: string, b: string) => (a < b ? -1 : 1);
 
 /** A log for each point of a small tree of timelines; whoever stands at one point holds the same log. */
 const logTree = fc
-  .tuple(anyRuleset, fc.array(fc.tuple(anyRuleset, fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 3 }))
+  .tuple(
+    anyRuleset,
+    fc.array(fc.tuple(anyRuleset, fc.boolean(), fc.boolean(), fc.nat(6)), { minLength: 1, maxLength: 3 }),
+  )
   .map(([first, steps]) => {
-    const record = (term: bigint, state: RulesetRecord["state"], ruleset: Ruleset | null): RulesetRecord => ({
-      number: { term, subterm: 0 },
-      state,
-      ruleset,
-      writtenBy: "n0",
-    });
+    const record = (
+      term: bigint,
+      state: RulesetRecord["state"],
+      ruleset: Ruleset | null,
+      writer = 0,
+    ): RulesetRecord => ({ number: { term, subterm: 0 }, state, ruleset, writtenBy: `n${writer}` });
     const trunk = [record(2n, "proposed", first)];
     const points = [{ position: { timeline: 2n, lsn: 10n }, rulesets: trunk }];
-    steps.forEach(([ruleset, decided, onTop], i) => {
+    steps.forEach(([ruleset, decided, onTop, writer], i) => {
       const base = onTop ? (points.at(-1)?.rulesets ?? trunk) : trunk;
       const term = BigInt(i + 3);
       const rulesets = [
         ...base,
-        record(term, "proposed", ruleset),
+        record(term, "proposed", ruleset, writer),
         ...(decided ? [record(term, "decided", null)] : []),
       ];
       points.push({ position: { timeline: term, lsn: 20n }, rulesets });
@@ -69,10 +72,12 @@ const answersOver = logTree.chain((points) =>
 );
 
 /** DESIGN 5.3 and 5.4 read aloud, for one set of answers: who may be promoted at its newest position, holding it or after a catch-up. */
-function candidatesOf(set: readonly Answer[]): string[] {
+function candidatesOf(set: readonly Answer[], takeBack: boolean): string[] {
   const newest = [...set].sort((a, b) => comparePositions(b.position, a.position))[0];
-  const rules = newest === undefined || isEmptyPosition(newest.position) ? undefined : inForce(newest.rulesets);
-  if (newest === undefined || rules === undefined) return [];
+  const found = newest === undefined || isEmptyPosition(newest.position) ? undefined : inForce(newest.rulesets);
+  if (newest === undefined || found === undefined) return [];
+  if (takeBack && !provenVoid(newest.rulesets, set)) return [];
+  const rules = takeBack ? { newest: found.decided, obliged: [found.decided] } : found;
   return set
     .filter((a) => !isEmptyPosition(a.position))
     .filter((a) => rules.newest.cohort.some((m) => m.id === a.id && m.incarnation === a.incarnation && m.eligible))
@@ -91,16 +96,47 @@ function candidatesOf(set: readonly Answer[]): string[] {
     );
 }
 
+/** DESIGN 6.5 read aloud over the raw records: each writer of something undecided is there, and its own log has no mark. */
+function provenVoid(log: readonly RulesetRecord[], set: readonly Answer[]): boolean {
+  const text = (r: Ruleset | null) => JSON.stringify(r);
+  const marked = (records: readonly RulesetRecord[]) => {
+    const last = records.findLastIndex((r) => r.state === "decided");
+    const term = records[last]?.number.term;
+    return Math.max(
+      0,
+      records.findIndex((r) => r.state === "proposed" && r.number.term === term),
+    );
+  };
+  const at = marked(log);
+  const decided = log[at]?.ruleset ?? null;
+  const open = log.slice(at + 1).filter((r) => r.state === "proposed" && text(r.ruleset) !== text(decided));
+  const named = [decided, ...open.map((r) => r.ruleset)].flatMap((r) => r?.cohort ?? []);
+  return (
+    open.length > 0 &&
+    open.every((p) =>
+      set.some(
+        (a) =>
+          a.id === p.writtenBy &&
+          named.some((m) => m.id === a.id && m.incarnation === a.incarnation) &&
+          a.rulesets
+            .slice(marked(a.rulesets) + 1)
+            .some((r) => r.state === "proposed" && r.number.term === p.number.term),
+      ),
+    )
+  );
+}
+
 describe("decide", () => {
   it("finds a leader exactly if some subset of the answers allows one, and proposes what that subset allows", () => {
     let found = 0;
     let none = 0;
     let caughtUp = 0;
+    let taken = 0;
     fc.assert(
       fc.property(answersOver, (answers) => {
         const voters = answers.filter((a) => a.voter);
         if (voters.every((a) => isEmptyPosition(a.position))) return;
-        const sets = everySubset(voters).filter((set) => candidatesOf(set).length > 0);
+        const sets = everySubset(voters).filter((set) => [false, true].some((v) => candidatesOf(set, v).length > 0));
         const decision = decide(answers, INITIAL, byName);
         expect(decision.ok).toBe(sets.length > 0);
         if (!decision.ok) {
@@ -110,19 +146,25 @@ describe("decide", () => {
           return;
         }
         found++;
-        const { candidate, position, catchUpFrom, recruited, obliged, ruleset, founding } = decision.proposal;
+        const { candidate, position, catchUpFrom, recruited, obliged, ruleset, founding, voids } = decision.proposal;
         const set = voters.filter((a) => recruited.includes(a.id));
+        const candidates = candidatesOf(set, voids !== null);
         expect(founding).toBe(false);
-        expect(candidatesOf(set)).toContain(candidate);
+        expect(candidates).toContain(candidate);
+        if (voids !== null) taken++;
+        // Finished if it can be.
+        if (voids !== null) expect(candidatesOf(set, false)).toEqual([]);
         const holders = set.filter((a) => comparePositions(a.position, position) === 0).map((a) => a.id);
         expect(set.every((a) => comparePositions(a.position, position) <= 0)).toBe(true);
         // Whoever holds the newest log is promoted at once; only where none of them may lead, somebody else takes it.
-        const able = candidatesOf(set).filter((id) => holders.includes(id));
+        const able = candidates.filter((id) => holders.includes(id));
         if (able.length > 0) expect([able.includes(candidate), catchUpFrom]).toEqual([true, null]);
         else expect(holders).toContain(catchUpFrom);
         if (catchUpFrom !== null) caughtUp++;
         const rules = inForce(set.find((a) => a.id === (catchUpFrom ?? candidate))?.rulesets ?? []);
-        expect([obliged, ruleset]).toEqual([rules?.obliged, rules?.newest]);
+        const wanted = voids === null ? [rules?.obliged, rules?.newest] : [[rules?.decided], rules?.decided];
+        expect([obliged, ruleset]).toEqual(wanted);
+        if (voids !== null) expect(voids).toEqual(rules?.newestNumber);
         // The newest position that any sufficient subset has: nothing is thrown away without need.
         for (const other of sets) {
           const top = other.map((a) => a.position).sort((a, b) => comparePositions(b, a))[0] ?? POSITION_EMPTY;
@@ -132,6 +174,7 @@ describe("decide", () => {
       { numRuns: 3000 },
     );
     expect(Math.min(found, none, caughtUp)).toBeGreaterThan(100);
+    expect(taken).toBeGreaterThan(5);
   });
 
   it("counts a non-voter nowhere", () => {

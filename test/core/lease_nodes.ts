@@ -16,7 +16,7 @@ export function nodeAt(self: string, nowMs: number): Turn {
   const config = {
     ...{ self, boot: `${self}.1`, initial: { policy: { kind: "majority" as const }, nodes } },
     ...{ timings: timingsFrom(DETECT_MS, { leases: true }), host: self, postgresPort: 1, postgresVersion: null },
-    ...{ dataDir: "data", sidecarPid: 1, unixOffsetMs: 0 },
+    ...{ dataDir: "data", sidecarPid: 1, unixOffsetMs: 0, admitObservers: false },
   };
   const turn = new Turn(initialState(config, durable, { present: true, oldKept: false }, nowMs - 1_000_000));
   turn.set({ nowMs });

@@ -31,7 +31,14 @@ describe("a witness", () => {
   it("refuses to be promoted, whoever asks", () => {
     const config = {
       ...{ self: "n1", boot: "n1.1", initial: INITIAL, timings: timingsFrom(3000), host: "n1", postgresPort: 1 },
-      ...{ postgresVersion: null, dataDir: "data", sidecarPid: 1, unixOffsetMs: 0, witness: true },
+      ...{
+        postgresVersion: null,
+        dataDir: "data",
+        sidecarPid: 1,
+        unixOffsetMs: 0,
+        admitObservers: false,
+        witness: true,
+      },
     };
     const attempt = { node: "n2", nonce: "x" };
     const durable = { ...freshDurable("shop", "n1", "n1-a"), promise: { term: 2n, attempt } };
@@ -39,7 +46,7 @@ describe("a witness", () => {
     const ruleset = { policy: INITIAL.policy, cohort: [] };
     const request = {
       ...{ term: 2n, attempt, position: POSITION_EMPTY, obliged: [], ruleset, founding: true, recruited: [] },
-      ...{ cause: "a test", leases: [] },
+      ...{ cause: "a test", voids: null, leases: [] },
     };
     const from = { node: "n2", incarnation: "n2-a", systemIdentifier: null };
     const { output } = step(state, { kind: "promote", call: "c", from, request }, { nowMs: 1, jitter: 0.5 });

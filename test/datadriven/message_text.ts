@@ -47,6 +47,8 @@ export function actionText(action: PostgresAction): string {
       return action.open ? "open the door" : "shut the door";
     case "set_names":
       return `names ${action.names}`;
+    case "set_followers":
+      return `serve ${action.followers.map((f) => `${f.id} (${f.incarnation})`).join(", ")}`;
     default:
       return action.kind.replace("_", " ");
   }

@@ -5,7 +5,7 @@ import type { Lsn } from "../../src/core/log/lsn.js";
 import type { Position, Term } from "../../src/core/log/position.js";
 import { comparePositions, formatPosition, POSITION_EMPTY } from "../../src/core/log/position.js";
 import { followerName } from "../../src/core/quorum/sync_standby_names.js";
-import type { NodeId, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { Incarnation, NodeId, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 
 /** One WAL record: a ruleset record, a client's write, or the one that opens a timeline. */
 export interface Entry {
@@ -35,6 +35,8 @@ export class PostgresTable {
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
+  /** Who has a slot, and in which incarnation; null: whoever has the name. */
+  private slots = new Map<NodeId, Incarnation | null>();
 
   constructor(id: NodeId) {
     this.id = id;
@@ -55,6 +57,11 @@ export class PostgresTable {
     const timeline = this.primary ?? this.position.timeline;
     const ancestors = [...ends].filter(([t]) => t < timeline).map(([t, end]) => ({ timeline: t, end }));
     return { timeline, ancestors };
+  }
+
+  serves(id: NodeId, incarnation: Incarnation): boolean {
+    const slot = this.slots.get(id);
+    return slot === null || slot === incarnation;
   }
 
   append(timeline: Term, part: { record?: RulesetRecord; write?: string }): Lsn {
@@ -95,7 +102,8 @@ export class PostgresTable {
       pid: 100 + i,
     }));
     const { lsn } = this.position;
-    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming: this.streaming, names: null, senders };
+    const { streaming, rulesets } = this;
+    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming, names: null, senders, rulesets };
   }
 
   /** Carries an action out at once and says how it went; undefined for those that report nothing. */
@@ -118,6 +126,9 @@ export class PostgresTable {
       case "set_names":
         this.names = action.names;
         return { kind: "names_set", op };
+      case "set_followers":
+        this.slots = new Map(action.followers.map((f) => [f.id, f.incarnation]));
+        return { kind: "followers_set", op };
       case "clone":
         return this.growClone(op, leaderOf(action.leader), action.term);
       case "nudge":
@@ -165,6 +176,7 @@ export class PostgresTable {
       const reason = `stands at ${formatPosition(this.position)}, not at ${formatPosition(action.position)}`;
       return { kind: "failed", op, reason, data: this.data };
     }
+    this.slots = new Map(action.followers.map((id) => [id, null]));
     this.names = action.names;
     this.door = "shut";
     this.primary = action.term;

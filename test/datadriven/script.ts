@@ -1,7 +1,9 @@
 import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
 import { failOperation } from "./altered.js";
+import { changeFrom } from "./change_text.js";
+import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
-import { durableLoss, rogueTerms } from "./judge.js";
+import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
@@ -10,33 +12,47 @@ import { World } from "./world.js";
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
  *   cluster n1 n2 n3! [majority | at_least K] [leases] [progress]   machines with this configuration, none started; `!`: a witness
+ *   spare n4 of n1 n2 n3 [majority | ..]       machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
+ *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal ack; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   settle · advance MS                        all that needs no time; time
- *   write N NAME                               a client's commit
+ *   write N NAME                               a client's commit; N may be `leader`, the newest established one
+ *   afresh                                     another world, in which nothing has happened
+ *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
+ *   admit-observers                            before the start: strangers are taken in
+ *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
  *   show · lease                               one line a node; its leases
  *   quietly COMMAND                            without its trace
  */
 export class Script {
-  private readonly world = new World();
+  private world: World;
   private readonly parked = new Map<string, Parameters<World["handOver"]>[0]>();
+
+  constructor(world: World = new World()) {
+    this.world = world;
+  }
 
   run(block: string): string {
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
     const lines = this.world.trace.splice(0);
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
+  }
+
+  leaderNow(): string | null {
+    return establishedLeaders(this.world)[0]?.id ?? null;
   }
 
   hasOperation(id: string): boolean {
@@ -51,13 +67,25 @@ export class Script {
       case "quietly": {
         const { length } = this.world.trace;
         this.command(args.join(" "));
-        this.world.trace.length = length;
+        const fatal = this.world.trace.splice(length).filter((l) => l.includes("FATAL"));
+        this.world.trace.push(...fatal);
+        return;
+      }
+      case "afresh": {
+        const { trace } = this.world;
+        this.world = new World();
+        this.world.trace.push(...trace);
         return;
       }
       case "cluster":
         for (const { id } of configuration(args).nodes)
           this.world.add(id, configuration(args), args.includes("leases"), args.includes("progress"));
         return;
+      case "spare": {
+        const of = args.indexOf("of");
+        for (const id of args.slice(0, of)) this.world.add(id, configuration(args.slice(of + 1)));
+        return;
+      }
       case "configure":
         first().initial = configuration(args.slice(1));
         return;
@@ -78,13 +106,22 @@ export class Script {
         first().postgres.stop();
         first().loop?.deliver({ kind: "postgres", report: { kind: "exited", reason: "killed by the script" } });
         return this.world.settle();
+      case "rulesets-gone":
+        first().loop?.deliver({ kind: "postgres", report: { kind: "records_seen", records: [] } });
+        return this.world.settle();
       case "settle":
         return this.world.settle();
       case "advance":
         return this.world.advance(Number(args[0]));
       case "write":
-        this.world.write(first(), args[1] ?? "");
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "");
         return this.world.settle();
+      case "change": {
+        const request = changeFrom(args.slice(2).join(" "));
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
+        return this.world.settle();
+      }
       case "show":
         for (const machine of this.world.machines.values()) this.world.say(nodeLine(machine));
         return;
@@ -131,6 +168,9 @@ export class Script {
       case "gone":
         first().loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
         return world.settle();
+      case "admit-observers":
+        world.admitObservers = true;
+        return;
       case "cut":
         for (const link of links(args)) world.cuts.add(link);
         return;
@@ -169,6 +209,9 @@ export class Script {
         if (old !== undefined) world.handOver(old);
         return world.settle();
       }
+      case "ack":
+        deliverAck(world, id);
+        return world.settle();
       case "send":
         world.sendAltered(id, link, Object.fromEntries(changes.map((c) => c.split("="))));
         return world.settle();

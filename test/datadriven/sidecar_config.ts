@@ -5,7 +5,7 @@ import type { Machine } from "./machine.js";
 const DETECT_MS = 3000;
 
 /** What a sidecar of this machine is started with. */
-export function configOf({ id, boots, initial, leases, progress }: Machine): NodeConfig {
+export function configOf({ id, boots, initial, leases, progress }: Machine, admitObservers: boolean): NodeConfig {
   return {
     self: id,
     boot: `${id}.${boots}`,
@@ -18,5 +18,6 @@ export function configOf({ id, boots, initial, leases, progress }: Machine): Nod
     dataDir: "data",
     sidecarPid: 1,
     unixOffsetMs: 0,
+    admitObservers,
   };
 }

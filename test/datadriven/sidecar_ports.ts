@@ -1,7 +1,9 @@
 import type { Ports } from "../../src/agent/ports.js";
 import type { Effect, PostgresAction } from "../../src/core/effects.js";
 import type { NodeId } from "../../src/core/ruleset/ruleset.js";
+import type { ChangeResult } from "../../src/core/ruleset/wanted.js";
 import type { Durable } from "../../src/core/state.js";
+import { changeText } from "./change_text.js";
 import type { Machine } from "./machine.js";
 import type { answerText, Request } from "./message_text.js";
 import type { World } from "./world.js";
@@ -43,6 +45,7 @@ export function portsOf(world: World, machine: Machine): Ports {
       answerRecruit: answer("recruit"),
       answerPromote: answer("promote"),
       answerFollow: answer("follow"),
+      answerChange: (call: string, result: ChangeResult) => world.say(`${id} answers ${call}: ${changeText(result)}`),
       publish: () => {},
     },
     postgres: {

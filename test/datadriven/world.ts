@@ -1,12 +1,14 @@
 import { Loop } from "../../src/agent/loop.js";
+import type { Recorder } from "../../src/agent/record.js";
 import type { Event } from "../../src/core/events.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
-import type { Durable } from "../../src/core/state.js";
+import type { Durable, State } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { statusOf } from "../../src/core/status.js";
 import type { Call } from "./altered.js";
 import { altered } from "./altered.js";
+import { releaseCommits } from "./clients.js";
 import { staleReaders } from "./judge.js";
 import type { Machine, Message, Waiting } from "./machine.js";
 import { Clock } from "./manual_clock.js";
@@ -34,6 +36,12 @@ export class World {
   readonly crafted = new Map<string, Entry>();
   readonly acknowledged = new Map<string, Lsn>();
   readonly unacknowledged = new Map<string, Waiting>();
+  /** Who writes down what a started loop does. */
+  recorderOf: (initial: State) => Recorder | null = () => null;
+  /** What a follower has flushed and said, and its leader has not heard: `ack A->B` held. */
+  readonly acksInFlight = new Map<string, Lsn>();
+  /** Whether the nodes take in strangers. */
+  admitObservers = false;
   private readonly calls = new Map<string, Call>();
   private readonly statusKeys = new Map<string, string>();
   private readonly complaints = new Set<string>();
@@ -68,8 +76,9 @@ export class World {
     // As the adapter does before the first step: one that still runs in the directory is ended.
     machine.postgres.stop();
     const data = { present: machine.postgres.data === "present", oldKept: false };
-    const state = initialState(configOf(machine), this.durableOf(machine), data, this.clock.nowMs * machine.clockRate);
-    machine.loop = new Loop(state, portsOf(this, machine));
+    const config = configOf(machine, this.admitObservers);
+    const state = initialState(config, this.durableOf(machine), data, this.clock.nowMs * machine.clockRate);
+    machine.loop = new Loop(state, portsOf(this, machine), this.recorderOf(state));
     machine.loop.start();
   }
 
@@ -233,7 +242,7 @@ export class World {
     const flows =
       postgres.running &&
       leader?.primary === receiver?.term &&
-      leader !== undefined &&
+      leader?.serves(id, this.durableOf(machine).incarnation) === true &&
       this.connected(leader.id, id) &&
       !this.holds.has(`wal ${leader.id}->${id}`);
     for (const other of this.machines.values())
@@ -249,31 +258,14 @@ export class World {
       return true;
     }
     const told = leader.senders.get(id);
-    leader.senders.set(id, postgres.position.lsn);
-    this.release(leader);
-    return !streamed || before !== postgres.position.lsn || told !== postgres.position.lsn;
-  }
-
-  write(machine: Machine, write: string): void {
-    const { postgres } = machine;
-    if (postgres.primary === null || postgres.door === "shut") return this.say(`${machine.id} refuses ${write}`);
-    const lsn = postgres.append(postgres.primary, { write });
-    this.unacknowledged.set(write, { leader: machine.id, term: postgres.primary, lsn });
-    this.say(`${machine.id} writes ${write} at ${postgres.primary}:${lsn}`);
-  }
-
-  /** What Postgres itself does: a commit returns once the names in force have it. */
-  private release(leader: PostgresTable): void {
-    const listed = [...leader.names.matchAll(/"([^"@]+)@(\d+)"/g)].map((m) => [m[1] ?? "", BigInt(m[2] ?? 0)] as const);
-    for (const [write, waits] of this.unacknowledged) {
-      // A client that waited in an earlier term was cut off with it.
-      if (waits.leader !== leader.id || waits.term !== leader.primary) continue;
-      const holding = listed.filter(([n, t]) => t === leader.primary && (leader.senders.get(n) ?? 0n) >= waits.lsn);
-      if (holding.length < Number(/^ANY (\d+)/.exec(leader.names)?.[1])) continue;
-      this.unacknowledged.delete(write);
-      this.acknowledged.set(write, waits.lsn);
-      this.say(`${leader.id} acknowledges ${write} to its client (${holding.map(([n]) => n).join(", ")})`);
+    if (this.holds.has(`ack ${id}->${leader.id}`)) {
+      this.acksInFlight.set(`${id}->${leader.id}`, postgres.position.lsn);
+      leader.senders.set(id, told ?? 0n);
+      return !streamed || before !== postgres.position.lsn;
     }
+    leader.senders.set(id, postgres.position.lsn);
+    releaseCommits(this, leader);
+    return !streamed || before !== postgres.position.lsn || told !== postgres.position.lsn;
   }
 
   private observe(machine: Machine): boolean {
@@ -281,7 +273,7 @@ export class World {
     if (loop === null || !postgres.running) return false;
     const { leading } = loop.state.volatile;
     const seen = [postgres.position.lsn, ...[...postgres.senders].flat(), postgres.streaming];
-    const key = [machine.boots, leading?.term, leading?.stage, leading?.mark, ...seen].join();
+    const key = [machine.boots, leading?.term, leading?.stage, leading?.mark, leading?.change?.stage, ...seen].join();
     if (key === machine.lastSeen) return false;
     machine.lastSeen = key;
     loop.deliver({ kind: "postgres", report: { kind: "observed", observation: postgres.observation() } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandLine, managedReason } from "../../src/postgres/settings.js";
+import { commandLine } from "../../src/postgres/settings.js";
 
 const OPTIONS = {
   major: 18,
@@ -49,6 +49,9 @@ describe("the command line of Postgres", () => {
     const userSettings = {
       work_mem: "8MB",
       wal_level: "logical",
+      full_page_writes: "off",
+      synchronous_commit: "local",
+      wal_keep_size: "0",
       Restart_After_Crash: "on",
       fsync: "off",
       hba_file: "/x",
@@ -56,11 +59,14 @@ describe("the command line of Postgres", () => {
     expect(settings({ userSettings })).toMatchObject({
       work_mem: "8MB",
       wal_level: "logical",
+      synchronous_commit: "on",
+      wal_keep_size: "1GB",
       restart_after_crash: "off",
       fsync: "on",
       hba_file: "/run/q/hba",
     });
-    expect(settings({ userSettings })).not.toHaveProperty("Restart_After_Crash");
+    for (const name of ["Restart_After_Crash", "full_page_writes"])
+      expect(settings({ userSettings })).not.toHaveProperty(name);
   });
 
   it("never goes below what followers and the control data need", () => {
@@ -77,29 +83,5 @@ describe("the command line of Postgres", () => {
     const fast = settings({ fast: true });
     expect(fast).toMatchObject({ fsync: "on", synchronous_commit: "on", shared_buffers: "32MB" });
     expect(fast).not.toHaveProperty("full_page_writes");
-  });
-});
-
-describe("a name that is managed", () => {
-  it.each([
-    ["fsync", "off", /lost/],
-    ["synchronous_standby_names", "*", /policy/],
-    ["Restore_Command", "cp", /trap 23/],
-    ["recovery_target_lsn", "0/1", /newest timeline/],
-    ["wal_level", "minimal", /replica or logical/],
-    ["synchronous_commit", "off", /on or remote_apply/],
-    ["port", "1", /postgres\.port/],
-    ["no such; name", "1", /not the name/],
-  ])("%s = %s is refused with what to do", (name, value, reason) => {
-    expect(managedReason(name, value)).toMatch(reason);
-  });
-
-  it.each([
-    ["work_mem", "8MB"],
-    ["wal_level", "logical"],
-    ["synchronous_commit", "remote_apply"],
-    ["pg_stat_statements.max", "100"],
-  ])("%s = %s is the user's own", (name, value) => {
-    expect(managedReason(name, value)).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeBigintJson, encodeBigintJson } from "../../src/store/bigint_json.js";
+import { decodeBigintJson, encodeBigintJson } from "../../src/core/bigint_json.js";
 import type { StateIdentity } from "../../src/store/identity.js";
 import { STATE_FILE_NAME, StateFile } from "../../src/store/state_file.js";
 import type { StateCodec } from "../../src/store/state_format.js";

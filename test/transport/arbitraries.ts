@@ -119,6 +119,7 @@ export const promote: fc.Arbitrary<PromoteRequest> = fc.record({
   position,
   obliged: fc.array(ruleset, { maxLength: 3 }),
   ruleset,
+  voids: orNull(number),
   founding: fc.boolean(),
   recruited: fc.array(id, { maxLength: 7 }),
   cause: words(100),

@@ -51,6 +51,7 @@ const PROMOTE: PromoteRequest = {
     policy: { kind: "majority" },
     cohort: [{ id: "n1", incarnation: "i", labels: { zone: "a" }, eligible: true }],
   },
+  voids: null,
   founding: false,
   recruited: ["n1", "n2"],
   cause: "the leader is gone",

@@ -130,9 +130,8 @@ describe("malformed messages become a reason", () => {
   ])("a ruleset with %s", (_, cohort, reason) => {
     const ruleset: Ruleset = { ...RULESET, cohort };
     const request = { term: 2n, attempt: ATTEMPT, position: { timeline: 0n, lsn: 0n }, obliged: [], recruited: [] };
-    expect(refusalOf(codecs.promoteRequest, { ...request, ruleset, founding: true, cause: "", leases: [] })).toMatch(
-      reason,
-    );
+    const rest = { founding: true, cause: "", voids: null, leases: [] };
+    expect(refusalOf(codecs.promoteRequest, { ...request, ruleset, ...rest })).toMatch(reason);
   });
 
   it("a proposal without its ruleset", () => {

@@ -20,23 +20,35 @@ Examples:
   quorate run -c quorate.yaml                 on the host whose name or address is one node's
 
 A sidecar that is stopped (SIGTERM, SIGINT) fences its Postgres first; the others elect a leader meanwhile.
-Logs are JSON lines on standard error.`;
+Logs are JSON lines on standard error.
 
-export function registerRun(start: (config: ClusterConfig, node: NodeConfig) => Promise<RunningSidecar>) {
+--record FILE appends what the core saw and did, for \`npm run -s sim:replay -- FILE...\` of the repository: some 4 MB an hour
+when idle; a file of 256 MB becomes FILE.1, and the FILE.1 before it is gone. It holds no password. A kill -9 loses the last
+tenth of a second.`;
+
+export interface RunOptions {
+  /** Where to record what the core sees and does; null: nowhere. */
+  readonly record: string | null;
+}
+
+export function registerRun(
+  start: (config: ClusterConfig, node: NodeConfig, options: RunOptions) => Promise<RunningSidecar>,
+) {
   return (program: Command, context: CliContext): void => {
     const command = program
       .command("run")
       .description("be the sidecar of one node: start its Postgres, and keep the cluster available")
+      .option("--record <file>", "append what the core sees and does to this file, to be replayed and checked")
       .addHelpText("after", EXAMPLES);
     addCommonOptions(command).action(async (_: unknown, self: Command) => {
-      const options = self.opts<CommonOptions>();
+      const options = self.opts<CommonOptions & { record?: string }>();
       // Twice: which node this is says whose password files are to be read; only the second time may warn.
       const silent = { ...context, stderr: { write: () => undefined } };
       const loaded = await requireConfig(silent, { config: options.config, secrets: "skip" });
       const chosen = requireNode(context, loaded, options.node);
       const config = await requireConfig(context, { config: options.config, secrets: "read", node: chosen.id });
       const node = requireNode(context, config, chosen.id);
-      await runUntilStopped(context, () => start(config, node));
+      await runUntilStopped(context, () => start(config, node, { record: options.record ?? null }));
     });
   };
 }

@@ -55,7 +55,7 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   turn.set({ blocked: null, possibleSinceMs });
   const own = Math.max(reason.sinceMs, possibleSinceMs) + rankOf(turn.state()) * turn.config.timings.rankDelayMs;
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
-  if (someoneElects(turn)) return;
+  if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
 }
 

@@ -9,8 +9,9 @@ import { carries, missingFor, revokes } from "../quorum/sufficiency.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
 import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
-import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "../ruleset/ruleset.js";
 import { initialRulesetText, memberOf } from "../ruleset/ruleset.js";
+import { ifVoid, writersMissing } from "./void.js";
 
 /** One node's part in a recruitment. */
 export interface Answer {
@@ -32,6 +33,8 @@ export interface Proposal {
   /** Every ruleset the recruitment had to satisfy. */
   readonly obliged: readonly Ruleset[];
   readonly ruleset: Ruleset;
+  /** The newest of the proposals that this recruitment proved void; null if it takes the log as it is. */
+  readonly voids: RulesetNumber | null;
   readonly founding: boolean;
   readonly recruited: readonly NodeId[];
 }
@@ -89,8 +92,25 @@ function decideAt(
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const sources = newest.map((a) => a.id).sort(prefer);
-  for (const answer of [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id))) {
+  const asIs = choose(rules, null, position, recruited, prefer, unfit);
+  if (asIs !== null) return { ok: true, proposal: asIs };
+  // What was found is finished if it can be, if need be after a catch-up; else it is void, if that can be proved.
+  const voided = ifVoid(rules, recruited);
+  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, prefer, unfit);
+  if (without !== null) return { ok: true, proposal: without };
+  return explain(rules, recruited, newest);
+}
+
+function choose(
+  rules: InForce,
+  voids: RulesetNumber | null,
+  position: Position,
+  recruited: readonly Answer[],
+  prefer: (a: NodeId, b: NodeId) => number,
+  unfit: readonly NodeId[],
+): Proposal | null {
+  const byPosition = [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id));
+  for (const answer of byPosition) {
     const candidate = answer.id;
     const holdsIt = comparePositions(answer.position, position) === 0;
     // An empty node would need a clone, which is no way to be promoted at exactly this position.
@@ -100,14 +120,11 @@ function decideAt(
     if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
-      ok: true,
-      proposal: {
-        ...{ candidate, position, catchUpFrom: holdsIt ? null : (sources[0] ?? null) },
-        ...{ obliged: rules.obliged, ruleset: rules.newest, founding: false, recruited: ids },
-      },
+      ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
+      ...{ obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids },
     };
   }
-  return explain(rules, recruited, newest);
+  return null;
 }
 
 function mayLead(ruleset: Ruleset, answer: Answer): boolean {
@@ -147,11 +164,16 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
+    const writers = writersMissing(rules, recruited);
+    const instead =
+      writers.length === 0
+        ? ""
+        : `; or start ${writers.join(" and ")}, who proposed rules that are not decided: unmarked there, they are void`;
     return blocked(
       "not_enough",
       `${recruited.map((a) => a.id).join(", ") || "nobody"} cannot prove that nothing acknowledged is lost without ${sets}`,
       missing,
-      `start ${sets}`,
+      `start ${sets}${instead}`,
     );
   }
   return blocked(
@@ -207,6 +229,7 @@ function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: N
       catchUpFrom: null,
       obliged: [ruleset],
       ruleset,
+      voids: null,
       founding: true,
       recruited: ids,
     },

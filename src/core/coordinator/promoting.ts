@@ -20,6 +20,7 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     position: proposal.position,
     obliged: proposal.obliged,
     ruleset: proposal.ruleset,
+    voids: proposal.voids,
     founding: proposal.founding,
     recruited: proposal.recruited,
     cause: election.cause,

@@ -1,6 +1,7 @@
 import { isFresh } from "../detector/detector.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
+import { mayCoordinate } from "../ruleset/membership.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
@@ -76,6 +77,6 @@ export function isUp(status: NodeStatus): boolean {
 export function rankOf(state: State): number {
   const ids = [state.config.self];
   for (const [id, peer] of Object.entries(state.volatile.peers))
-    if (isFresh(state, peer) && peer.status.voter) ids.push(id);
+    if (isFresh(state, peer) && peer.status.voter && mayCoordinate(state, id, peer.status.incarnation)) ids.push(id);
   return ids.sort(byRank(state)).indexOf(state.config.self);
 }

@@ -99,7 +99,9 @@ function cloneOrSwap(turn: Turn, following: Following): void {
     const why =
       postgres.data === "absent"
         ? "has no data"
-        : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
+        : postgres.unservedTerm === following.term
+          ? "its leader does not serve it, so the WAL that it needs is gone there"
+          : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
     turn.note("info", "cloning", `clones from ${following.leader}: ${why}`, {
       term: Number(following.term),
       leader: following.leader,

@@ -12,23 +12,21 @@ import { mayBeEstablished } from "../lease/holding.js";
 import type { Lsn } from "../log/lsn.js";
 import { LSN_ZERO, maxLsn } from "../log/lsn.js";
 import { TERM_NONE } from "../log/position.js";
-import type { FollowRequest } from "../messages.js";
-import { followersOf } from "../quorum/minimal_quorums.js";
 import { satisfiedAll } from "../quorum/policy.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
-import { compileNative, followerName, formatNames } from "../quorum/sync_standby_names.js";
+import { followerName } from "../quorum/sync_standby_names.js";
 import { compact } from "../ruleset/in_force.js";
-import type { Incarnation, NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { memberAmong } from "../ruleset/ruleset.js";
+import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
+import { seated } from "../ruleset/seats.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
-import { stepDown } from "./office.js";
-
-function update(turn: Turn, change: Partial<Leading>): void {
-  const { leading } = turn.volatile;
-  assert(leading !== null, "only a leader's term is updated");
-  turn.set({ leading: { ...leading, ...change } });
-}
+import { callFollowers } from "./calling.js";
+import { advanceChange, onChangeRecord } from "./change.js";
+import { namesWanted } from "./enforced.js";
+import { audience } from "./followers.js";
+import { stepDown, updateLeading } from "./office.js";
+import { replaceWiped } from "./replacing.js";
+import { seatNewcomers, serve } from "./seating.js";
 
 /** The promotion is done and verified: followers may dial, and the first record is written. */
 export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>, systemIdentifier: string): void {
@@ -36,7 +34,7 @@ export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>,
   turn.setPostgres({ data: "present", process: "running", door: "shut" });
   if (leading === null || leading.stage !== "promoting") return;
   assert(history.timeline === leading.term, `promoted to timeline ${history.timeline} under term ${leading.term}`);
-  update(turn, { stage: "writing", history, systemIdentifier, promotedMs: turn.nowMs });
+  updateLeading(turn, { stage: "writing", history, systemIdentifier, promotedMs: turn.nowMs });
   turn.set({ leaderSeenMs: turn.nowMs });
   turn.note("info", "promoted", `timeline ${history.timeline} is open, its door shut`, { term: Number(leading.term) });
   if (!leading.request.founding) callFollowers(turn, true);
@@ -46,10 +44,17 @@ export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>,
 export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
-  const written: RulesetRecord = leading.stage === "writing" ? proposal(turn, leading) : mark(turn, leading);
+  if (leading.mark === "durable" && leading.change !== null) return onChangeRecord(turn, leading.change, lsn);
+  const written: RulesetRecord = leading.stage === "writing" ? firstOf(turn, leading) : again(turn, leading);
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
+  if (written.state === "void") {
+    updateLeading(turn, { voidWritten: true });
+    return turn.note("warn", "found_voided", "a ruleset that was found undecided is void", {
+      term: Number(leading.term),
+    });
+  }
   if (leading.stage === "writing") {
-    update(turn, { stage: "establishing", firstRecord: lsn });
+    updateLeading(turn, { stage: "establishing", firstRecord: lsn });
     // From here on this log counts: losing it would lose this node's vote. Followers of a new cluster can log in only now.
     const { held, founding, systemIdentifier } = turn.durable;
     if (!held || founding !== TERM_NONE || systemIdentifier !== leading.systemIdentifier) {
@@ -57,7 +62,9 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
     }
     if (leading.request.founding) callFollowers(turn, true);
   } else if (leading.mark === "writing") {
-    update(turn, { mark: lsn });
+    updateLeading(turn, { mark: lsn });
+  } else if (leading.mark === "lost") {
+    updateLeading(turn, { mark: "none" });
   }
 }
 
@@ -67,7 +74,7 @@ export function onObserved(turn: Turn, seen: Observation): void {
   if (leading === null || leading.stage === "promoting") return;
   const senders: Record<NodeId, SenderState> = {};
   let connected = false;
-  for (const id of followersOf([...leading.obliged, leading.ruleset], turn.self)) {
+  for (const id of audience(turn, leading)) {
     const found = seen.senders.find((s) => s.name === followerName(id, leading.term) && s.streaming);
     if (found === undefined) continue;
     const before = leading.senders[id];
@@ -78,8 +85,8 @@ export function onObserved(turn: Turn, seen: Observation): void {
   const flushed = new Map<NodeId, Lsn>([[turn.self, seen.flushLsn]]);
   for (const [id, sender] of Object.entries(senders)) flushed.set(id, sender.flushLsn);
   // A position ends with its connection, but what a quorum once had stays durable.
-  const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed));
-  update(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
+  const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed, leading.seats));
+  updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
   if (connected) turn.background({ kind: "nudge" });
   holdNames(turn, seen.names);
 }
@@ -100,7 +107,7 @@ function holdNames(turn: Turn, shown: string | null): void {
   );
   // From empty to set nothing is in force at once (POSTGRES.md trap 16): only a new term is safe then.
   if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");
-  update(turn, { names: "" });
+  updateLeading(turn, { names: "" });
 }
 
 /** Once a quorum holds the first record, the leases of earlier leaders are over, and this leader holds its own. */
@@ -109,7 +116,7 @@ export function establish(turn: Turn): void {
   if (leading === null || leading.stage !== "establishing") return;
   if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;
   if (!mayBeEstablished(turn, leading)) return;
-  update(turn, { stage: "established", establishedMs: turn.nowMs });
+  updateLeading(turn, { stage: "established", establishedMs: turn.nowMs });
   turn.set({
     phases: {
       term: leading.term,
@@ -136,7 +143,7 @@ export function advanceLeader(turn: Turn): void {
       {
         kind: "write_record",
         term: leading.term,
-        record: proposal(turn, leading),
+        record: firstOf(turn, leading),
         founding: leading.request.founding,
         cause: leading.request.cause,
       },
@@ -149,8 +156,14 @@ export function advanceLeader(turn: Turn): void {
     turn.operate({ kind: "set_door", open: true }, leading.term);
     return;
   }
+  if (leading.mark === "lost") {
+    const { cause } = leading.request;
+    const record = again(turn, leading);
+    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause }, leading.term);
+    return;
+  }
   if (leading.mark === "none") {
-    update(turn, { mark: "writing" });
+    updateLeading(turn, { mark: "writing" });
     const record = mark(turn, leading);
     turn.operate(
       { kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause },
@@ -160,82 +173,51 @@ export function advanceLeader(turn: Turn): void {
   }
   if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
     // Only now may the rules before this one be let go (DESIGN 6.4).
-    update(turn, { mark: "durable", obliged: [leading.ruleset] });
+    updateLeading(turn, { mark: "durable", obliged: [leading.ruleset] });
     turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });
   }
   if (
     !leading.checkpointed &&
     turn.nowMs - (leading.establishedMs ?? turn.nowMs) >= turn.config.timings.checkpointAfterMs
   ) {
-    update(turn, { checkpointed: true });
+    updateLeading(turn, { checkpointed: true });
     turn.background({ kind: "checkpoint" });
   }
+  seatNewcomers(turn);
+  replaceWiped(turn);
+  advanceChange(turn);
   enforce(turn);
+  serve(turn);
 }
 
 /** Puts the names in force that the rules of now ask for: they change when an older ruleset is let go. */
 function enforce(turn: Turn): void {
-  const { leading } = turn.volatile;
-  if (leading === null) return;
-  const compiled = compileNative(leading.obliged, turn.self);
-  assert(compiled.ok, "what is obliged was enforceable when this term began");
-  const names = formatNames(compiled.rule, leading.term);
+  const { leading, postgres } = turn.volatile;
+  if (leading === null || postgres.op !== null) return;
+  const names = namesWanted(leading, turn.self);
   if (names === leading.names) return;
-  update(turn, { names });
+  updateLeading(turn, { names });
   turn.operate({ kind: "set_names", names }, leading.term);
+}
+
+/** What the term begins with: the newest ruleset again, after what was found undecided and proved void. */
+function firstOf(turn: Turn, leading: Leading): RulesetRecord {
+  const { voids } = leading.request;
+  if (voids === null || leading.voidWritten) return proposal(turn, leading);
+  return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
 }
 
 function proposal(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "proposed", ruleset: leading.ruleset, writtenBy: turn.self };
 }
 
+/** The mark; or the proposal, if somebody removed the one there was. */
+function again(turn: Turn, leading: Leading): RulesetRecord {
+  return leading.mark === "lost" ? proposal(turn, leading) : mark(turn, leading);
+}
+
 function mark(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "decided", ruleset: null, writtenBy: turn.self };
-}
-
-/** Repeats `Follow` to every member that does not follow this term; the same message twice changes nothing. */
-export function callFollowers(turn: Turn, urgently: boolean): void {
-  const { leading, peers } = turn.volatile;
-  if (leading === null) return;
-  // Before the founding record is written nobody can log in: its roles are in it.
-  if (leading.history !== null && leading.request.founding && leading.firstRecord === null) return;
-  const sent: Record<NodeId, number> = { ...leading.followSentMs };
-  for (const id of followersOf([...leading.obliged, leading.ruleset], turn.self)) {
-    const peer = peers[id];
-    const last = sent[id];
-    const due = urgently || last === undefined || turn.nowMs - last >= turn.config.timings.followAgainMs;
-    if (!due || (!urgently && follows(turn, leading, id))) continue;
-    const member = memberAmong([leading.ruleset, ...leading.obliged], id);
-    // A wiped node under an old name is a stranger: under that name its copy would count (hole H8).
-    if (member === undefined || (peer?.status != null && peer.status.incarnation !== member.incarnation)) continue;
-    if (!urgently && peer?.connected !== true) continue;
-    if (peer?.status != null && peer.status.promise > leading.term) continue;
-    sent[id] = turn.nowMs;
-    turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading, member.incarnation) });
-  }
-  update(turn, { followSentMs: sent });
-}
-
-function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
-  const status = turn.volatile.peers[id]?.status;
-  return (
-    status != null &&
-    status.role === "follower" &&
-    status.term === leading.term &&
-    (leading.history === null || status.streaming || status.postgres === "cloning")
-  );
-}
-
-function followRequest(turn: Turn, leading: Leading, memberIncarnation: Incarnation): FollowRequest {
-  const { history, systemIdentifier } = leading;
-  return {
-    term: leading.term,
-    attempt: leading.request.attempt,
-    leader: turn.self,
-    leaderIncarnation: turn.durable.incarnation,
-    memberIncarnation,
-    ready: history === null || systemIdentifier === null ? null : { history, systemIdentifier },
-  };
 }
 
 /** Notices members that have promised a higher term: they refuse this leader for good (DESIGN 5). */
@@ -250,14 +232,18 @@ export function watchMembers(turn: Turn): void {
     return status.incarnation === member.incarnation && status.promise > leading.term && status.electing === TERM_NONE;
   });
   if (refusing === (leading.refusedSinceMs !== null)) return;
-  update(turn, { refusedSinceMs: refusing ? turn.nowMs : null });
+  updateLeading(turn, { refusedSinceMs: refusing ? turn.nowMs : null });
 }
 
 /** Whether a quorum is connected now: without one every commit waits. */
 export function quorumConnected(turn: Turn): boolean {
   const { leading } = turn.volatile;
   if (leading === null) return false;
-  return satisfiedAll(leading.obliged, turn.self, new Set([turn.self, ...Object.keys(leading.senders)]));
+  return satisfiedAll(
+    seated(leading.obliged, leading.seats),
+    turn.self,
+    new Set([turn.self, ...Object.keys(leading.senders)]),
+  );
 }
 
 /** The lowest LSN that makes sense to report before a quorum LSN is known. */

@@ -3,7 +3,16 @@ import { LSN_ZERO } from "../log/lsn.js";
 import type { PromoteRequest } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
+import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
+import { answerOnLeaving } from "./change_answer.js";
+
+/** Changes the term in office. */
+export function updateLeading(turn: Turn, change: Partial<Leading>): void {
+  const { leading } = turn.volatile;
+  assert(leading !== null, "only a leader's term is updated");
+  turn.set({ leading: { ...leading, ...change } });
+}
 
 /** Takes office: the promise and `promotionStarted` are raised in the same step, so they are on disk before Postgres hears of it. */
 export function beginLeading(turn: Turn, request: PromoteRequest): void {
@@ -18,6 +27,12 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     return;
   }
   const names = formatNames(compiled.rule, request.term);
+  const members = [...obliged, request.ruleset].flatMap((ruleset) => ruleset.cohort);
+  const seats = Object.fromEntries(members.map((m) => [m.id, m.incarnation]));
+  const served = followersOf([...obliged, request.ruleset], turn.self).map((id) => ({
+    id,
+    incarnation: seats[id] ?? "",
+  }));
   turn.set({
     following: null,
     leading: {
@@ -30,6 +45,13 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       names,
       ruleset: request.ruleset,
       number: { term: request.term, subterm: 0 },
+      subterm: 0,
+      change: null,
+      seats,
+      served,
+      serving: served,
+      replaceAtMs: 0,
+      voidWritten: false,
       firstRecord: null,
       mark: "none",
       senders: {},
@@ -62,6 +84,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
 export function stepDown(turn: Turn, why: string): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
+  answerOnLeaving(turn, leading, why);
   turn.set({ leading: null });
   // It is fenced at once, whatever failed before.
   turn.setPostgres({ still: null, retryAtMs: turn.nowMs });

@@ -1,4 +1,5 @@
 import type { NodeId, Ruleset } from "../ruleset/ruleset.js";
+import { isGone } from "../ruleset/seats.js";
 import { satisfiedAll } from "./policy.js";
 import { subsetsOfSize } from "./sufficiency.js";
 
@@ -18,7 +19,9 @@ export function minimalQuorums(rulesets: readonly Ruleset[], leader: NodeId): No
   return minimal;
 }
 
-/** Every member but the leader, sorted. */
+/** Every member but the leader, and but those whose name another incarnation has taken, sorted. */
 export function followersOf(rulesets: readonly Ruleset[], leader: NodeId): NodeId[] {
-  return [...new Set(rulesets.flatMap((r) => r.cohort.map((m) => m.id)))].filter((id) => id !== leader).sort();
+  return [...new Set(rulesets.flatMap((r) => r.cohort.map((m) => m.id)))]
+    .filter((id) => id !== leader && !isGone(id))
+    .sort();
 }

@@ -1,5 +1,7 @@
 import type { Term } from "../log/position.js";
 import type { NodeId, Ruleset } from "../ruleset/ruleset.js";
+import type { Seats } from "../ruleset/seats.js";
+import { seated } from "../ruleset/seats.js";
 import { followersOf, minimalQuorums } from "./minimal_quorums.js";
 import { satisfiedAll } from "./policy.js";
 import { subsetsOfSize } from "./sufficiency.js";
@@ -21,8 +23,8 @@ export type Compiled =
  * exactly if these are all the k-subsets of one set of followers, never "about".
  * https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES
  */
-export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
-  const minimal = minimalQuorums(rulesets, leader);
+export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId, seats: Seats = {}): Compiled {
+  const minimal = minimalQuorums(seated(rulesets, seats), leader);
   const first = minimal[0];
   if (first === undefined)
     return { ok: false, reason: `no set of followers satisfies the policy for leader ${leader}` };
@@ -43,7 +45,8 @@ export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId): Co
  * The exact setting if there is one, else the weakest native one that implies every ruleset: of all that imply it,
  * the one that the most sets of followers satisfy. Such a setting only ever makes commits wait longer.
  */
-export function compileNative(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
+export function compileNative(asked: readonly Ruleset[], leader: NodeId, seats: Seats = {}): Compiled {
+  const rulesets = seated(asked, seats);
   const exact = compileExactly(rulesets, leader);
   if (exact.ok) return exact;
   let best: { rule: NativeRule; accepts: number } | undefined;

@@ -1,5 +1,5 @@
 import { assert } from "../assert.js";
-import type { Ruleset, RulesetNumber, RulesetRecord } from "./ruleset.js";
+import type { NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset.js";
 import { compareNumbers, sameRuleset } from "./ruleset.js";
 
 /** What a log's ruleset records oblige everybody to. */
@@ -11,6 +11,8 @@ export interface InForce {
   readonly newest: Ruleset;
   readonly newestNumber: RulesetNumber;
   readonly newestDecided: boolean;
+  /** What was proposed after the decided one and is neither marked nor void, oldest first. */
+  readonly pending: readonly Pending[];
   /**
    * The decided one and every later one that is not void, without repetitions of the same content:
    * a recruitment must satisfy each of them (DESIGN 5.3), and so must every commit meanwhile (I7).
@@ -18,13 +20,20 @@ export interface InForce {
   readonly obliged: readonly Ruleset[];
 }
 
+/** A proposal without a mark. */
+export interface Pending {
+  readonly number: RulesetNumber;
+  readonly ruleset: Ruleset;
+  readonly writtenBy: NodeId;
+}
+
 /**
  * Reads a log's records, oldest first. A log's first ruleset counts as decided (DESIGN 8).
  * Undefined for a log without any ruleset: such a log counts as empty.
  */
 export function inForce(records: readonly RulesetRecord[]): InForce | undefined {
-  let decided: Numbered | undefined;
-  let pending: Numbered[] = [];
+  let decided: Pending | undefined;
+  let pending: Pending[] = [];
   for (const record of records) {
     switch (record.state) {
       case "proposed": {
@@ -32,7 +41,7 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
         // A leader that did not see its own write return writes the same record again.
         const known = [...(decided === undefined ? [] : [decided]), ...pending];
         if (known.some((k) => compareNumbers(k.number, record.number) === 0)) break;
-        const proposal = { number: record.number, ruleset: record.ruleset };
+        const proposal = { number: record.number, ruleset: record.ruleset, writtenBy: record.writtenBy };
         if (decided === undefined) decided = proposal;
         else pending.push(proposal);
         break;
@@ -59,6 +68,7 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
     newest: newest.ruleset,
     newestNumber: newest.number,
     newestDecided: newest === decided,
+    pending,
     obliged: distinct([decided, ...pending].map((p) => p.ruleset)),
   };
 }
@@ -77,11 +87,6 @@ export function compact(records: readonly RulesetRecord[]): readonly RulesetReco
     if (!kept.some((k) => compareNumbers(k.number, record.number) === 0)) kept.push(record);
   }
   return kept;
-}
-
-interface Numbered {
-  readonly number: RulesetNumber;
-  readonly ruleset: Ruleset;
 }
 
 function distinct(rulesets: readonly Ruleset[]): Ruleset[] {

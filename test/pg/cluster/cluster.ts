@@ -82,7 +82,12 @@ export class TestCluster {
 
   start(id: string): void {
     if (this.sidecarRuns(id)) throw new Error(`the sidecar of ${id} runs already`);
-    this.#sidecars.set(id, startSidecar(this.home, id));
+    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id)]));
+  }
+
+  /** What this node's sidecar saw and did, over all its runs. */
+  record(id: string): string {
+    return join(this.home.dir, `${id}.record.jsonl`);
   }
 
   startAll(): void {

@@ -1,11 +1,18 @@
-import { afterAll, beforeAll, beforeEach, onTestFinished, type TestContext } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished, type TestContext } from "vitest";
 import { TestCluster } from "./cluster.js";
 import { Load } from "./load.js";
+import { expectReplayed } from "./records.js";
 
 /** A cluster for one test, gone when the test is over; a failure tells what its sidecars had to say. */
 export async function ownCluster({ onTestFailed }: Pick<TestContext, "onTestFailed">): Promise<TestCluster> {
   const cluster = await TestCluster.create();
-  onTestFinished(() => cluster.destroy());
+  onTestFinished(async () => {
+    try {
+      await expectReplayed(cluster);
+    } finally {
+      await cluster.destroy();
+    }
+  });
   onTestFailed(() => report(cluster));
   return cluster;
 }
@@ -19,6 +26,7 @@ export function sharedCluster(): () => TestCluster {
   beforeEach(({ onTestFailed }) => {
     onTestFailed(() => report(need(cluster)));
   });
+  afterEach(() => expectReplayed(need(cluster)));
   afterAll(async () => {
     await cluster?.destroy();
   });

@@ -20,7 +20,17 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Attempt, Envelope, History, LeaseLeft, NodeStatus, Position, Ruleset, RulesetRecord } from "./cluster.js";
+import {
+  Attempt,
+  Envelope,
+  History,
+  LeaseLeft,
+  NodeStatus,
+  Position,
+  Ruleset,
+  RulesetNumber,
+  RulesetRecord,
+} from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -169,6 +179,8 @@ export interface PromoteRequest {
   founding: boolean;
   recruited: string[];
   cause: string;
+  /** Absent unless the recruitment proved what it found undecided void. */
+  voids: RulesetNumber | undefined;
   leases: LeaseLeft[];
 }
 
@@ -586,6 +598,7 @@ function createBasePromoteRequest(): PromoteRequest {
     founding: false,
     recruited: [],
     cause: "",
+    voids: undefined,
     leases: [],
   };
 }
@@ -622,8 +635,11 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     if (message.cause !== "") {
       writer.uint32(74).string(message.cause);
     }
+    if (message.voids !== undefined) {
+      RulesetNumber.encode(message.voids, writer.uint32(82).fork()).join();
+    }
     for (const v of message.leases) {
-      LeaseLeft.encode(v!, writer.uint32(82).fork()).join();
+      LeaseLeft.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -715,6 +731,14 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
           }
           case 10: {
             if (tag !== 82) {
+              break;
+            }
+
+            message.voids = RulesetNumber.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
               break;
             }
 

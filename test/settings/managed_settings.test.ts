@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { refuseSetting } from "../../src/config/managed_settings.js";
+import { refuseSetting } from "../../src/settings/managed_settings.js";
 
 describe("settings of Postgres", () => {
   test.each([
@@ -20,6 +20,9 @@ describe("settings of Postgres", () => {
     ["max_replication_slots", "many", /too few/],
     ["Work_Mem", "8MB", /lower case; write work_mem/],
     ["work_mem; drop", "1", /not a name/],
+    ["zero_damaged_pages", "on", /lost rows/],
+    ["wal_keep_size", "0", /keeps enough WAL/],
+    ["work_mem", "8\0MB", /one line/],
     ["search_path", "a\nb", /one line/],
   ])("%s = %s is refused with the reason", (name, value, reason) => {
     const refusal = refuseSetting(name, value, 7);

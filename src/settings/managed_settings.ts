@@ -1,3 +1,8 @@
+/**
+ * The one list of Postgres settings that are not the user's: the configuration refuses them with the reason, and
+ * Postgres' command line leaves them out. It decides nothing about consensus and touches no Postgres: it is data.
+ */
+
 /** Settings that decide durability or who leads: the sidecar sets them, and a foreign value would undo a promise. */
 const MANAGED: Readonly<Record<string, string>> = {
   synchronous_standby_names: "the durability policy is compiled into it; change `policy` instead",
@@ -67,7 +72,10 @@ function atLeast(value: string, needed: number): string | undefined {
     : `${value} is too few for the followers of this cluster; use ${needed} or more, or remove it`;
 }
 
-/** Why a setting of the user's is refused, with what to do; undefined if it is passed on. */
+/**
+ * Why a setting of the user's is refused, with what to do; undefined if it is passed on. `walSendersNeeded` is how many
+ * walsenders and slots this cluster needs; 0 where too small a number is raised instead of refused.
+ */
 export function refuseSetting(name: string, value: string, walSendersNeeded: number): string | undefined {
   if (name !== name.toLowerCase()) return `Postgres' names are lower case; write ${name.toLowerCase()}`;
   if (!/^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$/.test(name)) return "not a name of a Postgres setting; correct it";

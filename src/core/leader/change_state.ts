@@ -1,0 +1,63 @@
+import type { Lsn } from "../log/lsn.js";
+import type { Ruleset, RulesetNumber } from "../ruleset/ruleset.js";
+import type { Seat, Seats } from "../ruleset/seats.js";
+import type { ChangeRequest } from "../ruleset/wanted.js";
+
+/**
+ * A ruleset change under way:
+ * waiting (until the new quorum is connected and caught up) → joining (the names of the joint rule are asked for) →
+ * writing → proposed (the record is in the leader's WAL) → marking → marked (so is the decided mark) →
+ * enforcing (the old rules are let go) → gone. Until the mark is asked for, and no longer: → voiding → gone. (Void after
+ * the mark: a follower that has the mark and not the void elects under the new rules alone, while the old ones acknowledge.)
+ */
+export type Change = Waiting | Joint;
+
+interface Asked {
+  /** Names the operator's call; null for a change that the leader makes by itself. */
+  readonly call: string | null;
+  readonly request: ChangeRequest;
+  readonly sinceMs: number;
+}
+
+export interface Waiting extends Asked {
+  readonly stage: "waiting";
+  /** Refused then. */
+  readonly untilMs: number;
+  /** Why it waits, as last noted. */
+  readonly noted: string;
+}
+
+export interface Joint extends Asked {
+  readonly stage: "joining" | "writing" | "proposed" | "marking" | "marked" | "enforcing" | "voiding";
+  /** The decided ruleset it returns to if it comes to nothing. */
+  readonly before: Ruleset;
+  readonly target: Ruleset;
+  readonly number: RulesetNumber;
+  /** The end of the proposal and of the mark in the leader's WAL, once they are there. */
+  readonly proposedLsn: Lsn | null;
+  readonly markedLsn: Lsn | null;
+  /** Taken back then, unless it is marked. */
+  readonly untilMs: number;
+}
+
+/** Whether the old and the new rules are both in force: a commit needs them all. */
+export function isJoint(change: Change | null): change is Joint {
+  return change !== null && change.stage !== "waiting" && change.stage !== "enforcing";
+}
+
+/** What a leader keeps of the rules, beyond those in force. */
+export interface RulesInOffice {
+  /** The last subterm that a ruleset of this term was numbered with, void ones included. */
+  readonly subterm: number;
+  /** The change of the rules under way. */
+  readonly change: Change | null;
+  /** Which incarnation may stream under each name: only that one's copy counts. */
+  readonly seats: Seats;
+  /** Who has a slot, and whom the operation under way is to give one. */
+  readonly served: readonly Seat[];
+  readonly serving: readonly Seat[];
+  /** A wiped node is not put back in its place before. */
+  readonly replaceAtMs: number;
+  /** The proposal that the recruitment found undecided and proved void is marked so. */
+  readonly voidWritten: boolean;
+}

@@ -1,0 +1,58 @@
+/** Whether a change may begin: a quorum of the old rules and the new ones is connected and caught up (DESIGN 6.1). */
+import { LAG_CAUGHT_UP_BYTES } from "../limits.js";
+import { satisfiedAll } from "../quorum/policy.js";
+import { compileNative } from "../quorum/sync_standby_names.js";
+import type { NodeId, Ruleset } from "../ruleset/ruleset.js";
+import { memberOf } from "../ruleset/ruleset.js";
+import { seated } from "../ruleset/seats.js";
+import type { ChangeRefusal } from "../ruleset/wanted.js";
+import type { Leading } from "../state.js";
+import type { Turn } from "../turn.js";
+import { shownIncarnation } from "./followers.js";
+
+/** What keeps the joint rule from being satisfied: for good, or because its nodes are not there yet. */
+export function obstacleTo(
+  turn: Turn,
+  leading: Leading,
+  target: Ruleset,
+): { readonly refusal: ChangeRefusal; readonly passing: boolean } | null {
+  const joint = [leading.ruleset, target];
+  const compiled = compileNative(joint, turn.self);
+  if (!compiled.ok) {
+    const outside = memberOf(target, turn.self)?.eligible !== true;
+    const nextStep = outside
+      ? `let a node lead first that may lead under the new rules: the copy of ${turn.self} would not count in them`
+      : "change the rules in smaller steps, or bring the missing nodes back first";
+    const reason = `Postgres cannot be told to wait for the old and the new rules together: ${compiled.reason}`;
+    return { passing: false, refusal: { code: "not_enforceable", reason, missing: [], nextStep } };
+  }
+  const ready = new Set<NodeId>([turn.self]);
+  for (const [id, sender] of Object.entries(leading.senders))
+    if (sender.flushLsn + LAG_CAUGHT_UP_BYTES >= leading.quorumLsn) ready.add(id);
+  const seatedJoint = seated(joint, leading.seats);
+  // The setting that will be in force must let commits through, too: it may be stricter than the rules.
+  const now = compileNative(joint, turn.self, leading.seats);
+  const released = now.ok && now.rule.followers.filter((id) => ready.has(id)).length >= now.rule.need;
+  if (released && satisfiedAll(seatedJoint, turn.self, ready)) return null;
+  const missing = target.cohort
+    .filter((m) => m.id !== turn.self && (!ready.has(m.id) || leading.seats[m.id] !== m.incarnation))
+    .map((m) => m.id);
+  return {
+    passing: true,
+    refusal: {
+      code: "not_connected",
+      reason: `no quorum of the old and the new rules together is connected and caught up; missing: ${missing.map((id) => `${id} (${whyMissing(turn, leading, id)})`).join(", ") || "members of the old rules"}`,
+      missing,
+      nextStep: "start the missing nodes and wait until they stream, or ask to wait for them",
+    },
+  };
+}
+
+function whyMissing(turn: Turn, leading: Leading, id: NodeId): string {
+  const sender = leading.senders[id];
+  const status = turn.volatile.peers[id]?.status;
+  if (sender !== undefined) return `${leading.quorumLsn - sender.flushLsn} bytes behind`;
+  if (shownIncarnation(turn, id) === undefined || status == null) return "not heard";
+  if (status.promise > leading.term) return `promised term ${status.promise}: only a leader of a higher term gets it`;
+  return status.postgres === "cloning" ? "cloning" : "does not stream";
+}
