@@ -45,7 +45,7 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   if (leading.mark === "durable" && leading.change !== null) return onChangeRecord(turn, leading.change, lsn);
-  const written: RulesetRecord = leading.stage === "writing" ? firstOf(turn, leading) : again(turn, leading);
+  const written = recordDue(turn, leading);
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
   if (written.state === "void") {
     updateLeading(turn, { voidWritten: true });
@@ -138,38 +138,16 @@ export function establish(turn: Turn): void {
 export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
-  if (leading.stage === "writing") {
-    turn.operate(
-      {
-        kind: "write_record",
-        term: leading.term,
-        record: firstOf(turn, leading),
-        founding: leading.request.founding,
-        cause: leading.request.cause,
-      },
-      leading.term,
-    );
-    return;
-  }
+  if (leading.stage === "writing") return writeRecord(turn, leading);
   if (leading.stage !== "established") return;
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);
     return;
   }
-  if (leading.mark === "lost") {
-    const { cause } = leading.request;
-    const record = again(turn, leading);
-    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause }, leading.term);
-    return;
-  }
+  if (voidsFirst(leading) || leading.mark === "lost") return writeRecord(turn, leading);
   if (leading.mark === "none") {
     updateLeading(turn, { mark: "writing" });
-    const record = mark(turn, leading);
-    turn.operate(
-      { kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause },
-      leading.term,
-    );
-    return;
+    return writeRecord(turn, leading);
   }
   if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
     // Only now may the rules before this one be let go (DESIGN 6.4).
@@ -200,20 +178,31 @@ function enforce(turn: Turn): void {
   turn.operate({ kind: "set_names", names }, leading.term);
 }
 
-/** What the term begins with: the newest ruleset again, after what was found undecided and proved void. */
-function firstOf(turn: Turn, leading: Leading): RulesetRecord {
+function writeRecord(turn: Turn, leading: Leading): void {
+  const { founding, cause } = leading.request;
+  const first = leading.stage === "writing";
+  const record = recordDue(turn, leading);
+  turn.operate({ kind: "write_record", term: leading.term, record, founding: founding && first, cause }, leading.term);
+}
+
+/**
+ * What this term writes next: the newest ruleset again; once it is established, that what it found undecided and was
+ * proved is void; the mark. The proposal once more, if somebody removed the one there was.
+ */
+function recordDue(turn: Turn, leading: Leading): RulesetRecord {
   const { voids } = leading.request;
-  if (voids === null || leading.voidWritten) return proposal(turn, leading);
-  return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
+  if (voids !== null && voidsFirst(leading))
+    return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
+  return leading.stage === "writing" || leading.mark === "lost" ? proposal(turn, leading) : mark(turn, leading);
+}
+
+/** Not before it is established: an older leader that still holds a lease counts on the rules that it knows (hole H13). */
+function voidsFirst(leading: Leading): boolean {
+  return leading.stage === "established" && leading.request.voids !== null && !leading.voidWritten;
 }
 
 function proposal(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "proposed", ruleset: leading.ruleset, writtenBy: turn.self };
-}
-
-/** The mark; or the proposal, if somebody removed the one there was. */
-function again(turn: Turn, leading: Leading): RulesetRecord {
-  return leading.mark === "lost" ? proposal(turn, leading) : mark(turn, leading);
 }
 
 function mark(turn: Turn, leading: Leading): RulesetRecord {

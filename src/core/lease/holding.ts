@@ -79,23 +79,26 @@ export function holdsLease(turn: Turn, rulesets: readonly Ruleset[]): boolean {
   return turn.nowMs < mustFenceAtMs(turn.state(), rulesets);
 }
 
-/** Every ruleset that a recruitment against this leader may have to satisfy. */
+/**
+ * Every ruleset that a recruitment against this leader may have to satisfy: while rules change, the old ones and the new
+ * ones (`change.ts` puts both among those that a commit must satisfy), and what it found undecided until that is decided.
+ */
 export function rulesOf(leading: Leading): readonly Ruleset[] {
   return [...leading.obliged, leading.ruleset];
 }
 
 /** What an earlier leader may still hold: over by time, or because that leader serves nobody any more and says so itself. */
-export function stillAwaited(turn: Turn): readonly AwaitedLease[] {
-  const { lease, peers } = turn.volatile;
+export function stillAwaited({ config, volatile }: State): readonly AwaitedLease[] {
+  const { lease, peers, nowMs } = volatile;
   return lease.awaited.filter(({ leader, term, untilMs }) => {
-    if (turn.nowMs >= untilMs || leader === turn.self) return false;
+    if (nowMs >= untilMs || leader === config.self) return false;
     return leader === null || (peers[leader]?.status?.fencedUntil ?? TERM_NONE) < term;
   });
 }
 
 /** Whether a leader whose first record a quorum holds may be established now. */
 export function mayBeEstablished(turn: Turn, leading: Leading): boolean {
-  const awaited = stillAwaited(turn);
+  const awaited = stillAwaited(turn.state());
   if (awaited.length === 0 && holdsLease(turn, rulesOf(leading))) return true;
   noteWait(turn, leading, awaited);
   return false;
@@ -110,7 +113,7 @@ function noteWait(turn: Turn, leading: Leading, awaited: readonly AwaitedLease[]
   const why =
     awaited.length > 0
       ? `the lease of ${leaders.join(" and ")} may still run for ${waitMs} ms`
-      : `${silentGranters(turn, leading).join(" and ")} must grant it a lease first`;
+      : `${silentGranters(turn, rulesOf(leading)).join(" and ")} must grant it a lease first`;
   turn.note("info", awaited.length > 0 ? "lease_awaited" : "lease_not_held", `is not established yet: ${why}`, {
     term: Number(leading.term),
     wait_ms: waitMs,
@@ -134,10 +137,10 @@ export function askOf(state: State): LeaseAsk | null {
 }
 
 /** Who could still renew a lease that runs out, for the operator. */
-export function silentGranters(turn: Turn, leading: Leading): NodeId[] {
+export function silentGranters(turn: Turn, rulesets: readonly Ruleset[]): NodeId[] {
   const { held } = turn.volatile.lease;
   const { leaseFenceMs } = turn.config.timings;
-  return followersOf(rulesOf(leading), turn.self).filter(
+  return followersOf(rulesets, turn.self).filter(
     (id) => (held[id]?.untilMs ?? Number.NEGATIVE_INFINITY) - leaseFenceMs <= turn.nowMs,
   );
 }

@@ -23,7 +23,7 @@ export function keepLease(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null || leading.stage !== "established") return;
   if (turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;
-  const silent = silentGranters(turn, leading);
+  const silent = silentGranters(turn, rulesOf(leading));
   turn.note("warn", "lease_lost", `without ${silent.join(" and ")} another leader may be elected`, {
     term: Number(leading.term),
     silent,
@@ -45,6 +45,6 @@ export function leaseTicksMs(turn: Turn): number[] {
   if (config.timings.leaseMs === 0 || leading === null) return [];
   const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
   if (leading.stage === "established") due.push(mustFenceAtMs(turn.state(), rulesOf(leading)));
-  else due.push(...stillAwaited(turn).map((w) => w.untilMs));
+  else due.push(...stillAwaited(turn.state()).map((w) => w.untilMs));
   return due.filter((at) => Number.isFinite(at) && at > turn.nowMs);
 }
