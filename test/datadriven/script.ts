@@ -12,7 +12,7 @@ import { World } from "./world.js";
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
  *   cluster n1 n2 n3! [majority | at_least K] [leases] [progress]   machines with this configuration, none started; `!`: a witness
- *   spare n4 of n1 n2 n3 [majority | ..]       machines that are no part of that configuration
+ *   spare n4 of n1 n2 n3 [majority | ..] [leases]   machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
@@ -83,7 +83,8 @@ export class Script {
         return;
       case "spare": {
         const of = args.indexOf("of");
-        for (const id of args.slice(0, of)) this.world.add(id, configuration(args.slice(of + 1)));
+        for (const id of args.slice(0, of))
+          this.world.add(id, configuration(args.slice(of + 1)), args.includes("leases"), args.includes("progress"));
         return;
       }
       case "configure":
