@@ -12,7 +12,7 @@ Examples:
   quorate status -c quorate.yaml -o json        what does the cluster say of itself?
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,
-64 usage, 78 configuration refused, 130 interrupted.`;
+64 usage, 78 configuration refused, 130 interrupted. Of status: 0 healthy, 1 degraded, 2 no leader.`;
 
 /** What main.ts knows of the process; the exit code is collected here. */
 export type CliDependencies = Omit<CliContext, "exitWith">;
@@ -65,8 +65,13 @@ function newProgram(context: CliContext): Command {
 function inheritBehaviour(command: Command): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(command);
+    child.showHelpAfterError(`(${pathOf(child)} --help shows its options and examples)`);
     inheritBehaviour(child);
   }
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 function report(error: unknown, context: CliContext): number {

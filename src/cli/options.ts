@@ -22,10 +22,12 @@ export function addOutputOption(command: Command): Command {
   );
 }
 
+const WHICH_NODE = "which node is meant (else QUORATE_NODE, else the one with an address of this host)";
+
 /** `--config`, `--node` and `-o`, the same for every command that needs a cluster. */
-export function addCommonOptions(command: Command): Command {
+export function addCommonOptions(command: Command, node: string = WHICH_NODE): Command {
   command.option("-c, --config <file>", "the configuration, the same file on every host", DEFAULT_CONFIG);
-  command.option("--node <id>", "which node is meant (else QUORATE_NODE, else the one with an address of this host)");
+  command.option("--node <id>", node);
   return addOutputOption(command);
 }
 

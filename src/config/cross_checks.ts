@@ -32,7 +32,7 @@ export function crossCheck(input: CheckInput): readonly Problem[] {
     checkNodes,
     checkTls,
     checkHosts,
-    checkPorts,
+    checkServedPorts,
     checkDataDirs,
     checkSettings,
     checkRoles,
@@ -95,28 +95,41 @@ function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
   return problems;
 }
 
-/** Two listeners that want one port of one address. The HTTP port counts only where somebody wrote it: it is not served yet. */
-function checkPorts({ source, nodes }: CheckInput): readonly Problem[] {
-  const problems: Problem[] = [];
-  const taken: { readonly id: string; readonly host: string; readonly port: number; readonly use: string }[] = [];
-  for (const node of nodes) {
-    const wants: [Path, number, string][] = [
-      [["port"], node.port, "port"],
-      [["postgres", "port"], node.postgres.port, "postgres.port"],
-    ];
-    if (source.has(written(source, node.id, ["http", "port"])))
-      wants.push([["http", "port"], node.http.port, "http.port"]);
-    for (const [key, port, use] of wants) {
-      const other = taken.find((entry) => entry.port === port && sameAddress(entry.host, node.host));
-      if (other === undefined) {
-        taken.push({ id: node.id, host: node.host, port, use });
-        continue;
-      }
-      const message = `${port} on ${node.host} is ${other.use} of ${other.id} already; give ${node.id} another ${use}`;
-      problems.push(source.problem(written(source, node.id, key), message));
-    }
-  }
-  return problems;
+interface Listener {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly key: Path;
+}
+
+function servedListeners({ nodes }: CheckInput): readonly Listener[] {
+  return nodes.flatMap(({ id, host, port, postgres }) => [
+    { id, host, port, key: ["port"] },
+    { id, host, port: postgres.port, key: ["postgres", "port"] },
+  ]);
+}
+
+function checkServedPorts(input: CheckInput): readonly Problem[] {
+  return clashes(input.source, servedListeners(input));
+}
+
+/** HTTP is not served yet: its port refuses nothing, and counts only where somebody wrote it. */
+function checkHttpPorts(input: CheckInput): readonly Problem[] {
+  const { source, nodes } = input;
+  const http = nodes
+    .filter(({ id }) => source.has(written(source, id, ["http", "port"])))
+    .map(({ id, host, http: { port } }) => ({ id, host, port, key: ["http", "port"] }));
+  return clashes(source, [...servedListeners(input), ...http]);
+}
+
+/** Listeners that want a port of an address that one before them wants as well. */
+function clashes(source: ConfigSource, listeners: readonly Listener[]): readonly Problem[] {
+  return listeners.flatMap(({ id, host, port, key }, i) => {
+    const other = listeners.slice(0, i).find((entry) => entry.port === port && sameAddress(entry.host, host));
+    if (other === undefined) return [];
+    const message = `${port} on ${host} is ${other.key.join(".")} of ${other.id} already; give ${id} another ${key.join(".")}`;
+    return [source.problem(written(source, id, key), message)];
+  });
 }
 
 function checkDataDirs({ source, nodes }: CheckInput): readonly Problem[] {
@@ -184,9 +197,10 @@ export function findWarnings(
   const warnings: Problem[] = [];
   const { copies, failover_survives } = toleranceOf(policy, nodes.length);
   if (failover_survives === 0) {
-    const message = `${copies} copies on ${nodes.length} nodes: no automatic failover, the dead leader's copy would be needed; add a node`;
+    const message = `${copies} copies on ${nodes.length} nodes: no node may be lost for a failover, since the lost leader's copy would be needed; add a node`;
     warnings.push(source.problem(["policy"], message));
   }
+  warnings.push(...checkHttpPorts({ source, file, nodes }));
   for (const path of [["http"], ...nodes.map(({ id }) => ["nodes", id, "http"])]) {
     if (source.has(path))
       warnings.push(source.problem(path, "HTTP is not served in this version yet; the key is kept for later"));

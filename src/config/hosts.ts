@@ -14,3 +14,8 @@ export function sameAddress(a: string, b: string): boolean {
 export function sameMachine(a: string, b: string): boolean {
   return sameAddress(a, b) || (isLoopback(a) && isLoopback(b));
 }
+
+/** Whether a node's host is this machine, whose names and addresses are `own`. */
+export function isOnThisHost(host: string, own: readonly string[]): boolean {
+  return isLoopback(host) || own.some((name) => name.toLowerCase() === host.toLowerCase());
+}

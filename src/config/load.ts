@@ -1,13 +1,14 @@
-import { readFile } from "node:fs/promises";
 import type { z } from "zod";
 import type { ClusterConfig } from "./cluster_config.js";
 import { checkInput, crossCheck, findWarnings } from "./cross_checks.js";
+import { missingPrograms } from "./missing_programs.js";
 import { readPasswords } from "./passwords.js";
 import { readPolicy } from "./policy.js";
 import { nearestWord, type Problem, sortProblems } from "./problems.js";
 import { resolveCluster } from "./resolve.js";
 import { type FileConfig, fileSchema, KNOWN_KEYS } from "./schema.js";
 import { ConfigSource, type Path } from "./source.js";
+import { readText } from "./text.js";
 
 export interface LoadOptions {
   readonly file: string;
@@ -16,6 +17,8 @@ export interface LoadOptions {
   readonly secrets: "read" | "skip";
   /** Passwords are read for this node only: the files of the others lie on other hosts. */
   readonly node?: string | undefined;
+  /** Names and addresses of this host, for warnings of what is missing on it; without them nothing here is looked at. */
+  readonly hosts?: readonly string[] | undefined;
 }
 
 export type LoadResult =
@@ -25,16 +28,12 @@ export type LoadResult =
 /** Reads, checks and completes a quorate.yaml; a refusal carries everything that is wrong, not only the first. */
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const { file } = options;
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const cause = code === "ENOENT" ? "does not exist" : `cannot be read: ${(error as Error).message}`;
-    const message = `the file ${cause}; name the right one with --config, or make it readable`;
-    return { kind: "refused", problems: [{ file, line: 1, column: 1, path: "", message }] };
+  const read = await readText(file);
+  if (read.kind === "refused") {
+    const { line, message } = read;
+    return { kind: "refused", problems: [{ file, line, column: 1, path: "", message }] };
   }
-  return readConfig(new ConfigSource(file, text), options);
+  return readConfig(new ConfigSource(file, read.text), options);
 }
 
 async function readConfig(source: ConfigSource, options: LoadOptions): Promise<LoadResult> {
@@ -63,10 +62,11 @@ async function readConfig(source: ConfigSource, options: LoadOptions): Promise<L
   problems.push(...(read?.problems ?? []));
   if (problems.length > 0 || !("kind" in policy)) return { kind: "refused", problems: sortProblems(problems) };
 
+  const missing = await missingPrograms(input, options.hosts ?? []);
   return {
     kind: "loaded",
     config: resolveCluster(source.file, shaped.file, policy, read?.passwords ?? new Map()),
-    warnings: sortProblems([...findWarnings(input, policy), ...(read?.warnings ?? [])]),
+    warnings: sortProblems([...findWarnings(input, policy), ...(read?.warnings ?? []), ...missing]),
   };
 }
 

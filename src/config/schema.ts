@@ -19,6 +19,13 @@ function shown(value: unknown): string {
 const not = (what: string, todo: string) => (issue: { readonly input?: unknown }) =>
   `${shown(issue.input)} is not ${what}; ${todo}`;
 
+/** As `not`, for a text that YAML takes for something else unless it stands in quotes. */
+const unquoted = (what: string, todo: string) => (issue: { readonly input?: unknown }) => {
+  const kind = typeof issue.input;
+  if (kind !== "number" && kind !== "boolean") return not(what, todo)(issue);
+  return `${shown(issue.input)} is a ${kind}, not ${what}; put it in quotes, as in "${String(issue.input)}"`;
+};
+
 const portNumber = (() => {
   const error = not("a port", "write a whole number from 1 to 65535");
   return z.number({ error }).int({ error }).min(1, { error }).max(65535, { error });
@@ -139,7 +146,7 @@ export const fileSchema = z.strictObject(
   {
     ...perNode,
     cluster: z
-      .string({ error: not("a cluster name", "write a text") })
+      .string({ error: unquoted("a cluster name", "write a text") })
       .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
         error: not("a cluster name", "use letters, digits, `_`, `.` and `-`, at most 63"),
       })

@@ -1,5 +1,5 @@
 import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
-import { isLoopback } from "./hosts.js";
+import { isOnThisHost } from "./hosts.js";
 
 export interface NodeHints {
   /** `--node` */
@@ -28,8 +28,7 @@ export function selectNode(config: ClusterConfig, hints: NodeHints): NodeSelecti
       message: `${from}: ${config.file} has no node ${JSON.stringify(asked)}; choose one of ${ids}`,
     };
   }
-  const ours = new Set(hints.hosts.map((host) => host.toLowerCase()));
-  const matching = config.nodes.filter(({ host }) => isLoopback(host) || ours.has(host.toLowerCase()));
+  const matching = config.nodes.filter(({ host }) => isOnThisHost(host, hints.hosts));
   const [node, another] = matching;
   if (node !== undefined && another === undefined) return { kind: "selected", node };
   if (node === undefined) {

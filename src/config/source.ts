@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import type { Problem } from "./problems.js";
 
 export type Path = readonly (string | number)[];
@@ -13,6 +13,14 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "keep one document: remove everything from the second `---` on",
   MISSING_CHAR: "close the bracket or quote that was opened",
   BLOCK_AS_IMPLICIT_KEY: "put the nested keys on lines of their own",
+  MULTILINE_IMPLICIT_KEY: "put a space after the colon, as in `key: value`",
+  UNEXPECTED_TOKEN: "look for a bracket, quote or colon too many or too few, here or just before",
+};
+
+/** In our words where the library's are meant for programmers. */
+const WHAT_IS_WRONG: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: "the same key twice",
+  MULTIPLE_DOCS: "more than one YAML document in the file",
 };
 
 /** The text of a configuration, read as YAML, that still knows where each key was written. */
@@ -28,17 +36,33 @@ export class ConfigSource {
 
   /** What is wrong with the YAML itself. With any of these the values below it mean nothing. */
   syntaxProblems(): readonly Problem[] {
-    return [...this.#document.errors, ...this.#document.warnings].map((error) => {
-      const { line, col } = this.#lines.linePos(error.pos[0]);
-      const duplicate = error.code === "DUPLICATE_KEY";
-      return {
-        file: this.file,
-        line: Math.max(line, 1),
-        column: Math.max(col, 1),
-        path: "",
-        message: `${duplicate ? "the same key twice" : `YAML: ${error.message}`}; ${WHAT_TO_DO[error.code] ?? "correct the syntax at this place"}`,
-      };
+    const errors = [...this.#document.errors, ...this.#document.warnings];
+    // One bracket too many makes everything behind it unexpected: the first place is the one to look at.
+    const strays = errors.filter(({ code }) => code === "UNEXPECTED_TOKEN").sort((a, b) => a.pos[0] - b.pos[0]);
+    const shown = errors.filter((error) => error.code !== "UNEXPECTED_TOKEN" || error === strays[0]);
+    const problems = shown.map((error) => {
+      const what = WHAT_IS_WRONG[error.code] ?? `YAML: ${error.message}`;
+      const more = error === strays[0] && strays.length > 1 ? ` (and ${strays.length - 1} more behind it)` : "";
+      const todo = WHAT_TO_DO[error.code] ?? "correct the syntax at this place";
+      return this.#at(error.pos[0], "", `${what}${more}; ${todo}`);
     });
+    return [...problems, ...this.#unknownAliases()];
+  }
+
+  /** The library would name the alias, but not its place. */
+  #unknownAliases(): readonly Problem[] {
+    const anchors = new Set<string>();
+    const problems: Problem[] = [];
+    visit(this.#document, {
+      Node: (_, node) => {
+        if (isAlias(node)) {
+          if (anchors.has(node.source)) return;
+          const message = `YAML: the alias *${node.source} refers to nothing above it; write the value out, put it in quotes if it is a text, or define &${node.source} first`;
+          problems.push(this.#at(node.range?.[0] ?? 0, "", message));
+        } else if (node.anchor !== undefined) anchors.add(node.anchor);
+      },
+    });
+    return problems;
   }
 
   /**
@@ -62,8 +86,12 @@ export class ConfigSource {
       offset = found;
       break;
     }
+    return this.#at(offset, path.join("."), message);
+  }
+
+  #at(offset: number, path: string, message: string): Problem {
     const { line, col } = this.#lines.linePos(offset);
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), path: path.join("."), message };
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), path, message };
   }
 
   /** Where the key (in a list: the item) at `path` begins; undefined if it was not written. */

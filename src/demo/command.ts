@@ -40,7 +40,14 @@ export function registerDemo(program: Command, context: CliContext): void {
     )
     .option("--keep", "leave the cluster running at the end", false);
   addPlaceAndOutput(demo, "where everything lies; empty or absent (default: a temporary directory)");
-  demo.action((_: unknown, self: Command) => runDemo(self.opts<DemoOptions>(), context));
+  // An argument of its own, only to refuse it with more than a number of arguments.
+  demo
+    .usage("[options] [command]")
+    .argument("[nothing]")
+    .action((word: string | undefined, _: unknown, self: Command) => {
+      if (word !== undefined) throw new CommandFailed(EXIT.usage, strayWord(word));
+      return runDemo(self.opts<DemoOptions>(), context);
+    });
 
   const stop = demo.command("stop").description("end a kept demo, whatever happened in it, and remove its directory");
   addPlaceAndOutput(stop, "the directory of the kept demo").action((_: unknown, self: Command) =>
@@ -57,6 +64,10 @@ function addPlaceAndOutput(command: Command, dir: string): Command {
         .choices(["text", "json"])
         .default("text"),
     );
+}
+
+function strayWord(word: string): string {
+  return `quorate demo ${word}: there is no such command; run the demo with \`quorate demo\`, or end a kept one with \`quorate demo stop --dir DIRECTORY\` (quorate demo --help shows the options)`;
 }
 
 async function stopDemo(

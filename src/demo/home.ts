@@ -73,11 +73,16 @@ async function requirePassable(dir: string): Promise<void> {
 /** The home of a kept demo; refuses a directory that no demo made. */
 export async function findHome(dir: string): Promise<DemoHome> {
   const path = await realpath(resolve(dir)).catch(() => null);
-  if (path === null) throw new DemoFailed(`${resolve(dir)} does not exist, so no demo is kept there`);
+  if (path === null)
+    throw new DemoFailed(
+      `${resolve(dir)} does not exist, so no demo is kept there; name the directory that \`quorate demo --keep\` printed (without --keep none stays)`,
+    );
   const home = homeAt(path);
   const text = await readFile(home.marker, "utf8").catch(() => "");
   if (!text.includes(MARKER_SCHEMA))
-    throw new DemoFailed(`${path} is not the directory of a demo (it has no ${MARKER}); nothing was touched`);
+    throw new DemoFailed(
+      `${path} is not the directory of a demo (it has no ${MARKER}); nothing was touched. Name the directory that \`quorate demo --keep\` printed`,
+    );
   return home;
 }
 

@@ -108,6 +108,7 @@ function explainKept({ uri, config, ledger, dir, nodes }: DemoReport, progress: 
   progress.line(`
 The cluster is left running:
   connect    psql '${uri ?? "(no uri yet)"}'
+             without a password: a demo trusts every client on this machine's loopback
   look       npx quorate status -c ${config}
   ledger     ${ledger}, beside the table public.demo_ledger
 

@@ -8,6 +8,7 @@ import {
   setLogVerbosity,
   status,
 } from "@grpc/grpc-js";
+import { connectionFault } from "./connection_faults.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import type { RawMethod } from "./raw_service.js";
 
@@ -96,7 +97,7 @@ export function failure(code: status | undefined, details: string | undefined): 
     case status.DEADLINE_EXCEEDED:
       return { refused: false, reason: "no answer within the deadline" };
     case status.UNAVAILABLE:
-      return { refused: false, reason: `no connection: ${detail}` };
+      return { refused: false, reason: connectionFault(detail) };
     case status.CANCELLED:
       return { refused: false, reason: "the connection was given up" };
     case status.UNIMPLEMENTED:

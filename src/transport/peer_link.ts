@@ -136,7 +136,7 @@ export class PeerLink {
   }
 
   private ended(code: status, details: string): void {
-    if (code === status.OK) this.lose("the peer ended its stream: it is stopping, or we subscribed again", false);
+    if (code === status.OK) this.lose("its sidecar closed the connection, as one does that is being stopped", false);
     else {
       const { reason, refused } = failure(code, details);
       this.lose(reason, refused);

@@ -40,6 +40,11 @@ describe("exit codes of the command line", () => {
     expect(stderr).toMatch(/Did you mean version/);
   });
 
+  test("a mistake in a subcommand points to that subcommand's help", async () => {
+    expect((await cli(["config", "check", "--loud"])).stderr).toMatch(/\(quorate config check --help shows/);
+    expect((await cli(["config", "chekc"])).stderr).toMatch(/\(quorate config --help shows/);
+  });
+
   test.each("watch history explain policy switchover failover pause resume join remove reinit init adopt".split(" "))(
     "%s is refused by name",
     async (verb) => {

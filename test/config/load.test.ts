@@ -109,14 +109,64 @@ insecure: true
   test("two nodes with a majority are allowed, with a warning", async () => {
     const { result } = await load(LOCAL);
     expect(result.kind === "loaded" && result.warnings.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/no automatic failover/),
+      expect.stringMatching(/no node may be lost for a failover/),
     ]);
+  });
+
+  test("an HTTP port that another listener has refuses nothing: it is not served", async () => {
+    const { result } = await load(LOCAL.replace("port: 7001", "port: 7001, http: { port: 7002 }"));
+    const warnings = result.kind === "loaded" ? result.warnings.map(({ path, message }) => `${path}: ${message}`) : [];
+    expect(warnings).toEqual([
+      expect.stringMatching(/^nodes.n1.http: HTTP is not served/),
+      expect.stringMatching(/^nodes.n1.http.port: 7002 on 127.0.0.1 is port of n2 already/),
+      expect.stringMatching(/^policy: /),
+    ]);
+  });
+
+  test("a folder without Postgres is warned of, for the nodes of this host only", async () => {
+    const text = `${GOOD}postgres: { bin_dir: /nowhere/bin }\n`;
+    const warnings = async (hosts: readonly string[] | undefined) => {
+      const { result } = await load(text, { hosts });
+      return result.kind === "loaded" ? result.warnings.map(formatProblem) : ["refused"];
+    };
+    expect(await warnings(["db2", "10.0.0.2"])).toEqual([
+      expect.stringMatching(
+        /quorate.yaml:8:13 postgres.bin_dir: there is no \/nowhere\/bin\/postgres on this host, which is n2's; /,
+      ),
+    ]);
+    expect(await warnings(["db9"])).toEqual([]);
+    expect(await warnings(undefined)).toEqual([]);
   });
 });
 
 /** What is wrong → what is printed, place included. */
 const BAD: readonly (readonly [string, string, RegExp])[] = [
   ["YAML syntax", "cluster: shop\nnodes: { n1: {\n", /^quorate.yaml:\d+:\d+ YAML: .*; /],
+  [
+    "a bracket too many",
+    GOOD.replace("zone: a } }", "zone: a } } }"),
+    /^quorate.yaml:3:47 YAML: Unexpected .*\(and \d+ more behind it\); look for a bracket/,
+  ],
+  [
+    "a colon without its space",
+    GOOD.replace("policy: m", "policy:m"),
+    /^quorate.yaml:6:1 YAML: .*; put a space after the colon/,
+  ],
+  [
+    "two documents",
+    `${GOOD}---\n${GOOD}`,
+    /^quorate.yaml:8:1 more than one YAML document in the file; keep one document: remove everything from the second/,
+  ],
+  [
+    "an alias of nothing",
+    GOOD.replace("majority", "*usual"),
+    /^quorate.yaml:6:9 YAML: the alias \*usual refers to nothing above it; write the value out/,
+  ],
+  [
+    "a number as the cluster's name",
+    GOOD.replace("shop", "7"),
+    /^quorate.yaml:1:1 cluster: 7 is a number, not a cluster name; put it in quotes, as in "7"$/,
+  ],
   ["tab as indentation", "cluster: shop\nnodes:\n\tn1: {}\n", /^quorate.yaml:3:1 YAML: .*; indent with spaces/],
   ["a key twice", `${GOOD}policy: majority\n`, /^quorate.yaml:8:1 the same key twice; keep one/],
   ["no map at all", "- a\n", /^quorate.yaml:1:1 .*is not a configuration; write a map/],
@@ -258,6 +308,24 @@ describe("a configuration that is wrong", () => {
     expect(result.kind === "refused" && result.problems.map(formatProblem)).toEqual([
       "/nowhere/quorate.yaml:1:1 the file does not exist; name the right one with --config, or make it readable",
     ]);
+  });
+
+  test("one bracket too many is one problem", async () => {
+    expect(await problemsOf(GOOD.replace("zone: a } }", "zone: a } } }"))).toHaveLength(1);
+  });
+
+  test("a directory, and a file that is not UTF-8, say so", async () => {
+    const directory = await tempDir();
+    const printed = async (file: string) => {
+      const result = await loadConfig({ file, env: {}, secrets: "skip" });
+      return result.kind === "refused" ? result.problems.map(formatProblem) : [];
+    };
+    expect(await printed(directory)).toEqual([
+      `${directory}:1:1 this is a directory, not a file; name the file in it, as in DIRECTORY/quorate.yaml`,
+    ]);
+    const file = join(directory, "quorate.yaml");
+    await writeFile(file, Buffer.from("cluster: shop\n# fa\xe7ade\n", "latin1"));
+    expect(await printed(file)).toEqual([`${file}:2:1 the file is not UTF-8 text; save it as UTF-8`]);
   });
 
   test("everything at once, in the order of the file", async () => {

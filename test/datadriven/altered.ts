@@ -10,7 +10,7 @@ export interface Call {
   readonly request: Request;
 }
 
-/** A copy of the last `kind/term` sent, with another term, nonce or position: what an adversary would try. */
+/** A copy of the last `kind/term` sent, with another term, nonce, leader or position: what an adversary would try. */
 export function altered(calls: readonly Call[], which: string, change: Readonly<Record<string, string>>): Call {
   const asked = calls.findLast((c) => `${c.kind}/${c.request.term}` === which);
   if (asked === undefined) throw new Error(`there was no request ${which}`);
@@ -18,6 +18,9 @@ export function altered(calls: readonly Call[], which: string, change: Readonly<
   const request = {
     ...asked.request,
     ...(change.term === undefined ? {} : { term: BigInt(change.term) }),
+    ...(change.leader === undefined ? {} : { leader: change.leader }),
+    ...(change.member === undefined ? {} : { memberIncarnation: change.member }),
+    ...(change.ready === undefined ? {} : { ready: null }),
     ...(change.nonce === undefined ? {} : { attempt: { ...attempt, nonce: change.nonce } }),
     ...(change.lsn === undefined || !("position" in asked.request)
       ? {}

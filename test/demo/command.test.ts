@@ -15,6 +15,9 @@ describe("quorate demo, arguments", () => {
     [["--fault", "earthquake"], /Allowed choices are postmaster, node/],
     [["-o", "xml"], /Allowed choices/],
     [["stop"], /--dir/],
+    [["bogus"], /no such command; run the demo with `quorate demo`, or end a kept one with `quorate demo stop --dir/],
+    [["--bogus"], /unknown option '--bogus'\n\(quorate demo --help shows/],
+    [["stop", "--bogus"], /unknown option '--bogus'\n\(quorate demo stop --help shows/],
   ])("%j is a usage error", async (args, message) => {
     const { code, stderr } = await demo(...args);
     expect(code).toBe(64);
@@ -30,7 +33,13 @@ describe("quorate demo, arguments", () => {
   test("stop takes --dir and -o behind its name, and touches no foreign directory", async () => {
     const { code, stderr } = await demo("stop", "--dir", await tempDir(), "-o", "json");
     expect(code).toBe(1);
-    expect(stderr).toMatch(/not the directory of a demo/);
+    expect(stderr).toMatch(/not the directory of a demo.*Name the directory that `quorate demo --keep` printed/);
+  });
+
+  test("stop of a directory that is not there says which one to name", async () => {
+    const { code, stderr } = await demo("stop", "--dir", "/nowhere/demo");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/does not exist.*; name the directory that `quorate demo --keep` printed/);
   });
 
   test("help shows examples", () => {

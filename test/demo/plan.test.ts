@@ -27,6 +27,7 @@ describe("plan", () => {
     await writeFile(home.config, configText(plan));
     const loaded = await loadConfig({ file: home.config, env: {}, secrets: "skip" });
     if (loaded.kind === "refused") throw new Error(JSON.stringify(loaded.problems));
+    expect(loaded.warnings).toEqual([]);
     expect(loaded.config.policy).toEqual({ kind: "at_least", copies: 2 });
     expect(loaded.config.nodes.map(({ id, port, postgres, data_dir }) => [id, port, postgres.port, data_dir])).toEqual(
       nodes.map(({ id, port, pgPort, dataDir }) => [id, port, pgPort, dataDir]),

@@ -32,6 +32,7 @@ async function checkConfig(context: CliContext, file: string | undefined, option
     env: context.env,
     secrets: "read",
     node: options.node,
+    hosts: context.hosts,
   });
   const json = options.output === "json";
   if (result.kind === "refused") {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import type { CliContext } from "../context.js";
 import { CommandFailed } from "../context.js";
+import { dataDirTrouble } from "../data_dir.js";
 import { EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
 
@@ -48,6 +49,8 @@ export function registerRun(
       const chosen = requireNode(context, loaded, options.node);
       const config = await requireConfig(context, { config: options.config, secrets: "read", node: chosen.id });
       const node = requireNode(context, config, chosen.id);
+      const trouble = await dataDirTrouble(node, config.file);
+      if (trouble !== null) throw new CommandFailed(EXIT.failed, trouble);
       await runUntilStopped(context, () => start(config, node, { record: options.record ?? null }));
     });
   };

@@ -4,34 +4,45 @@ import type { ClusterConfig } from "../../config/cluster_config.js";
 import { fetchStatus } from "../../transport/admin_client.js";
 import type { CliContext } from "../context.js";
 import { STATUS_EXIT } from "../exit_codes.js";
-import { addCommonOptions, type CommonOptions, requireConfig } from "../options.js";
+import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
 import { renderFields, renderTable, writeJson, writeLines } from "../render.js";
 import { type StatusJson, statusShape } from "../schemas.js";
 
 const DEADLINE_MS = 3000;
+
+const EVERY_NODE =
+  "accepted as everywhere, and must be a node of the file; all are asked, the best informed one is shown";
 
 const EXAMPLES = `
 Examples:
   quorate status -c quorate.yaml
   quorate status -c quorate.yaml -o json
 
-Exit codes: 0 healthy, 1 degraded, 2 no leader, 3 nobody answered.`;
+Exit codes: 0 healthy, 1 degraded, 2 no leader, or none established yet, 3 nobody answered.`;
 
 export function registerStatus(program: Command, context: CliContext): void {
   const command = program
     .command("status")
     .description("what the cluster says of itself")
     .addHelpText("after", EXAMPLES);
-  addCommonOptions(command).action(async (_: unknown, self: Command) => {
+  addCommonOptions(command, EVERY_NODE).action(async (_: unknown, self: Command) => {
     const options = self.opts<CommonOptions>();
     const config = await requireConfig(context, { config: options.config, secrets: "skip" });
+    if (options.node !== undefined) requireNode(context, config, options.node);
     const answers = await ask(config);
-    const status = best(answers) ?? silence(config);
-    const code = best(answers) === null ? STATUS_EXIT.unreachable : verdict(status);
+    const known = best(answers);
+    const status = known ?? silence(config, answers);
     if (options.output === "json") writeJson(context.stdout, status);
+    else if (known === null) writeLines(context.stdout, `${render(status, answers)}\n${nextStep(config)}`);
     else writeLines(context.stdout, render(status, answers));
-    context.exitWith(code);
+    context.exitWith(known === null ? STATUS_EXIT.unreachable : verdict(status));
   });
+}
+
+function nextStep(config: ClusterConfig): string {
+  const [first, ...others] = config.nodes.map(({ id }) => id);
+  const there = others.length === 0 ? "" : `; ${others.join(", ")} likewise, each on its host`;
+  return `next: start a sidecar (or see in its log why it ended): npx quorate run -c ${config.file} --node ${first}${there}`;
 }
 
 interface Answer {
@@ -78,7 +89,7 @@ function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_E
   return fine ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
 }
 
-function silence(config: ClusterConfig): StatusJson {
+function silence(config: ClusterConfig, answers: readonly Answer[]): StatusJson {
   return {
     schema: "quorate.status/1",
     cluster: config.cluster,
@@ -110,7 +121,7 @@ function silence(config: ClusterConfig): StatusJson {
       seen_age_ms: null,
       voter: false,
       eligible: true,
-      why_not: "its sidecar does not answer",
+      why_not: answers.find(({ id }) => id === n.id)?.reason ?? "its sidecar does not answer",
       sidecar_pid: null,
       postmaster_pid: null,
       data_dir: n.data_dir,
@@ -120,17 +131,24 @@ function silence(config: ClusterConfig): StatusJson {
   };
 }
 
+function stateOf(status: StatusJson, answers: readonly Answer[]): string {
+  const paint = picocolors.createColors(process.stdout.isTTY === true);
+  if (answers.every((a) => a.status === null)) return paint.red("nobody answers");
+  const code = verdict(status);
+  switch (code) {
+    case STATUS_EXIT.healthy:
+      return paint.green("healthy");
+    case STATUS_EXIT.degraded:
+      return paint.yellow("degraded");
+    case STATUS_EXIT.noLeader:
+      return paint.red(status.leader === null ? "no leader" : "no writes yet");
+    case STATUS_EXIT.unreachable:
+      return paint.red("nobody answers");
+  }
+}
+
 function render(status: StatusJson, answers: readonly Answer[]): string {
   const paint = picocolors.createColors(process.stdout.isTTY === true);
-  const code = verdict(status);
-  const silent = answers.every((a) => a.status === null);
-  const state = silent
-    ? paint.red("nobody answers")
-    : code === 0
-      ? paint.green("healthy")
-      : code === 1
-        ? paint.yellow("degraded")
-        : paint.red("no leader");
   const policy =
     status.ruleset === null
       ? "-"
@@ -138,7 +156,7 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
         ? status.ruleset.policy
         : `at least ${status.ruleset.policy.at_least} copies`;
   const head = renderFields([
-    ["cluster", `${status.cluster}  ${state}`],
+    ["cluster", `${status.cluster}  ${stateOf(status, answers)}`],
     [
       "leader",
       status.leader === null

@@ -6,6 +6,7 @@
  * with too few answers it asks again under the same term.
  */
 import { isFresh } from "../detector/detector.js";
+import { waitsForQuorum } from "../leader/waiting.js";
 import { TERM_NONE } from "../log/position.js";
 import type { Blocked } from "../messages.js";
 import type { Suspicion } from "../state.js";
@@ -37,8 +38,8 @@ export function coordinate(turn: Turn): void {
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
   const reason = turn.volatile.suspicion ?? refusedByAMember(turn);
   if (reason === null) {
-    if (turn.volatile.blocked !== null || turn.volatile.possibleSinceMs !== null)
-      turn.set({ blocked: null, possibleSinceMs: null });
+    sayWhoIsMissing(turn);
+    if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
     if (idle.fruitless > 0 && turn.volatile.leaderSeenMs === turn.nowMs)
       turn.set({ election: { ...idle, fruitless: 0 } });
     return;
@@ -59,6 +60,17 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   begin(turn, reason, idle.fruitless);
 }
 
+/** Nobody needs another leader; but this one may be waiting for its followers. */
+function sayWhoIsMissing(turn: Turn): void {
+  const { blocked } = turn.volatile;
+  const waits = waitsForQuorum(turn);
+  if (waits === null && blocked === null) return;
+  if (waits?.code === blocked?.code && waits?.missing.join() === blocked?.missing.join()) return;
+  turn.set({ blocked: waits });
+  if (waits !== null)
+    turn.note("warn", "blocked_no_quorum", `${waits.reason}; next: ${waits.nextStep}`, { missing: waits.missing });
+}
+
 /** Once for each cause, and not before the others had time to say what they see. */
 function noteBlocked(turn: Turn, blocked: Blocked, reason: Suspicion): void {
   const key = `${reason.term}/${blocked.code}/${blocked.missing.join()}`;
@@ -69,10 +81,13 @@ function noteBlocked(turn: Turn, blocked: Blocked, reason: Suspicion): void {
   });
 }
 
-/** A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5). */
+/**
+ * A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5).
+ * Before it is established as well: it may be the only one with a log, and then nobody else could win one.
+ */
 function refusedByAMember(turn: Turn): Suspicion | null {
   const { leading } = turn.volatile;
-  if (leading === null || leading.refusedSinceMs === null || leading.stage !== "established") return null;
+  if (leading === null || leading.refusedSinceMs === null || leading.stage === "promoting") return null;
   if (turn.nowMs - leading.refusedSinceMs < turn.config.timings.detectMs) return null;
   return {
     term: leading.term,

@@ -160,6 +160,11 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
     // If no clone can be had either, dialling is tried again.
     ...(cloneFailed ? { clone: null, unservedTerm: TERM_NONE } : { still: null, receiver: null, streaming: false }),
   });
+  // Whether it took the place of the data is not known: the next standstill tells, and another one is grown if need be.
+  if (what === "swap") {
+    turn.background({ kind: "cancel_clone" });
+    turn.setPostgres({ clone: null });
+  }
   const { leading } = volatile;
   if (leading === null || cloneFailed) return;
   // A failed promotion needs a new term: whatever Postgres has become, it is fenced by the next standstill.

@@ -12,12 +12,10 @@ import { mayBeEstablished } from "../lease/holding.js";
 import type { Lsn } from "../log/lsn.js";
 import { LSN_ZERO, maxLsn } from "../log/lsn.js";
 import { TERM_NONE } from "../log/position.js";
-import { satisfiedAll } from "../quorum/policy.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
 import { followerName } from "../quorum/sync_standby_names.js";
 import { compact } from "../ruleset/in_force.js";
 import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { seated } from "../ruleset/seats.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
 import { callFollowers } from "./calling.js";
@@ -222,17 +220,6 @@ export function watchMembers(turn: Turn): void {
   });
   if (refusing === (leading.refusedSinceMs !== null)) return;
   updateLeading(turn, { refusedSinceMs: refusing ? turn.nowMs : null });
-}
-
-/** Whether a quorum is connected now: without one every commit waits. */
-export function quorumConnected(turn: Turn): boolean {
-  const { leading } = turn.volatile;
-  if (leading === null) return false;
-  return satisfiedAll(
-    seated(leading.obliged, leading.seats),
-    turn.self,
-    new Set([turn.self, ...Object.keys(leading.senders)]),
-  );
 }
 
 /** The lowest LSN that makes sense to report before a quorum LSN is known. */

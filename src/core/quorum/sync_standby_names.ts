@@ -41,12 +41,27 @@ export function compileExactly(rulesets: readonly Ruleset[], leader: NodeId, sea
   return { ok: true, rule: { need, followers, exact: true } };
 }
 
+/** A leader asks after every event; what it is obliged to stays the same list until a ruleset is let go. */
+const compiledFor = new WeakMap<readonly Ruleset[], WeakMap<Seats, Map<NodeId, Compiled>>>();
+const NO_SEATS: Seats = {};
+
 /**
  * The exact setting if there is one, else the weakest native one that implies every ruleset: of all that imply it,
  * the one that the most sets of followers satisfy. Such a setting only ever makes commits wait longer.
  */
-export function compileNative(asked: readonly Ruleset[], leader: NodeId, seats: Seats = {}): Compiled {
-  const rulesets = seated(asked, seats);
+export function compileNative(asked: readonly Ruleset[], leader: NodeId, seats: Seats = NO_SEATS): Compiled {
+  const bySeats = compiledFor.get(asked) ?? new WeakMap<Seats, Map<NodeId, Compiled>>();
+  compiledFor.set(asked, bySeats);
+  const byLeader = bySeats.get(seats) ?? new Map<NodeId, Compiled>();
+  bySeats.set(seats, byLeader);
+  const known = byLeader.get(leader);
+  if (known !== undefined) return known;
+  const compiled = weakestNative(seated(asked, seats), leader);
+  byLeader.set(leader, compiled);
+  return compiled;
+}
+
+function weakestNative(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
   const exact = compileExactly(rulesets, leader);
   if (exact.ok) return exact;
   let best: { rule: NativeRule; accepts: number } | undefined;

@@ -93,8 +93,19 @@ function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
+/** A configuration is fixed while its sidecar runs, and its text is part of every status. */
+const initialTexts = new WeakMap<InitialRuleset, string>();
+
 /** One canonical text of an initial ruleset: nodes found a cluster only if theirs are equal (DESIGN 8). */
 export function initialRulesetText(initial: InitialRuleset): string {
+  const known = initialTexts.get(initial);
+  if (known !== undefined) return known;
+  const text = textOf(initial);
+  initialTexts.set(initial, text);
+  return text;
+}
+
+function textOf(initial: InitialRuleset): string {
   const nodes = [...initial.nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
   const policy = initial.policy.kind === "majority" ? "majority" : `at_least ${initial.policy.copies}`;
   const labels = (l: Readonly<Record<string, string>>) =>

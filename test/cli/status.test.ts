@@ -1,0 +1,62 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { registerStatus } from "../../src/cli/commands/status.js";
+import type { StatusJson } from "../../src/cli/schemas.js";
+import { freePorts } from "../../src/demo/free_ports.js";
+import { tempDir } from "../temp_dir.js";
+import { closeAll, party } from "../transport/cluster_of_transports.js";
+import { cli } from "./cli_run.js";
+
+afterEach(closeAll);
+
+interface Cluster {
+  readonly file: string;
+  readonly ports: readonly number[];
+}
+
+async function cluster(): Promise<Cluster> {
+  const ports = await freePorts(2);
+  const nodes = ports.map(
+    (port, i) => `  n${i + 1}: { host: 127.0.0.1, port: ${port}, postgres: { port: ${50 + i} } }`,
+  );
+  const file = join(await tempDir(), "quorate.yaml");
+  await writeFile(file, `cluster: shop\nnodes:\n${nodes.join("\n")}\npolicy: majority\n`);
+  return { file, ports };
+}
+
+const status = (...args: string[]) => cli(["status", ...args], [registerStatus]);
+
+describe("quorate status", () => {
+  test("nobody answers: says why of each node, and what to do", async () => {
+    const { file, ports } = await cluster();
+    const { code, stdout } = await status("-c", file);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/cluster +shop {2}nobody answers/);
+    for (const port of ports) expect(stdout).toContain(`nothing listens on 127.0.0.1:${port}`);
+    expect(stdout).toMatch(/next: start a sidecar .*npx quorate run -c \S+quorate.yaml --node n1; n2 likewise/);
+    expect(JSON.parse((await status("-c", file, "-o", "json")).stdout)).toMatchObject({ leader: null });
+  });
+
+  test("a leader that is not established yet is no lack of a leader, with the exit code of one", async () => {
+    const { file, ports } = await cluster();
+    const answer: StatusJson = {
+      ...JSON.parse((await status("-c", file, "-o", "json")).stdout),
+      leader: "n1",
+      term: 2,
+    };
+    const n1 = party({ id: "n1", port: ports[0] ?? 0, peers: [], snapshot: () => JSON.stringify(answer) });
+    await n1.transport.start();
+    const { code, stdout } = await status("-c", file);
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/cluster +shop {2}no writes yet\nleader +n1, term 2, not established yet\n/);
+    expect(stdout).not.toMatch(/no leader|next: start/);
+  });
+
+  test("a node that is not in the file is a refused configuration, as for run", async () => {
+    const { file } = await cluster();
+    const { code, stdout, stderr } = await status("-c", file, "--node", "n9");
+    expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
+    expect(stderr).toMatch(/has no node "n9"; choose one of n1, n2/);
+  });
+});

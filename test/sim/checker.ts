@@ -1,0 +1,280 @@
+/**
+ * The invariants of DESIGN 9, looked at from above, where all disks can be read at once. Everything is incremental:
+ * what was acknowledged or shown, and the first records of established leaders, form one chain; its end is kept.
+ */
+import type { PromoteRequest } from "../../src/core/messages.js";
+import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { Machine } from "./machine.js";
+import { enough, obliging } from "./oracle.js";
+import type { Postgres } from "./postgres.js";
+import type { Branch, Tip } from "./wal.js";
+import { holds, lsnOf, positionOf, rulesetsOf } from "./wal.js";
+import type { World } from "./world.js";
+
+interface Watched {
+  term: bigint;
+  stage: string;
+}
+
+/** A choice that a coordinator sent out: what it lacks may never be acknowledged by an earlier term (I4). */
+interface Chosen {
+  readonly term: bigint;
+  readonly at: Tip | null;
+}
+
+export class Checker {
+  /** The end of everything decided: acknowledged, shown by a leader, or an established leader's first record. */
+  decided: Tip | null = null;
+  /** Terms that were established, with the first ruleset record of each. */
+  readonly established = new Map<bigint, { readonly machine: Machine; readonly tip: Tip; readonly atUs: number }>();
+  acknowledgedCount = 0;
+  private readonly branches = new Map<bigint, Branch>();
+  private readonly chosen: Chosen[] = [];
+  private readonly watched: Watched[] = [];
+  private readonly electing: string[] = [];
+  private readonly firstRecords = new Map<bigint, Tip>();
+  private readonly marks = new Map<RulesetRecord, Tip>();
+
+  constructor(private readonly world: World) {}
+
+  started(machine: Machine): void {
+    this.watched[machine.index] = { term: 0n, stage: "" };
+    this.electing[machine.index] = "idle";
+  }
+
+  // ---- elections (I3, I4) ----
+
+  private choose(machine: Machine, request: PromoteRequest): void {
+    // Looked at after every event: only a new choice is news.
+    if (this.chosen.some((c) => c.term === request.term)) return;
+    // Where a log stands at that position: everybody who stands there has the same one.
+    const holder = this.world.machines.find((m) => {
+      const at = positionOf(m.postgres.flushed);
+      return at.timeline === request.position.timeline && at.lsn >= request.position.lsn;
+    });
+    if (holder === undefined) return;
+    const at = cutAt(holder.postgres.flushed, request.position.lsn, request.position.timeline);
+    this.chosen.push({ term: request.term, at });
+    this.world.mark("chosen");
+    if (machine.durable().promise.term > request.term) this.world.mark("chosen_though_outbid");
+    if (this.decided !== null && this.decided.branch.timeline < request.term && !holds(at, this.decided))
+      this.world.violate("I1", `term ${request.term} is to be led from ${say(at)}, which lacks ${say(this.decided)}`);
+  }
+
+  /** A Postgres left recovery. */
+  promoted(postgres: Postgres, branch: Branch): void {
+    const before = this.branches.get(branch.timeline);
+    if (before !== undefined)
+      this.world.violate(
+        "I3",
+        `timeline ${branch.timeline} was begun by n${before.writer + 1} and by ${postgres.machine.id}`,
+      );
+    this.branches.set(branch.timeline, branch);
+    const disk = postgres.machine.disk;
+    if (disk === null || disk.promotionStarted < branch.timeline)
+      this.world.violate(
+        "I3",
+        `${postgres.machine.id} is promoted to ${branch.timeline}, which its disk knows nothing of`,
+      );
+    const tip = { branch, count: 0 };
+    if (this.decided !== null && this.decided.branch.timeline < branch.timeline && !holds(tip, this.decided))
+      this.world.violate("I1", `${postgres.machine.id} is promoted to ${branch.timeline} without ${say(this.decided)}`);
+  }
+
+  // ---- acknowledgements (I1, I2, I4, I6) ----
+
+  acknowledged(postgres: Postgres, tip: Tip, by: string): void {
+    this.acknowledgedCount++;
+    this.world.say(`${postgres.machine.id} acknowledges ${say(tip)} (${by})`);
+    this.decide(tip, `${postgres.machine.id} acknowledged`);
+    const { timeline } = tip.branch;
+    for (const { term, at } of this.chosen) {
+      if (term > timeline && !holds(at, tip))
+        this.world.violate("I4", `${postgres.machine.id} acknowledges ${say(tip)}, which term ${term} lacks`);
+    }
+    this.mustBeDurable("I6", postgres.machine, tip, "was acknowledged");
+  }
+
+  /** A session of a client works on a primary. */
+  admitted(postgres: Postgres, term: bigint): void {
+    const { machine } = postgres;
+    if (!this.established.has(term))
+      this.world.violate("I10", `${machine.id} serves clients under ${term} before it is established`);
+  }
+
+  /** What sessions of a leader see must be decided, or they would see it vanish (I10). */
+  shown(postgres: Postgres, tip: Tip): void {
+    const { primary, machine } = postgres;
+    if (primary === null) return;
+    this.decide(tip, `${machine.id} showed`);
+    // Leases stop stale reads (I8). Until the core has them a reader at an old leader is only counted.
+    for (const term of this.established.keys()) {
+      if (term <= primary) continue;
+      this.world.mark("stale_read");
+      if (this.world.config.leases)
+        this.world.violate("I8", `${machine.id} serves a read under ${primary} while ${term} is established`);
+      break;
+    }
+  }
+
+  /** A standby's session reads: it shows nothing before it streams. */
+  shownByStandby(postgres: Postgres): void {
+    if (!postgres.streamedSinceStart)
+      this.world.violate(
+        "I10",
+        `${postgres.machine.id} shows clients what it held when it started, and has not streamed`,
+      );
+  }
+
+  private decide(tip: Tip, who: string): void {
+    const { decided } = this;
+    if (holds(tip, decided)) this.decided = tip;
+    else if (!holds(decided, tip))
+      this.world.violate("I1", `${who} ${say(tip)}, but ${say(decided)} was decided before`);
+  }
+
+  private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): void {
+    for (const ruleset of this.obligedAt(tip)) {
+      if (!this.heldByEnough(ruleset, leader, tip))
+        this.world.violate(invariant, `${say(tip)} ${what} with copies on ${this.holders(tip).join(", ")} only`);
+    }
+  }
+
+  private heldByEnough(ruleset: Ruleset, leader: Machine, tip: Tip): boolean {
+    return enough(ruleset, leader.id, (id, incarnation) => {
+      const machine = this.world.named(id);
+      if (machine === undefined) return false;
+      if (machine.disk?.incarnation === incarnation && holds(machine.postgres.flushed, tip)) return true;
+      // A copy that was there and was destroyed by a fault that no policy covers: not the leader's mistake.
+      return machine.formerCopies.some((copy) => copy.incarnation === incarnation && holds(copy.tip, tip));
+    });
+  }
+
+  private holders(tip: Tip): string[] {
+    return this.world.machines.filter((m) => holds(m.postgres.flushed, tip)).map((m) => m.id);
+  }
+
+  /** By the log itself; a mark lets the rules before it go only once it is durable. */
+  private obligedAt(tip: Tip): Ruleset[] {
+    return obliging(rulesetsOf(tip), (mark) => {
+      const at = this.marks.get(mark);
+      const ruleset = at === undefined ? undefined : obliging(rulesetsOf(at)).at(-1);
+      return (
+        at === undefined ||
+        ruleset === undefined ||
+        this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at)
+      );
+    });
+  }
+
+  // ---- rulesets (I7) and establishment ----
+
+  recordWritten(postgres: Postgres, tip: Tip, record: RulesetRecord): void {
+    if (record.state === "proposed") {
+      if (record.number.subterm === 0 && !this.firstRecords.has(record.number.term))
+        this.firstRecords.set(record.number.term, tip);
+      return;
+    }
+    this.marks.set(record, tip);
+    if (record.state === "void") return;
+    const records = rulesetsOf(tip);
+    const proposal = [...records]
+      .reverse()
+      .find(
+        (r) =>
+          r.state === "proposed" && r.number.term === record.number.term && r.number.subterm === record.number.subterm,
+      );
+    if (proposal === undefined)
+      this.world.violate("I7", `${postgres.machine.id} marks a ruleset decided that its log lacks`);
+    const before = { branch: tip.branch, count: tip.count - 1 };
+    const at = placeOf(before, proposal);
+    if (at === null) return;
+    for (const ruleset of this.obligedAt(before)) {
+      if (!this.heldByEnough(ruleset, postgres.machine, at))
+        this.world.violate(
+          "I7",
+          `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.holders(at).join(", ")} only`,
+        );
+    }
+  }
+
+  /** After every event that a loop handled. */
+  look(machine: Machine): void {
+    const { loop } = machine;
+    if (loop === null) return;
+    const { leading, election } = loop.state.volatile;
+    if (election.stage === "promoting") this.choose(machine, election.request);
+    if (election.stage !== this.electing[machine.index]) {
+      this.electing[machine.index] = election.stage;
+      if (election.stage === "recruiting" && this.electing.filter((s) => s === "recruiting").length > 1)
+        this.world.mark("two_coordinators");
+    }
+    const seen = this.watched[machine.index];
+    if (seen === undefined) return;
+    const stage = leading?.stage ?? "";
+    const term = leading?.term ?? 0n;
+    if (seen.stage === stage && seen.term === term) return;
+    seen.stage = stage;
+    seen.term = term;
+    if (stage === "established" && !this.established.has(term)) this.establish(machine, term);
+  }
+
+  private establish(machine: Machine, term: bigint): void {
+    const tip = this.firstRecords.get(term);
+    if (tip === undefined)
+      this.world.violate("I1", `${machine.id} is established under ${term} without a first record`);
+    if (tip.branch.writer !== machine.index)
+      this.world.violate("I3", `${machine.id} is established under the term of another`);
+    this.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
+    this.decide(tip, `${machine.id} was established with`);
+    this.markEstablished(machine, term, tip);
+    this.established.set(term, { machine, tip, atUs: this.world.nowUs });
+  }
+
+  private markEstablished(machine: Machine, term: bigint, tip: Tip): void {
+    const { world } = this;
+    world.mark("established");
+    const terms = [...this.established.keys()];
+    if (terms.length > 0) world.mark("established_after_another");
+    if (terms.some((t) => this.established.get(t)?.machine === machine)) world.mark("leader_again");
+    if (this.holders(tip).length === world.machines.length - 1) world.mark("established_by_all_but_one");
+    const before = terms.reduce((a, b) => (a > b ? a : b), 0n);
+    for (const t of this.branches.keys()) if (t > before && t < term) world.mark("promoted_but_never_established");
+    for (const { term: t } of this.chosen)
+      if (t > before && t < term && !this.branches.has(t)) world.mark("chosen_but_never_established");
+  }
+
+  door(postgres: Postgres): void {
+    if (postgres.door === "shut") return;
+    if (postgres.primary !== null && !this.established.has(postgres.primary))
+      this.world.violate(
+        "I10",
+        `${postgres.machine.id} opens its door under ${postgres.primary} before it is established`,
+      );
+    if (postgres.primary === null) this.world.mark("standby_opens");
+  }
+}
+
+function say(tip: Tip | null): string {
+  return tip === null ? "nothing" : `${tip.branch.timeline}:${lsnOf(tip)}`;
+}
+
+/** The part of a log up to an LSN of one of its timelines. */
+function cutAt(tip: Tip | null, lsn: bigint, timeline: bigint): Tip | null {
+  let at = tip;
+  while (at !== null && at.branch.timeline > timeline) at = at.branch.parent;
+  if (at === null || at.branch.timeline !== timeline) return at;
+  let { count } = at;
+  while (count > 0 && BigInt(at.branch.records[count - 1]?.end ?? 0) > lsn) count--;
+  return { branch: at.branch, count };
+}
+
+function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
+  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
+    for (const index of at.branch.rulesets) {
+      if (index < at.count && at.branch.records[index]?.ruleset === record)
+        return { branch: at.branch, count: index + 1 };
+    }
+  }
+  return null;
+}

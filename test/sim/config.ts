@@ -1,0 +1,190 @@
+import type { Policy } from "../../src/core/ruleset/ruleset.js";
+import { Rng } from "./prng.js";
+
+/** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
+export const CONFIG_VERSION = 1;
+
+/** To be turned on with the leases of DESIGN 7: I8 is a violation from then on. */
+const CORE_HAS_LEASES = false;
+
+/**
+ * To be turned on when a node restored from a snapshot finds out by itself. Today only those peers know that hear it
+ * before it has promised again; a coordinator that did not hear it counts its vote, and writes are lost
+ * (seeds/open/i1_148.json).
+ */
+const CORE_KNOWS_THE_PAST = false;
+
+/** Chances are out of a million, times in microseconds of virtual time, ranges inclusive. */
+export interface SimConfig {
+  readonly version: number;
+  readonly seed: number;
+  readonly nodes: number;
+  readonly zones: readonly string[];
+  readonly policy: Policy;
+  readonly detectMs: number;
+  /** Whether the cluster is founded in peace before anything goes wrong. */
+  readonly founded: boolean;
+  /** How long faults go on before the run is healed. */
+  readonly chaosUs: number;
+  readonly latencyUs: readonly [number, number];
+  readonly spikes: number;
+  readonly spikeUs: number;
+  readonly loss: number;
+  readonly duplicates: number;
+  /** A message that comes again does so this much later, at most. */
+  readonly duplicateWithinUs: number;
+  readonly persistUs: readonly [number, number];
+  readonly persistSlow: number;
+  readonly persistFails: number;
+  readonly flushUs: readonly [number, number];
+  readonly replayUs: readonly [number, number];
+  readonly replayStalls: number;
+  readonly operationFails: number;
+  readonly operationSlow: number;
+  readonly promoteSwallowed: number;
+  /** Whether a diverged follower that dials is let in and counted (POSTGRES.md trap 1), out of a million dials. */
+  readonly falseAcks: number;
+  /** Whether a standby serves those who dial it. */
+  readonly cascades: number;
+  /** Never drawn: a world in which followers stream without slots, so that a name may count twice (trap 17). */
+  readonly slotless: boolean;
+  /** Names reach a walsender this late after the reload (trap 15). */
+  readonly namesLateUs: number;
+  /** Clock rates differ by up to so many parts of a million. */
+  readonly clockDriftPpm: number;
+  /** Actions of each kind in the schedule. */
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly writes: number;
+  readonly reads: number;
+  /** At the end: heal a core that satisfies the policy, or (the reverse) one that does not, and then the whole. */
+  /** Whether the core holds leases: only then I8 is demanded. */
+  readonly leases: boolean;
+  readonly ending: "core" | "too_few";
+}
+
+export const FAULT_KINDS = [
+  "machine_dies",
+  "sidecar_dies",
+  "postgres_dies",
+  "dies_at_effect",
+  "pause",
+  "pause_sidecar",
+  "cut",
+  "cut_wal",
+  "cut_sidecars",
+  "isolate",
+  "split",
+  "flap",
+  "clog",
+  "slow",
+  "disk_hangs",
+  "disk_fails",
+  "replay_stalls",
+  "shutdown",
+  "all_die",
+  "data_lost",
+  "wiped",
+  "state_torn",
+  "restored",
+  "cancel",
+  "slot_lost",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** How many of each kind a seed that draws the kind has at most. */
+const MOST: Readonly<Record<FaultKind, number>> = {
+  machine_dies: 6,
+  sidecar_dies: 6,
+  postgres_dies: 6,
+  dies_at_effect: 8,
+  pause: 5,
+  pause_sidecar: 4,
+  cut: 8,
+  cut_wal: 6,
+  cut_sidecars: 6,
+  isolate: 5,
+  split: 4,
+  flap: 3,
+  clog: 6,
+  slow: 4,
+  disk_hangs: 4,
+  disk_fails: 3,
+  replay_stalls: 4,
+  shutdown: 3,
+  all_die: 2,
+  data_lost: 1,
+  wiped: 1,
+  state_torn: 1,
+  restored: 1,
+  cancel: 6,
+  slot_lost: 2,
+};
+
+/** Kinds that take a vote away for good: rarer, or most runs would end with nobody able to lead. */
+const LASTING: ReadonlySet<FaultKind> = new Set(["data_lost", "wiped", "state_torn", "restored"]);
+
+function policyFor(rng: Rng, nodes: number): Policy {
+  if (rng.below(3) === 0) return { kind: "majority" };
+  // One copy would be the leader's own: no setting enforces it, so nobody may configure it.
+  return { kind: "at_least", copies: rng.between(2, nodes) };
+}
+
+/** Swarm: a handful of kinds in each run and none of the others, so that those present can do their work. */
+function faultsFor(rng: Rng): Record<FaultKind, number> {
+  const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
+  for (let i = rng.between(2, 7); i > 0; i--) {
+    const kind = rng.pick(FAULT_KINDS);
+    if (LASTING.has(kind) && rng.below(3) !== 0) continue;
+    if (kind === "restored" && !CORE_KNOWS_THE_PAST) continue;
+    faults[kind] = rng.between(1, MOST[kind]);
+  }
+  return faults;
+}
+
+/** A rate that is zero in most seeds. */
+function rare(rng: Rng, odds: number, most: number): number {
+  return rng.below(odds) === 0 ? rng.between(1, most) : 0;
+}
+
+export function drawConfig(seed: number): SimConfig {
+  const rng = new Rng(seed, "config");
+  const nodes = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);
+  const zoneCount = rng.between(1, 3);
+  const detectMs = rng.pick([300, 300, 300, 600, 1000]);
+  const quick = rng.between(50, 500);
+  return {
+    version: CONFIG_VERSION,
+    seed,
+    nodes,
+    zones: Array.from({ length: nodes }, (_, i) => "abc"[i % zoneCount] ?? "a"),
+    policy: policyFor(rng, nodes),
+    detectMs,
+    founded: rng.below(8) !== 0,
+    chaosUs: detectMs * 1000 * rng.between(6, 16),
+    latencyUs: [quick, quick + rng.pick([100, 2_000, 20_000])],
+    spikes: rare(rng, 3, 50_000),
+    spikeUs: detectMs * 1000 * 2,
+    loss: rare(rng, 3, 300_000),
+    duplicates: rare(rng, 2, 300_000),
+    duplicateWithinUs: detectMs * 1000 * rng.pick([1, 4, 16]),
+    persistUs: [rng.pick([100, 500]), rng.pick([700, 3_000, 30_000])],
+    persistSlow: rare(rng, 4, 100_000),
+    persistFails: rare(rng, 8, 5_000),
+    flushUs: [100, rng.pick([500, 5_000, 50_000])],
+    replayUs: [50, rng.pick([500, 20_000, 200_000])],
+    replayStalls: rare(rng, 4, 100_000),
+    operationFails: rare(rng, 3, 80_000),
+    operationSlow: rare(rng, 3, 100_000),
+    promoteSwallowed: rare(rng, 3, 300_000),
+    falseAcks: rng.pick([0, 500_000, 1_000_000]),
+    cascades: rng.pick([0, 0, 1_000_000]),
+    slotless: false,
+    namesLateUs: rng.pick([2_000, 22_000, 240_000]),
+    clockDriftPpm: rng.pick([0, 100, 1_000]),
+    faults: faultsFor(rng),
+    writes: rng.between(20, 80),
+    reads: rng.between(0, 20),
+    leases: CORE_HAS_LEASES,
+    ending: rng.below(5) === 0 ? "too_few" : "core",
+  };
+}

@@ -1,0 +1,211 @@
+import { hasCaughtUp } from "./faults.js";
+import type { Machine } from "./machine.js";
+import { enough, obliging, revoked } from "./oracle.js";
+import { holds, rulesetsOf } from "./wal.js";
+import type { World } from "./world.js";
+
+/** A clone, a first initdb, or a coordinator's longest pause: what an honest recovery may take, in detection times. */
+const BOUND_DETECTS = 200;
+const BOUND_US = 300_000_000;
+/** Repeated elections must have stopped for so long. */
+const QUIET_DETECTS = 2;
+
+/** Whether this machine can take part again: neither its word nor its data was taken from it. */
+function usable(machine: Machine): boolean {
+  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine.world, machine)) return false;
+  if (machine.disk === null) return true;
+  return machine.disk.founding !== 0n || machine.postgres.hasData || !machine.disk.held;
+}
+
+/**
+ * Whether these machines, healed and connected, must be able to make a leader: by counting, from the logs on their
+ * disks. The newest log among them decides which rulesets are asked.
+ */
+export function mustSucceed(world: World, set: readonly Machine[]): boolean {
+  const able = set.filter(usable);
+  let newest: Machine | undefined;
+  for (const machine of able) {
+    if (rulesetsOf(machine.postgres.flushed).length === 0) continue;
+    if (newest === undefined || newer(machine, newest)) newest = machine;
+  }
+  if (newest === undefined) {
+    // Nobody holds a ruleset: only all of them together, never having been anything else, may found.
+    return able.length === world.machines.length && able.every((m) => m.incarnations <= 1 && m.disk?.held !== true);
+  }
+  const obliged = obliging(rulesetsOf(newest.postgres.flushed));
+  const known = (id: string, incarnation: string) =>
+    able.some((m) => m.id === id && (m.disk?.incarnation ?? "") === incarnation);
+  return obliged.every((ruleset) => {
+    const members = new Set(ruleset.cohort.filter((m) => known(m.id, m.incarnation)).map((m) => m.id));
+    return revoked(ruleset, members) && able.some((m) => standsWith(m, newest) && enough(ruleset, m.id, known));
+  });
+}
+
+function newer(a: Machine, b: Machine): boolean {
+  const x = a.postgres.position();
+  const y = b.postgres.position();
+  return x.timeline !== y.timeline ? x.timeline > y.timeline : x.lsn > y.lsn;
+}
+
+function standsWith(machine: Machine, newest: Machine): boolean {
+  return holds(machine.postgres.flushed, newest.postgres.flushed);
+}
+
+/** Draws a set to be healed: one that must succeed, as small as it can be; null if even all of them need not. */
+export function chooseCore(world: World): Machine[] | null {
+  if (!mustSucceed(world, world.machines)) return null;
+  const rng = world.rng("core");
+  let core = [...world.machines];
+  const order = [...core];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = rng.below(i + 1);
+    [order[i], order[j]] = [order[j] as Machine, order[i] as Machine];
+  }
+  for (const machine of order) {
+    if (rng.below(4) === 0) continue;
+    const smaller = core.filter((m) => m !== machine);
+    if (mustSucceed(world, smaller)) core = smaller;
+  }
+  return core;
+}
+
+/** Heals these machines; whatever the others are doing, nobody of these hears of it any more. */
+function heal(world: World, core: readonly Machine[]): void {
+  world.network.separate(core.reduce((mask, m) => mask | (1 << m.index), 0));
+  for (const machine of world.machines) {
+    machine.effectsLeft = -1;
+    if (!core.includes(machine)) {
+      // Frozen as it is: nothing it does is seen by anybody.
+      machine.endSidecar();
+      machine.powered = false;
+      machine.postgres.pausedUntilUs = Number.MAX_SAFE_INTEGER / 2;
+      continue;
+    }
+    machine.slowUntilUs = 0;
+    machine.diskHangsUntilUs = 0;
+    machine.diskFailsUntilUs = 0;
+    machine.postgres.stalledUntilUs = 0;
+    machine.postgres.pausedUntilUs = 0;
+    machine.wakeNow();
+    machine.powerOn();
+  }
+}
+
+/** I9: with a healed core a leader comes, writes are acknowledged again, everybody of the core follows, elections stop. */
+export function demandProgress(world: World, core: readonly Machine[]): void {
+  world.say(`--- healed: ${core.map((m) => m.id).join(", ")}; the others are frozen`);
+  heal(world, core);
+  const detectUs = world.config.detectMs * 1000;
+  const until = world.nowUs + BOUND_US + BOUND_DETECTS * detectUs;
+  let write = -1;
+  let acknowledgedTerm = 0n;
+  let quietUntil = 0;
+  const beat = () => {
+    const leader = leaderOf(core);
+    const term = highestTerm(core);
+    if (write >= 0 && world.clients.ledger[write] === "acknowledged" && leader !== undefined) {
+      if (!isSettled(core) || term !== acknowledgedTerm || quietUntil === 0)
+        quietUntil = world.nowUs + QUIET_DETECTS * detectUs;
+      acknowledgedTerm = term;
+    } else {
+      quietUntil = 0;
+      if (write < 0 || world.clients.ledger[write] !== "waiting") write = world.clients.write((m) => core.includes(m));
+    }
+    world.after(detectUs / 4, beat);
+  };
+  beat();
+  world.run(until, () => quietUntil > 0 && world.nowUs >= quietUntil);
+  if (quietUntil === 0 || world.nowUs < quietUntil) {
+    const seen = core.map((m) => lineOf(m)).join("; ");
+    world.violate(
+      "I9",
+      `${core.map((m) => m.id).join(", ")} suffice and came to no rest within ${(until / 1e6).toFixed(0)} s: ${seen}`,
+    );
+  }
+  world.mark("progress_after_healing");
+}
+
+/** The reverse of I9: too few of them, and nothing new is acknowledged however long they have. */
+export function demandSilence(world: World, few: readonly Machine[]): void {
+  world.say(`--- only ${few.map((m) => m.id).join(", ")} are healed: too few`);
+  heal(world, few);
+  const detectUs = world.config.detectMs * 1000;
+  // What is under way, held up by the worst spike, may still arrive.
+  world.run(world.nowUs + 2 * world.config.spikeUs);
+  const writes: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    writes.push(world.clients.write((m) => few.includes(m)));
+    world.run(world.nowUs + detectUs);
+  }
+  if (writes.some((write) => world.clients.ledger[write] === "acknowledged"))
+    world.violate("I9", `${few.map((m) => m.id).join(", ")} are too few, and acknowledged a write all the same`);
+  world.mark("silence_without_a_core");
+}
+
+/** As many machines as possible that need not succeed, so that one copy more would matter. */
+export function chooseTooFew(world: World): Machine[] | null {
+  const rng = world.rng("too few");
+  let few = [...world.machines];
+  while (few.length > 0 && mayGoOn(world, few)) {
+    const out = rng.pick(few);
+    few = few.filter((m) => m !== out);
+  }
+  return few.length === 0 ? null : few;
+}
+
+/** Even one who is no voter counts as a copy for a leader that is already in office. */
+function mayGoOn(world: World, set: readonly Machine[]): boolean {
+  const newest = world.machines
+    .filter((m) => rulesetsOf(m.postgres.flushed).length > 0)
+    .sort((a, b) => (newer(a, b) ? -1 : 1))[0];
+  if (newest === undefined) {
+    // All may have been recruited for a founding already: then a quorum is enough to go on.
+    const cohort = world.machines.map((m) => ({ id: m.id, incarnation: "", labels: {}, eligible: true }));
+    const initial = { policy: world.config.policy, cohort };
+    return set.some((m) => enough(initial, m.id, (id) => set.some((s) => s.id === id)));
+  }
+  return obliging(rulesetsOf(newest.postgres.flushed)).every((ruleset) =>
+    set.some((m) => enough(ruleset, m.id, (id) => set.some((s) => s.id === id))),
+  );
+}
+
+/** One leader, its door open, and everybody else streams from it. */
+export function isSettled(core: readonly Machine[]): boolean {
+  const leader = leaderOf(core);
+  return leader !== undefined && core.every((m) => m === leader || follows(m, leader));
+}
+
+function leaderOf(core: readonly Machine[]): Machine | undefined {
+  const leaders = core.filter(
+    (m) => m.loop?.state.volatile.leading?.stage === "established" && m.postgres.door === "open",
+  );
+  return leaders.length === 1 ? leaders[0] : undefined;
+}
+
+function follows(machine: Machine, leader: Machine): boolean {
+  if (!usable(machine) || machine.incarnations > 1) return true;
+  const state = machine.loop?.state;
+  return state?.volatile.following?.leader === leader.id && state.volatile.postgres.streaming;
+}
+
+function highestTerm(core: readonly Machine[]): bigint {
+  let highest = 0n;
+  for (const { loop } of core) {
+    const term = loop?.state.durable.promise.term ?? 0n;
+    if (term > highest) highest = term;
+  }
+  return highest;
+}
+
+function lineOf(machine: Machine): string {
+  const state = machine.loop?.state;
+  if (state === undefined) return `${machine.id} down${machine.refused === null ? "" : ` (${machine.refused})`}`;
+  const { leading, following, election, blocked, postgres } = state.volatile;
+  const role =
+    leading !== null
+      ? `leads ${leading.term} ${leading.stage}`
+      : following !== null
+        ? `follows ${following.leader}@${following.term}`
+        : "idle";
+  return `${machine.id} promised ${state.durable.promise.term}, ${role}, ${election.stage}, ${postgres.process}${postgres.streaming ? " streaming" : ""}${postgres.op === null ? "" : ` ${postgres.op.what}`}${blocked === null ? "" : `, blocked: ${blocked.code}`}`;
+}

@@ -1,0 +1,232 @@
+import type { Machine } from "./machine.js";
+import type { Action } from "./schedule.js";
+import { LEADER } from "./schedule.js";
+import { holds } from "./wal.js";
+import type { World } from "./world.js";
+
+/** Plans every action of the schedule. */
+export function plan(world: World, schedule: readonly Action[], active: () => boolean): void {
+  for (const action of schedule) {
+    if (action.kind === "restored") planSnapshot(world, action.node, action.at / 2);
+    world.after(action.at, () => {
+      if (!active()) return;
+      if (ENDS_A_SIDECAR.has(action.kind) && isRemembering(world)) {
+        world.mark("left_out_while_remembering");
+        return;
+      }
+      world.mark(`action ${action.kind}`);
+      apply(world, action);
+    });
+  }
+}
+
+/**
+ * That a node came back from the past is known to the others' memory alone (DESIGN 8). Until it has caught up none of
+ * them is restarted: with that memory gone nobody could know.
+ */
+const ENDS_A_SIDECAR: ReadonlySet<string> = new Set([
+  ...["machine_dies", "sidecar_dies", "dies_at_effect", "shutdown", "all_die", "disk_fails", "disk_hangs", "restored"],
+  ...["data_lost", "wiped", "state_torn"],
+]);
+
+function isRemembering(world: World): boolean {
+  return world.machines.some((m) => m.past !== null && !hasCaughtUp(world, m));
+}
+
+/** It holds again all that was decided, and has promised again what it had forgotten. */
+export function hasCaughtUp(world: World, machine: Machine): boolean {
+  const { past, disk } = machine;
+  if (past === null) return true;
+  return disk !== null && disk.promise.term >= past && holds(machine.postgres.flushed, world.checker.decided);
+}
+
+function planSnapshot(world: World, node: number, at: number): void {
+  world.after(at, () => {
+    const machine = world.machine(node === LEADER ? leaderNow(world) : node);
+    machine.takeSnapshot();
+  });
+}
+
+function restore(world: World, machine: Machine, forUs: number): void {
+  const { disk, snapshot } = machine;
+  const { persistFails } = world.config;
+  if (snapshot === null || disk === null || persistFails > 0 || world.machines.some((m) => m.damaged)) return;
+  // Everybody else must be there, and have seen the promise that will be forgotten.
+  const remembered = world.machines.every((m) => {
+    if (m === machine) return true;
+    const known = m.loop?.state.volatile.peers[machine.id];
+    return m.effectsLeft < 0 && known !== undefined && known.highest.promise >= disk.promise.term;
+  });
+  if (!remembered || snapshot.disk.promise.term >= disk.promise.term) return;
+  world.mark("damage restored");
+  machine.damaged = true;
+  machine.past = disk.promise.term;
+  machine.dieMachine(forUs);
+  if (machine.postgres.flushed !== null)
+    machine.formerCopies.push({ incarnation: disk.incarnation, tip: machine.postgres.flushed });
+  machine.disk = snapshot.disk;
+  machine.postgres.restore(snapshot.flushed);
+  world.promises.forgetWord(machine);
+}
+
+function apply(world: World, action: Action): void {
+  switch (action.kind) {
+    case "write":
+      world.clients.write();
+      return;
+    case "read":
+      world.clients.read();
+      return;
+    case "cancel":
+      world.clients.cancel();
+      return;
+    case "cut": {
+      const { what, forUs } = action;
+      const from = maskNow(world, action.from);
+      const to = maskNow(world, action.to);
+      world.say(`cut ${what} ${names(world, from)} -> ${names(world, to)} for ${ms(forUs)}`);
+      world.network.cut(what, from, to, 1);
+      world.after(forUs, () => {
+        if (!world.network.calm) world.network.cut(what, from, to, -1);
+      });
+      return;
+    }
+    case "clog": {
+      const from = maskNow(world, action.from);
+      world.say(`clog ${names(world, from)} -> ${names(world, action.to)} for ${ms(action.forUs)}`);
+      world.network.clog(from, action.to, action.forUs);
+      return;
+    }
+    case "all_die":
+      for (const machine of world.machines) {
+        const us = machine.rng.below(action.spreadUs + 1);
+        machine.dieMachine(action.forUs + us);
+      }
+      return;
+    default:
+      applyTo(world, world.machine(action.node === LEADER ? leaderNow(world) : action.node), action);
+  }
+}
+
+/** Whoever was established last; the first machine if nobody was. */
+function leaderNow(world: World): number {
+  let newest = 0n;
+  let leader = 0;
+  for (const [term, { machine }] of world.checker.established) {
+    if (term <= newest) continue;
+    newest = term;
+    leader = machine.index;
+  }
+  return leader;
+}
+
+function maskNow(world: World, mask: number): number {
+  return mask === LEADER ? 1 << leaderNow(world) : mask;
+}
+
+type OnNode = Extract<Action, { readonly node: number }>;
+type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" }>;
+
+function applyTo(world: World, machine: Machine, action: OnNode): void {
+  if (action.kind === "slot_lost") {
+    for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
+  } else if (action.kind === "dies_at_effect") {
+    if (machine.loop === null) return;
+    machine.effectsLeft = action.effects;
+    machine.dieAtEffect = () => {
+      if (action.what === "sidecar") machine.dieSidecar(action.forUs);
+      else machine.dieMachine(action.forUs);
+    };
+  } else applyLasting(world, machine, action);
+}
+
+function applyLasting(world: World, machine: Machine, action: Lasting): void {
+  const { forUs } = action;
+  world.say(`${action.kind} ${machine.id} for ${ms(forUs)}`);
+  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Lasting leaves the other kinds out; the compiler does.
+  switch (action.kind) {
+    case "machine_dies":
+      return machine.dieMachine(forUs);
+    case "sidecar_dies":
+      return machine.dieSidecar(forUs);
+    case "postgres_dies":
+      return machine.postgres.kill("killed");
+    case "shutdown":
+      return shutDown(world, machine, forUs);
+    case "pause":
+      machine.pauseSidecar(forUs);
+      machine.postgres.pausedUntilUs = world.nowUs + forUs;
+      return;
+    case "pause_sidecar":
+      return machine.pauseSidecar(forUs);
+    case "disk_hangs":
+      machine.diskHangsUntilUs = world.nowUs + forUs;
+      return;
+    case "disk_fails":
+      machine.diskFailsUntilUs = world.nowUs + forUs;
+      return;
+    case "replay_stalls":
+      machine.postgres.stalledUntilUs = world.nowUs + forUs;
+      return;
+    case "slow":
+      machine.slowUntilUs = world.nowUs + forUs;
+      machine.slowFactor = action.factor;
+      return;
+    case "data_lost":
+    case "wiped":
+    case "state_torn":
+      return damage(world, machine, action.kind, forUs);
+    case "restored":
+      return restore(world, machine, forUs);
+  }
+}
+
+/** The operator ends the sidecar: it fences its Postgres, then says goodbye. */
+function shutDown(world: World, machine: Machine, forUs: number): void {
+  if (machine.loop === null) return;
+  const { boot } = machine;
+  machine.whenAwake(() => {
+    machine.deliver({ kind: "shutdown" });
+    world.after(machine.rng.between(5_000, 100_000), () => {
+      if (machine.boot !== boot) return;
+      machine.postgres.operations.watched = false;
+      machine.postgres.kill("the sidecar stops");
+      machine.endSidecar();
+      machine.restartSidecarAfter(forUs);
+    });
+  });
+}
+
+/** What lasts: at most so many machines as leave enough of the others, or the run could only end in a standstill. */
+function damage(
+  world: World,
+  machine: Machine,
+  kind: "data_lost" | "wiped" | "state_torn" | "restored",
+  forUs: number,
+): void {
+  if (machine.damaged || world.machines.some((m) => m.damaged)) {
+    world.mark("damage_left_out");
+    return;
+  }
+  machine.damaged = true;
+  world.mark(`damage ${kind}`);
+  machine.dieMachine(forUs);
+  const { postgres } = machine;
+  const copy = postgres.flushed;
+  if (kind !== "state_torn" && copy !== null && machine.disk !== null)
+    machine.formerCopies.push({ incarnation: machine.disk.incarnation, tip: copy });
+  if (kind === "state_torn") machine.stateTorn = true;
+  else postgres.forget();
+  if (kind === "wiped") machine.disk = null;
+}
+
+function names(world: World, mask: number): string {
+  return world.machines
+    .filter((m) => (mask & (1 << m.index)) !== 0)
+    .map((m) => m.id)
+    .join("+");
+}
+
+function ms(us: number): string {
+  return `${Math.round(us / 1000)} ms`;
+}

@@ -1,0 +1,221 @@
+import { Loop } from "../../src/agent/loop.js";
+import type { Event } from "../../src/core/events.js";
+import type { Durable } from "../../src/core/state.js";
+import { freshDurable, initialState } from "../../src/core/state.js";
+import { timingsFrom } from "../../src/core/timings.js";
+import { portsOf } from "./ports.js";
+import { Postgres } from "./postgres.js";
+import type { Rng } from "./prng.js";
+import type { Tip } from "./wal.js";
+import type { World } from "./world.js";
+
+/** A machine: what survives on its disk, its Postgres, and the sidecar that runs on it, if one does. */
+export class Machine {
+  readonly id: string;
+  readonly postgres: Postgres;
+  readonly rng: Rng;
+  readonly clockOffsetUs: number;
+  readonly clockPpm: number;
+  loop: Loop | null = null;
+  /** Counts the starts of the sidecar: whatever belongs to an earlier one is void. */
+  boot = 0;
+  powered = true;
+  /** What the state file holds; null before the first start. */
+  disk: Durable | null = null;
+  /** Being written: after a crash it may be on disk or not. */
+  writing: Durable | null = null;
+  incarnations = 0;
+  stateTorn = false;
+  /** Why its sidecar does not start any more; an operator would have to help. */
+  refused: string | null = null;
+  /** Something was taken from it that it cannot get back. */
+  damaged = false;
+  snapshot: { readonly disk: Durable; readonly flushed: Tip } | null = null;
+  /** Restored from a snapshot: the promise that it has forgotten. */
+  past: bigint | null = null;
+  /** Copies that it held and that a fault destroyed which no policy covers. */
+  readonly formerCopies: { readonly incarnation: string; readonly tip: Tip }[] = [];
+  publishedUs = 0;
+  downUntilUs = 0;
+  diskHangsUntilUs = 0;
+  diskFailsUntilUs = 0;
+  slowUntilUs = 0;
+  slowFactor = 1;
+  /** Ports calls until it dies in the middle of a step's effects; negative for never. */
+  effectsLeft = -1;
+  dieAtEffect: () => void = () => {};
+  private asleepUntilUs = 0;
+  private asleep: (() => void)[] = [];
+
+  constructor(
+    readonly world: World,
+    readonly index: number,
+  ) {
+    this.id = `n${index + 1}`;
+    this.rng = world.rng(`machine ${index}`);
+    const { clockDriftPpm } = world.config;
+    this.clockPpm = this.rng.between(0, 2 * clockDriftPpm) - clockDriftPpm;
+    this.clockOffsetUs = this.rng.between(1_000_000, 1_000_000_000);
+    this.postgres = new Postgres(this);
+  }
+
+  durable(): Durable {
+    if (this.loop !== null) return this.loop.state.durable;
+    if (this.disk === null) throw new Error(`${this.id} has no word yet`);
+    return this.disk;
+  }
+
+  /** Its own monotonic clock. */
+  nowMs(): number {
+    const { nowUs } = this.world;
+    return Math.floor(this.clockOffsetUs + nowUs + (nowUs * this.clockPpm) / 1_000_000) / 1000;
+  }
+
+  slow(us: number): number {
+    return this.world.nowUs < this.slowUntilUs ? us * this.slowFactor : us;
+  }
+
+  deliver(event: Event): void {
+    const { loop } = this;
+    if (loop === null) return;
+    loop.deliver(event);
+    this.world.checker.look(this);
+  }
+
+  /** A frozen sidecar does nothing; when it wakes, everything that came meanwhile comes at once. */
+  whenAwake(run: () => void): void {
+    if (this.world.nowUs < this.asleepUntilUs) this.asleep.push(run);
+    else run();
+  }
+
+  pauseSidecar(forUs: number): void {
+    const { world } = this;
+    this.asleepUntilUs = Math.max(this.asleepUntilUs, world.nowUs + forUs);
+    world.after(forUs, () => this.wake());
+  }
+
+  private wake(): void {
+    if (this.world.nowUs < this.asleepUntilUs) return;
+    const runs = this.asleep;
+    this.asleep = [];
+    for (const run of runs) run();
+  }
+
+  wakeNow(): void {
+    this.asleepUntilUs = 0;
+    this.wake();
+  }
+
+  /** The first thing a sidecar does is to end a Postgres that still runs in its directory. */
+  startSidecar(): void {
+    const { world, postgres } = this;
+    if (this.loop !== null || !this.powered || this.refused !== null) return;
+    if (this.stateTorn) {
+      this.refused = "its state file is damaged";
+      world.mark("start_refused_torn_state");
+      return;
+    }
+    if (this.disk === null) {
+      this.incarnations++;
+      this.disk = freshDurable("shop", this.id, `${this.id}${"abcdefgh"[this.incarnations - 1] ?? "z"}`);
+    }
+    postgres.kill("the sidecar starts");
+    postgres.finishSwap();
+    const { held, founding, joining } = this.disk;
+    if (postgres.hasData && !held && founding === 0n && joining === 0n) {
+      this.refused = "it holds data that its state file knows nothing of";
+      world.mark("start_refused_foreign_data");
+      return;
+    }
+    this.boot++;
+    this.effectsLeft = -1;
+    const config = {
+      self: this.id,
+      boot: `${this.id}.${this.boot}`,
+      initial: world.initial,
+      timings: timingsFrom(world.config.detectMs),
+      host: this.id,
+      postgresPort: 5432,
+      postgresVersion: null,
+      dataDir: "data",
+      sidecarPid: this.boot,
+      unixOffsetMs: 0,
+      admitObservers: false,
+    };
+    const data = { present: postgres.hasData, oldKept: postgres.oldKept };
+    const state = initialState(config, this.disk, data, this.nowMs());
+    world.say(`${this.id} sidecar starts (promise ${this.disk.promise.term})`);
+    world.checker.started(this);
+    world.promises.started(this);
+    this.loop = new Loop(state, portsOf(world, this, this.boot));
+    world.streams.started(this);
+    this.loop.start();
+    world.checker.look(this);
+  }
+
+  /** The process is gone. A write of the state file that was under way may have reached the disk. */
+  endSidecar(): void {
+    if (this.loop === null) return;
+    this.loop.end();
+    this.loop = null;
+    this.boot++;
+    this.asleep = [];
+    this.asleepUntilUs = 0;
+    this.effectsLeft = -1;
+    if (this.writing !== null) {
+      if (this.rng.below(2) === 0) this.reachDisk(this.writing);
+      else this.world.mark("state_write_lost");
+      this.writing = null;
+    }
+    this.postgres.sidecarGone();
+    this.world.streams.ended(this);
+  }
+
+  reachDisk(durable: Durable): void {
+    this.world.promises.persisted(this, durable);
+    this.disk = durable;
+  }
+
+  /** The sidecar is started again by whatever supervises it. */
+  restartSidecarAfter(us: number): void {
+    const until = this.world.nowUs + us;
+    this.downUntilUs = Math.max(this.downUntilUs, until);
+    this.world.after(us, () => {
+      if (this.world.nowUs >= this.downUntilUs) this.startSidecar();
+    });
+  }
+
+  dieSidecar(forUs: number): void {
+    this.world.say(`${this.id} sidecar dies`);
+    this.endSidecar();
+    this.restartSidecarAfter(forUs);
+  }
+
+  /** Power is gone: sidecar and Postgres together, nobody is told. */
+  dieMachine(forUs: number): void {
+    const { world } = this;
+    world.say(`${this.id} machine dies`);
+    this.powered = false;
+    this.endSidecar();
+    this.postgres.kill("power");
+    const until = world.nowUs + forUs;
+    this.downUntilUs = Math.max(this.downUntilUs, until);
+    world.after(forUs, () => {
+      if (world.nowUs < this.downUntilUs) return;
+      this.powered = true;
+      this.startSidecar();
+    });
+  }
+
+  /** Of the whole machine, its state file and its data, as a hypervisor takes it. */
+  takeSnapshot(): void {
+    const { flushed, hasData } = this.postgres;
+    if (this.disk?.held === true && hasData && flushed !== null) this.snapshot = { disk: this.disk, flushed };
+  }
+
+  powerOn(): void {
+    this.downUntilUs = 0;
+    this.powered = true;
+    this.startSidecar();
+  }
+}

@@ -1,0 +1,77 @@
+import type { Observation } from "../../src/core/events.js";
+import type { Postgres } from "./postgres.js";
+import { lsnOf } from "./wal.js";
+
+const IDLE_LOOK_US = 1_000_000;
+
+/** The adapter's looks at its Postgres. One that would show what the last one showed is left out, but for a slow beat. */
+export class Observer {
+  private atUs = 0;
+  private planned = false;
+  private everyUs = IDLE_LOOK_US;
+  private as: "leader" | "follower" | "idle" = "idle";
+  private lookedUs = 0;
+
+  constructor(private readonly postgres: Postgres) {}
+
+  pace(everyMs: number, as: "leader" | "follower" | "idle"): void {
+    this.everyUs = everyMs * 1000;
+    this.as = as;
+    this.changed();
+  }
+
+  idle(): void {
+    this.as = "idle";
+  }
+
+  forget(): void {
+    this.planned = false;
+  }
+
+  /** Something that a look would show is different now. */
+  changed(): void {
+    if (this.as === "idle" || !this.postgres.running) return;
+    this.plan(Math.max(this.postgres.machine.world.nowUs + 200, this.lookedUs + this.everyUs));
+  }
+
+  private plan(atUs: number): void {
+    const { world } = this.postgres.machine;
+    if (this.planned && this.atUs <= atUs) return;
+    this.planned = true;
+    this.atUs = atUs;
+    this.postgres.wait(atUs - world.nowUs, () => {
+      if (this.atUs !== atUs) return;
+      this.planned = false;
+      this.look();
+    });
+  }
+
+  private look(): void {
+    const { postgres } = this;
+    const { machine } = postgres;
+    if (this.as === "idle" || machine.loop === null || !postgres.operations.watched) return;
+    this.lookedUs = machine.world.nowUs;
+    this.plan(this.lookedUs + Math.max(IDLE_LOOK_US, this.everyUs));
+    // The query of the other role fails.
+    if ((this.as === "leader") !== (postgres.primary !== null)) return;
+    const { boot } = machine;
+    const observation = this.observation();
+    machine.whenAwake(() => {
+      if (machine.boot === boot) machine.deliver({ kind: "postgres", report: { kind: "observed", observation } });
+    });
+  }
+
+  private observation(): Observation {
+    const { postgres } = this;
+    const primary = postgres.primary !== null;
+    return {
+      flushLsn: postgres.flushed === null ? 0n : BigInt(lsnOf(postgres.flushed)),
+      replayLsn: primary || postgres.replayed === null ? null : BigInt(lsnOf(postgres.replayed)),
+      postmasterPid: postgres.epoch,
+      streaming: !primary && postgres.replication.streams,
+      names: primary ? postgres.names.text : null,
+      senders: primary ? postgres.replication.seen() : [],
+      rulesets: primary ? null : postgres.rulesets(),
+    };
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What is durable, what suffices, who can make progress: said a second time, from DESIGN alone and without a line of
+ * the core's own maths, by counting over all members.
+ */
+import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+
+/** Whether `holds` answers yes for the copies that the ruleset asks of this leader. */
+export function enough(ruleset: Ruleset, leader: string, holds: (id: string, incarnation: string) => boolean): boolean {
+  const needed = ruleset.policy.kind === "majority" ? (ruleset.cohort.length >> 1) + 1 : ruleset.policy.copies;
+  const own = ruleset.cohort.find((m) => m.id === leader);
+  const eligible = own?.eligible === true;
+  let copies = 0;
+  let somebodyElse = false;
+  for (const member of ruleset.cohort) {
+    if (!holds(member.id, member.incarnation)) continue;
+    if (member.id === leader && !eligible) continue;
+    copies++;
+    if (member.eligible) somebodyElse = true;
+  }
+  if (copies < needed) return false;
+  return eligible ? holds(leader, own.incarnation) : somebodyElse;
+}
+
+/** Whether nobody outside `set` could lead with copies outside it alone. */
+export function revoked(ruleset: Ruleset, set: ReadonlySet<string>): boolean {
+  return !ruleset.cohort.some((m) => m.eligible && !set.has(m.id) && enough(ruleset, m.id, (id) => !set.has(id)));
+}
+
+/**
+ * The rulesets that a log obliges to: the last one marked decided and all later ones that are not void. `counts` says
+ * whether a mark is durable already; the first ruleset of a log counts as decided.
+ */
+export function obliging(
+  records: readonly RulesetRecord[],
+  counts: (mark: RulesetRecord) => boolean = () => true,
+): Ruleset[] {
+  let live: { term: bigint; subterm: number; ruleset: Ruleset }[] = [];
+  for (const record of records) {
+    const { term, subterm } = record.number;
+    const at = live.findIndex((l) => l.term === term && l.subterm === subterm);
+    if (record.state === "proposed" && record.ruleset !== null) {
+      if (at < 0) live.push({ term, subterm, ruleset: record.ruleset });
+    } else if (record.state === "decided") {
+      if (at > 0 && counts(record)) live = live.slice(at);
+    } else if (record.state === "void") live = live.slice(0, 1);
+  }
+  return live.map((l) => l.ruleset);
+}
+
+/** Rulesets compared by what they say. */
+export function rulesetText({ policy, cohort }: Ruleset): string {
+  const copies = policy.kind === "majority" ? "majority" : String(policy.copies);
+  return `${copies}: ${cohort.map((m) => `${m.id}/${m.incarnation}/${m.eligible ? "" : "!"}`).join(" ")}`;
+}

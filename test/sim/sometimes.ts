@@ -1,0 +1,39 @@
+/**
+ * States that a big enough run must have reached (TESTING.md section 3): notes of the core, codes of refusals, and what
+ * the world itself counts. One that stays at zero is a blind spot, and fails the run. Not listed, because a correct
+ * core never gets there: `already_follows` of Promote and Follow (two leaders of one term), a dial by a diverged follower;
+ * and `not_ready` of Recruit (sixteen calls waiting at once), which one run in some thousands sees.
+ */
+const NOTES = [
+  ...["promised", "recruited", "recruiting", "recruit_refused", "chosen", "elected", "election_ended", "promoting"],
+  ...["promoted", "established", "decided", "stepped_down", "stopping", "follows", "follow_refused", "streaming"],
+  ...["cloning", "swapped", "suspected", "suspected_first_hand", "postgres_exited", "postgres_failed"],
+  ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node"],
+].map((mark) => `note ${mark}`);
+
+const REFUSALS = [
+  ...["recruit stale_term", "recruit promised_to_another", "recruit already_follows", "recruit stopping"],
+  ...["promote not_promised", "promote promotion_already_started"],
+  ...["promote not_ready", "promote stopping", "follow stale_term", "follow stopping"],
+  ...["follow incarnation_unknown", "follow non_voter"],
+].map((code) => `refusal ${code}`);
+
+const WORLD = [
+  ...["request_lost", "request_again", "answer_lost", "answer_again", "peer_lost", "died_between_effects"],
+  ...["state_write_lost", "start_refused_torn_state", "fatal_state_file", "emergency_fence", "unflushed_tail_torn"],
+  ...["died_with_waiters", "commit_cancelled", "waited_for_replay", "promotion_swallowed", "clone_interrupted"],
+  ...["swap_finished_after_crash", "slot_busy", "slot_missing", "cascade", "standby_opens"],
+  ...["operation_failed_before promote", "operation_failed_after promote", "operation_failed_after swap"],
+  ...["operation_failed_after revoke", "operation_failed_after write_record", "damage data_lost", "damage wiped"],
+  ...["damage state_torn", "write_refused", "write_unknown", "write_acknowledged", "read_from_leader"],
+  ...["read_from_standby", "read_in_an_old_session", "two_open_leaders", "chosen_but_never_established"],
+  ...["two_coordinators", "established_after_another", "leader_again", "established_by_all_but_one"],
+  ...["promoted_but_never_established", "diverged_tail_dropped", "progress_after_healing", "silence_without_a_core"],
+  ...["no_core_left", "founded_under_fire"],
+];
+
+export const LISTED: readonly string[] = [...NOTES, ...REFUSALS, ...WORLD];
+
+export function unhit(marks: Readonly<Record<string, number>>): string[] {
+  return LISTED.filter((mark) => (marks[mark] ?? 0) === 0);
+}

@@ -1,0 +1,121 @@
+import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
+import { Calls } from "./calls.js";
+import { Checker } from "./checker.js";
+import { Clients } from "./clients.js";
+import type { SimConfig } from "./config.js";
+import { EventHeap } from "./heap.js";
+import { Machine } from "./machine.js";
+import { Network } from "./network.js";
+import { Rng, textHash } from "./prng.js";
+import { Promises } from "./promises.js";
+import { Streams } from "./streams.js";
+import { Violation } from "./violation.js";
+
+/** More events than any honest run has: a run that gets there goes round in circles. */
+const EVENTS_MAX = 2_000_000;
+
+/** Machines, a network and clients in virtual time. One seed decides everything. */
+export class World {
+  nowUs = 0;
+  events = 0;
+  /** While a cluster is founded in peace its Postgres takes a tenth of the time. */
+  hurried = false;
+  readonly machines: Machine[] = [];
+  readonly network: Network;
+  readonly calls: Calls;
+  readonly streams: Streams;
+  readonly checker: Checker;
+  readonly promises: Promises;
+  readonly clients: Clients;
+  readonly initial: InitialRuleset;
+  readonly marks = new Map<string, number>();
+  /** Lines, if somebody wants to read them. */
+  readonly trace: string[] | null;
+  private readonly heap = new EventHeap();
+  private readonly markHashes = new Map<string, number>();
+  private hash = 0x811c9dc5;
+
+  constructor(
+    readonly config: SimConfig,
+    tracing: boolean,
+  ) {
+    this.trace = tracing ? [] : null;
+    this.initial = {
+      policy: config.policy,
+      nodes: config.zones.map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
+    };
+    this.network = new Network(this);
+    this.calls = new Calls(this);
+    this.streams = new Streams(this);
+    this.checker = new Checker(this);
+    this.promises = new Promises(this);
+    this.clients = new Clients(this);
+    for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
+  }
+
+  rng(concern: string): Rng {
+    return new Rng(this.config.seed, concern);
+  }
+
+  machine(index: number): Machine {
+    const machine = this.machines[index];
+    if (machine === undefined) throw new RangeError(`there is no machine ${index}`);
+    return machine;
+  }
+
+  named(id: string): Machine | undefined {
+    return this.machines.find((m) => m.id === id);
+  }
+
+  after(us: number, run: () => void): void {
+    this.heap.push(this.nowUs + Math.max(0, Math.floor(us)), run);
+  }
+
+  /** Turns the crank until `untilUs` or until `done` says so after an event. */
+  run(untilUs: number, done: () => boolean = () => false): void {
+    for (;;) {
+      const next = this.heap.pop();
+      if (next === undefined || next.at > untilUs) {
+        if (next !== undefined) this.heap.push(next.at, next.run);
+        this.nowUs = untilUs;
+        return;
+      }
+      this.nowUs = next.at;
+      this.events++;
+      this.stir(next.at);
+      if (this.events > EVENTS_MAX) this.violate("bounds", `more than ${EVENTS_MAX} events`);
+      next.run();
+      if (done()) return;
+    }
+  }
+
+  /** Counts a state that a run reached; the trace hash sees it too. */
+  mark(name: string): void {
+    this.marks.set(name, (this.marks.get(name) ?? 0) + 1);
+    let hash = this.markHashes.get(name);
+    if (hash === undefined) {
+      hash = textHash(name);
+      this.markHashes.set(name, hash);
+    }
+    this.stir(hash);
+  }
+
+  say(line: string): void {
+    if (this.trace === null) return;
+    this.trace.push(`${(this.nowUs / 1000).toFixed(3).padStart(11)} ${line}`);
+  }
+
+  violate(invariant: string, what: string): never {
+    this.say(`VIOLATION ${invariant}: ${what}`);
+    throw new Violation(invariant, what, this.nowUs);
+  }
+
+  /** Of everything that happened so far: two runs of one seed must agree. */
+  traceHash(): string {
+    return (this.hash >>> 0).toString(16).padStart(8, "0");
+  }
+
+  private stir(value: number): void {
+    this.hash = Math.imul(this.hash ^ value, 0x01000193);
+  }
+}
