@@ -124,9 +124,11 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
   return {
     recruit: ask("recruit"),
     promote: ask("promote"),
+    catchUp: ask("catch_up"),
     follow: ask("follow"),
     answerRecruit: answer("recruit"),
     answerPromote: answer("promote"),
+    answerCatchUp: answer("catch_up"),
     answerFollow: answer("follow"),
     answerChange: (_call, result) => world.mark(`change ${result.kind}`),
     publish: (status) => {
