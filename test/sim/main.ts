@@ -126,9 +126,19 @@ async function writeReport(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
+async function replayFiles(files: readonly string[]): Promise<number> {
+  try {
+    return await replayRecorded(files);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    process.stderr.write(`a record cannot be read: ${error.message}\n`);
+    return 1;
+  }
+}
+
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  if (args[0] === "--replay") return await replayRecorded(args.slice(1));
+  if (args[0] === "--replay") return await replayFiles(args.slice(1));
   let values: Record<string, string | boolean | undefined>;
   try {
     values = parseArgs({ args, options: OPTIONS, strict: true }).values;
