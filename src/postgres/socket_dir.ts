@@ -33,7 +33,13 @@ export async function makeSocketDir(stateDir: string, user: OsUser): Promise<str
       throw new Error(`cannot create the socket directory ${path}; check the owner of its parent`, { cause: error });
   }
   const info = await lstat(path);
-  if (info.isDirectory() && info.uid === user.uid && (info.mode & 0o077) === 0) return path;
+  const closed = info.isDirectory() && (info.mode & 0o077) === 0;
+  if (closed && info.uid === user.uid) return path;
+  if (closed && info.uid === process.geteuid?.()) {
+    // A sidecar of root that was killed before it gave the directory away; nobody else can have entered it.
+    await giveTo(user, path);
+    return path;
+  }
   throw new Error(`the socket directory ${path} has to be a directory of user ${user.name} with mode 0700; remove it`);
 }
 
