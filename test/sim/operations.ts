@@ -117,7 +117,7 @@ export class Operations extends OperationQueue {
         return this.setNames(action.names);
       case "set_followers":
         return this.takeStep(FENCE, () => {
-          this.postgres.replication.makeSlots(action.followers.map((f) => f.id));
+          this.postgres.replication.serve(action.followers);
           this.finish({ kind: "followers_set" });
         });
       case "swap":
@@ -280,6 +280,7 @@ export class Operations extends OperationQueue {
       const operation = this.current;
       const { epoch } = postgres;
       let written: Tip | null = null;
+      this.world.operators.writes(action.cause, action.record);
       postgres.insert(0, action.record, (tip) => {
         written = tip;
         this.world.checker.recordWritten(postgres, tip, action.record);
