@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * `npm test`: every check, the unit tests, and the tests on real Postgres once for each Postgres at hand.
- * The last line is `N passed, N failed`, whatever went wrong before it; exit code 1 if anything failed.
+ * `npm test`: every check, the unit tests, the simulator, and the tests on real Postgres: of one node on every version at
+ * hand, of clusters on the first of them, the most telling of those on the others as well. `npm run test:all` leaves
+ * nothing out, and takes longer than a submission may. The last line is `N passed, N failed`, whatever went wrong before it; exit code 1 if anything failed.
  */
 
 interface Tally {
@@ -16,6 +17,12 @@ interface Tally {
 
 /** The whole run has to end within 25 minutes, the installation included: a hanging step must not take the summary along. */
 const STEP_DEADLINE_MS = 9 * 60_000;
+/** So many runs of the simulator for each change (TESTING.md section 6). */
+const SEEDS = "20000";
+const CLUSTERS = ["test/pg/cluster_", "test/pg/demo"];
+/** Of a second version: a crash of everything that can crash, and the demo. */
+const CLUSTERS_TELLING = ["test/pg/cluster_crash", "test/pg/demo"];
+const ALL = process.argv.includes("--all");
 const CHECKS = ["check:types", "check:core", "check:lint", "check:imports"] as const;
 
 const tally: Tally = { passed: 0, failed: 0 };
@@ -61,9 +68,9 @@ function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-async function check(script: string): Promise<void> {
-  const code = await run("npm", ["run", "-s", script]);
-  process.stdout.write(`${code === 0 ? "ok" : "FAILED"}  npm run ${script}\n`);
+async function check(script: string, args: readonly string[] = []): Promise<void> {
+  const code = await run("npm", ["run", "-s", script, ...(args.length > 0 ? ["--", ...args] : [])]);
+  process.stdout.write(`${code === 0 ? "ok" : "FAILED"}  ${["npm run", script, ...args].join(" ")}\n`);
   if (code === 0) tally.passed += 1;
   else tally.failed += 1;
 }
@@ -108,12 +115,13 @@ function postgresSources(): readonly string[] {
 try {
   for (const script of CHECKS) await check(script);
   await vitest("unit");
+  await check("sim", ["--seeds", SEEDS]);
   // Tests of one Postgres take every version at hand in one run; clusters are made of one version each.
   process.stdout.write("tests on real Postgres: one node, every version\n");
   await vitest("pg", {}, ["test/pg/process_", "test/pg/replication_"]);
-  for (const source of postgresSources()) {
+  for (const [index, source] of postgresSources().entries()) {
     process.stdout.write(`tests on real Postgres: clusters, ${source}\n`);
-    await vitest("pg", { QUORATE_TEST_POSTGRES: source }, ["test/pg/cluster_", "test/pg/demo"]);
+    await vitest("pg", { QUORATE_TEST_POSTGRES: source }, ALL || index === 0 ? CLUSTERS : CLUSTERS_TELLING);
   }
 } catch (error) {
   process.stdout.write(`the test run broke: ${error instanceof Error ? error.stack : String(error)}\n`);

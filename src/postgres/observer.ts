@@ -6,7 +6,7 @@ import { observeLeader, observeStandby } from "./observe.js";
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
 /** Slots that hold WAL back for nobody, or that were lost, can wait this long. */
-const MAINTAIN_EVERY_MS = 5_000;
+const MAINTAIN_EVERY_MS = 2_000;
 
 /** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
 export class Observer {

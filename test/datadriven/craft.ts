@@ -9,7 +9,7 @@ export function policyFrom(words: readonly string[]): Policy {
 /**
  * What a machine holds before it starts: `n1 promise=3 log=2 proposed(2,0){n1 n2!} x decided(2,0) 3 y`.
  * A number begins a timeline, another word is a write, `!` marks a member that may not lead, `acked=` names the
- * writes whose clients were told.
+ * writes whose clients were told, `system=` whose data it is, `held=no` that the node's own word knows nothing of it.
  */
 export function craft(world: World, line: string): void {
   const [, id = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
@@ -33,11 +33,13 @@ export function craft(world: World, line: string): void {
     postgres.log = [...postgres.log.slice(0, -1), shared];
   }
   const hasData = postgres.log.length > 0;
-  if (hasData) Object.assign(postgres, { data: "present", system: "system-crafted" });
+  const system = /system=(\S+)/.exec(rest)?.[1] ?? "system-crafted";
+  if (hasData) Object.assign(postgres, { data: "present", system });
+  const held = hasData && !/held=no/.test(rest);
   machine.disk = {
     ...world.durableOf(machine),
     promise: { term: promise, attempt: promise === 0n ? null : { node: "n9", nonce: "crafted" } },
-    ...(hasData ? { held: true, systemIdentifier: "system-crafted" } : {}),
+    ...(held ? { held: true, systemIdentifier: system } : {}),
   };
 }
 

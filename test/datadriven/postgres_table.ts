@@ -30,7 +30,13 @@ export class PostgresTable {
   streaming = false;
   door: "open" | "shut" = "shut";
   names = "";
+  /** What somebody else has set the names to, past the sidecar. */
+  foreignNames: string | null = null;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
+  /** Connections that the script invented. */
+  readonly strangers: SenderSeen[] = [];
+  /** What the next clone is said to be, in the place of what it is. */
+  cloneSaid: { readonly position: Position; readonly systemIdentifier: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
   /** Who has a slot, and in which incarnation; null: whoever has the name. */
@@ -101,7 +107,11 @@ export class PostgresTable {
     }));
     const { lsn } = this.position;
     const { streaming, rulesets } = this;
-    return { flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming, names: null, senders, rulesets };
+    return {
+      ...{ flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming, rulesets },
+      names: this.foreignNames,
+      senders: [...senders, ...this.strangers],
+    };
   }
 
   /** Carries an action out at once and says how it went; undefined for those that report nothing. */
@@ -121,6 +131,7 @@ export class PostgresTable {
         return { kind: "door_set", op, open: action.open };
       case "set_names":
         this.names = action.names;
+        this.foreignNames = null;
         return { kind: "names_set", op };
       case "set_followers":
         this.slots = new Map(action.followers.map((f) => [f.id, f.incarnation]));
@@ -162,6 +173,7 @@ export class PostgresTable {
     }
     this.slots = new Map(action.followers.map((id) => [id, null]));
     this.names = action.names;
+    this.foreignNames = null;
     this.door = "shut";
     this.primary = action.term;
     this.append(action.term, {});
@@ -173,7 +185,9 @@ export class PostgresTable {
       return { kind: "failed", op, reason: `${leader.id} does not lead term ${term}`, data: this.data };
     this.clone = { log: leader.log, system: leader.system ?? "?" };
     const { timeline, lsn } = leader.position;
-    return { kind: "cloned", op, position: { timeline, lsn }, systemIdentifier: this.clone.system };
+    const said = this.cloneSaid ?? { position: { timeline, lsn }, systemIdentifier: this.clone.system };
+    this.cloneSaid = null;
+    return { kind: "cloned", op, ...said };
   }
 
   private swap(op: number): PostgresReport {

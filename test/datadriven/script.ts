@@ -23,6 +23,9 @@ import { World } from "./world.js";
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
+ *   names N TEXT                               somebody sets synchronous_standby_names by hand; none: empties it
+ *   standby N NAME LSN [waiting]               a connection of this name at N's Postgres, that streams or does not
+ *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME                               a client's commit; N may be `leader`, the newest established one
  *   afresh                                     another world, in which nothing has happened
@@ -140,6 +143,15 @@ export class Script {
       }
       case "wipe-data":
         return first().postgres.wipe();
+      case "names": {
+        const text = args.slice(1).join(" ");
+        Object.assign(first().postgres, { foreignNames: text === "none" ? "" : text });
+        Object.assign(first(), { lastSeen: "" });
+        return world.settle();
+      }
+      case "standby":
+      case "clone-said":
+        return this.invent(verb, args);
       case "disk-hangs":
         first().diskHangs = true;
         return;
@@ -168,6 +180,19 @@ export class Script {
       default:
         return this.handle(verb, args);
     }
+  }
+
+  private invent(verb: "standby" | "clone-said", [id = "", ...words]: string[]): void {
+    const machine = this.world.machine(id);
+    if (verb === "standby") {
+      const [name = "", lsn = "0", waiting] = words;
+      machine.postgres.strangers.push({ name, streaming: waiting === undefined, flushLsn: BigInt(lsn), pid: 7 });
+      machine.lastSeen = "";
+      return this.world.settle();
+    }
+    const [timeline = "0", lsn = "0", systemIdentifier = ""] = words;
+    const position = { timeline: BigInt(timeline), lsn: BigInt(lsn) };
+    machine.postgres.cloneSaid = { position, systemIdentifier };
   }
 
   private handle(verb: string, args: string[]): void {

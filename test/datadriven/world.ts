@@ -262,7 +262,7 @@ export class World {
     return true;
   }
 
-  /** A copy of the last `kind/term` sent, to somebody else or with another term, nonce or position: what an adversary would try. */
+  /** A copy of the last `kind/term` sent, to somebody else or with another term, nonce, leader or position: what an adversary would try. */
   sendAltered(which: string, link: string, change: Readonly<Record<string, string>>): void {
     const asked = [...this.calls.values()].findLast((c) => `${c.kind}/${c.request.term}` === which);
     if (asked === undefined) throw new Error(`there was no request ${which}`);
@@ -271,6 +271,9 @@ export class World {
     const altered = {
       ...asked.request,
       ...(change.term === undefined ? {} : { term: BigInt(change.term) }),
+      ...(change.leader === undefined ? {} : { leader: change.leader }),
+      ...(change.member === undefined ? {} : { memberIncarnation: change.member }),
+      ...(change.ready === undefined ? {} : { ready: null }),
       ...(change.nonce === undefined ? {} : { attempt: { ...attempt, nonce: change.nonce } }),
       ...(change.lsn === undefined || !("position" in asked.request)
         ? {}

@@ -37,12 +37,20 @@ function renumber(lines: string[]): string[] {
   });
 }
 
+/** What these show is what a record of it must be refused for. */
+const REFUSED: Readonly<Record<string, RegExp>> = {
+  "foreign_cluster_is_not_heard.txt": /^the nodes hold data of different systems/,
+  "restored_directory_is_quarantined.txt": /^n3: run 2: I5: it began with .* having left /,
+  "restored_from_the_past.txt": /^n3: run 2: I5: it began with .* having left /,
+};
+
 describe("what the loops of a script did is done again", () => {
   const names = readdirSync(SCRIPTS).filter((name) => name.endsWith(".txt"));
   it.each(names)("%s", (name) => {
     const records = recordScript(commandsOf(readFileSync(new URL(name, SCRIPTS), "utf8")));
     const report = replayRecords([...records].map(([id, recorded]) => parseRecord(id, recorded)));
-    expect(report.problems).toEqual([]);
+    const refused = REFUSED[name];
+    expect(report.problems).toEqual(refused === undefined ? [] : [expect.stringMatching(refused)]);
     expect(report.steps).toBeGreaterThan(0);
   });
 

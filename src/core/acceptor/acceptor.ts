@@ -36,6 +36,9 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
+  // It cannot know that it is from the past, and would count its own answer: its peers know (DESIGN 8).
+  if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)
+    return reply("non_voter", `${from.node} was restored from the past and has not caught up: it elects nobody`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);
   if (request.term === promise.term) {

@@ -1,4 +1,4 @@
-/** Far more than a term leaves in a row; a history grows for ever, and this is read every second. */
+/** Far more than a term leaves in a row; a history grows for ever, and this is read every two seconds. */
 const ROWS_MAX = 16;
 
 /** The youngest rows of `RULESET_SELECT`, oldest first. */

@@ -1,0 +1,11 @@
+/** Mutants that nothing kills, with the argument why that is right: the guard is kept for another reason, or is one of two. */
+export const SURVIVORS: Readonly<Record<string, string>> = {
+  "void-ignored":
+    "redundant in a cluster: what nodes tell one another and remember went through `compact`, which drops what was voided (`void-is-passed-on` breaks that). Kept: `inForce` is right about any log, which the unit tests of in_force.ts hold it to.",
+  "lost-data-promoted":
+    "redundant: a node without data stands at *empty*, and a Promote for *empty* founds, which asks for the vote of every node; the comparison of positions refuses all others. Kept: the reason it gives is the right one.",
+  "clone-of-another-term-swapped":
+    "redundant: whatever ends a term for a follower (a promise, a Follow of a higher term) cancels its clone in the same step (`clone-outlives-a-promise`, `clone-outlives-its-term`). Kept: the keeper is level-triggered and must not depend on what happened before.",
+  "names-of-the-newest-at-the-revocation":
+    "redundant: a Promote puts its own names in force before it promotes; those of the revocation only save it the wait. Kept: a wrong setting there would cost the reload that it is meant to save.",
+};
