@@ -214,7 +214,10 @@ export class Checker {
   private markDecided(records: readonly RulesetRecord[], proposal: RulesetRecord): void {
     const { number, ruleset } = proposal;
     const found = obliging(records.filter((r) => r.number.term < number.term));
-    if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) this.world.mark("found_undecided_finished");
+    if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) {
+      this.world.mark("found_undecided_finished");
+      if (this.world.operators.wasVoided(found.at(-1))) this.world.mark("voided_and_finished_all_the_same");
+    }
     const isBack = ruleset?.cohort.some((m) => {
       const machine = this.world.named(m.id);
       return machine !== undefined && machine.incarnations > 1 && machine.disk?.incarnation === m.incarnation;

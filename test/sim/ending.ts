@@ -191,7 +191,7 @@ export function chooseTooFew(world: World): Machine[] | null {
 
 /**
  * Whether a leader in office, or a new one, might still get an acknowledgement out of these. Even one who is no voter
- * counts as a copy for a leader that is in office; what is undecided may be void.
+ * counts as a copy for a leader that is in office; what is undecided may be void, or marked and the rules before it let go.
  */
 function mayGoOn(world: World, set: readonly Machine[]): boolean {
   const inSet = (id: string) => set.some((m) => m.id === id);
@@ -202,8 +202,8 @@ function mayGoOn(world: World, set: readonly Machine[]): boolean {
     return set.some((m) => enough({ policy: world.config.policy, cohort }, { id: m.id, incarnation: "" }, inSet));
   }
   return withRules.some((m) => {
-    const least = obliging(rulesetsOf(m.postgres.flushed))[0];
-    return least !== undefined && set.some((by) => enough(least, leaderBy(by), inSet));
+    const live = obliging(rulesetsOf(m.postgres.flushed));
+    return live.some((ruleset) => set.some((by) => enough(ruleset, leaderBy(by), inSet)));
   });
 }
 

@@ -9,6 +9,7 @@ import type { World } from "./world.js";
 interface Asked {
   outcome: "waiting" | ChangeResult["kind"];
   readonly written: RulesetRecord["state"][];
+  proposed: Ruleset | null;
 }
 
 /**
@@ -30,7 +31,7 @@ export class Operators {
     const call = `operator ${this.ledger.size + 1}`;
     const wanted = drawWanted(world, machine, asked, action.what, new Rng(action.draw, "wanted"));
     const request: ChangeRequest = { ...wanted, waitMs: action.waitMs, cause: call };
-    this.ledger.set(call, { outcome: "waiting", written: [] });
+    this.ledger.set(call, { outcome: "waiting", written: [], proposed: null });
     world.mark(`change_of ${action.what}`);
     const { boot } = machine;
     machine.whenAwake(() => {
@@ -66,12 +67,20 @@ export class Operators {
     }
   }
 
+  /** An operator was told that this was taken back. The void was in its leader's WAL, which may have been lost since. */
+  wasVoided(ruleset: Ruleset | undefined): boolean {
+    for (const asked of this.ledger.values())
+      if (asked.outcome === "voided" && asked.proposed !== null && asked.proposed === ruleset) return true;
+    return false;
+  }
+
   /** A record goes into a leader's WAL; `cause` names the call it is for, if it is for one. */
   writes(cause: string, record: RulesetRecord): void {
     const asked = this.ledger.get(cause);
     if (asked === undefined) return;
     if (asked.outcome === "refused") this.world.violate("ledger", `${cause} was refused, and is written all the same`);
     asked.written.push(record.state);
+    if (record.ruleset !== null) asked.proposed = record.ruleset;
   }
 }
 
