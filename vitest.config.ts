@@ -11,6 +11,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/pg/**"],
+          setupFiles: ["test/one_seed.ts"],
           testTimeout: 20_000,
         },
       },

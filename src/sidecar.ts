@@ -273,6 +273,8 @@ function transportEvents(
     },
     recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
     promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),
+    catchUp: (call, from, request) => loop()?.deliver({ kind: "catch_up", call, from, request }),
+    catchUpResult: (peer, request, result) => loop()?.deliver({ kind: "catch_up_result", peer, request, result }),
     followResult: (peer, request, result) => loop()?.deliver({ kind: "follow_result", peer, request, result }),
     peerStatus: (peer, status) => loop()?.deliver({ kind: "peer_status", peer, status }),
     peerLost: (peer, reason, refused) => loop()?.deliver({ kind: "peer_lost", peer, reason, refused }),

@@ -8,6 +8,7 @@
 import { InvariantBroken } from "../core/assert.js";
 import type { Effect } from "../core/effects.js";
 import type { Event } from "../core/events.js";
+import { mustFenceWithinMs } from "../core/lease/lease.js";
 import { nextTickMs, step } from "../core/node.js";
 import type { State } from "../core/state.js";
 import type { Ports } from "./ports.js";
@@ -78,6 +79,7 @@ export class Loop {
   private handle(event: Event): void {
     const { clock, store } = this.ports;
     const stamp = { nowMs: clock.nowMs(), jitter: clock.jitter() };
+    const fenceInMs = mustFenceWithinMs(this.current, stamp.nowMs);
     let result: ReturnType<typeof step>;
     try {
       result = step(this.current, event, stamp);
@@ -99,8 +101,10 @@ export class Loop {
       return;
     }
     this.persisting = true;
-    // A disk that hangs must not keep a leader in office: fencing needs no promise and waits for no disk.
-    const cancelDeadline = clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());
+    // A disk that hangs must not keep a leader in office: fencing needs no promise and waits for no disk. Nor is anybody
+    // else there to notice that its lease ends meanwhile.
+    const deadlineMs = Math.min(this.persistDeadlineMs, fenceInMs);
+    const cancelDeadline = clock.after(deadlineMs, () => this.ports.postgres.emergencyFence());
     store.persist(persist, (error) => {
       cancelDeadline();
       this.persisting = false;
@@ -148,6 +152,20 @@ export class Loop {
           });
         else transport.promote(effect.to, effect.request);
         return;
+      case "send_catch_up":
+        if (effect.to === self)
+          this.toSelf({
+            kind: "catch_up",
+            call: selfCall("catch_up", effect.request.attempt.nonce),
+            from: this.sender(),
+            request: effect.request,
+          });
+        else transport.catchUp(effect.to, effect.request);
+        return;
+      case "answer_catch_up":
+        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
+        else transport.answerCatchUp(effect.call, effect.result);
+        return;
       case "send_follow":
         if (effect.to === self)
           this.toSelf({
@@ -189,7 +207,7 @@ export class Loop {
     this.mailbox.push(event);
   }
 
-  private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" }>): void {
+  private answerSelf(effect: Extract<Effect, { kind: "answer_recruit" | "answer_promote" | "answer_catch_up" }>): void {
     const { election } = this.current.volatile;
     const peer = this.current.config.self;
     // An answer to an attempt that was given up is nobody's.
@@ -202,6 +220,8 @@ export class Loop {
         result: effect.result,
       });
     }
+    if (effect.kind === "answer_catch_up" && election.stage === "catching_up")
+      this.toSelf({ kind: "catch_up_result", peer, request: election.request, result: effect.result });
     if (effect.kind === "answer_promote" && election.stage === "promoting") {
       this.toSelf({ kind: "promote_result", peer, request: election.request, result: effect.result });
     }
@@ -228,6 +248,6 @@ export class Loop {
 const SELF = "self/";
 
 /** Names a call of this node to itself by the attempt it belongs to. */
-function selfCall(kind: "recruit" | "promote" | "follow", nonce: string): string {
+function selfCall(kind: "recruit" | "promote" | "catch_up" | "follow", nonce: string): string {
   return `${SELF}${kind}/${nonce}`;
 }

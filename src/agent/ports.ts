@@ -1,5 +1,7 @@
 import type { Note, OpId, PostgresAction } from "../core/effects.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -32,10 +34,12 @@ export interface MadeCredentials extends Credentials {
 export interface TransportEvents {
   recruit(call: CallId, from: Sender, request: RecruitRequest): void;
   promote(call: CallId, from: Sender, request: PromoteRequest): void;
+  catchUp(call: CallId, from: Sender, request: CatchUpRequest): void;
   /** Credentials came with the message: they are to be kept before the request is handled. */
   follow(call: CallId, from: Sender, request: FollowRequest, credentials: Credentials | null): void;
   recruitResult(peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void;
   promoteResult(peer: NodeId, request: PromoteRequest, result: PromoteResult | Unreachable): void;
+  catchUpResult(peer: NodeId, request: CatchUpRequest, result: CatchUpResult | Unreachable): void;
   followResult(peer: NodeId, request: FollowRequest, result: FollowResult | Unreachable): void;
   /** A peer's status arrived on its stream; `peer` is the address it was expected at. */
   peerStatus(peer: NodeId, status: NodeStatus): void;
@@ -53,6 +57,8 @@ export interface TransportPort {
   recruit(to: NodeId, request: RecruitRequest): void;
   promote(to: NodeId, request: PromoteRequest): void;
   follow(to: NodeId, request: FollowRequest, credentials: Credentials | null): void;
+  catchUp(to: NodeId, request: CatchUpRequest): void;
+  answerCatchUp(call: CallId, result: CatchUpResult): void;
   answerRecruit(call: CallId, result: RecruitResult): void;
   answerPromote(call: CallId, result: PromoteResult): void;
   answerFollow(call: CallId, result: FollowResult): void;

@@ -1,5 +1,7 @@
 import type { Position, Term } from "./log/position.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -19,6 +21,8 @@ export type OpId = number;
 export type Effect =
   | { readonly kind: "send_recruit"; readonly to: NodeId; readonly request: RecruitRequest }
   | { readonly kind: "send_promote"; readonly to: NodeId; readonly request: PromoteRequest }
+  | { readonly kind: "send_catch_up"; readonly to: NodeId; readonly request: CatchUpRequest }
+  | { readonly kind: "answer_catch_up"; readonly call: string; readonly result: CatchUpResult }
   | { readonly kind: "send_follow"; readonly to: NodeId; readonly request: FollowRequest }
   | { readonly kind: "answer_recruit"; readonly call: string; readonly result: RecruitResult }
   | { readonly kind: "answer_promote"; readonly call: string; readonly result: PromoteResult }
@@ -40,7 +44,7 @@ export interface Note {
 }
 
 /**
- * Operations on the local Postgres. All but `clone`, `observe`, `nudge`, `checkpoint` and `discard_old` run one at a time,
+ * Operations on the local Postgres. All but `clone`, `cancel_catch_up`, `observe`, `nudge`, `checkpoint` and `discard_old` run one at a time,
  * in order; each answers by an event with its operation number.
  */
 export type PostgresAction =
@@ -52,6 +56,10 @@ export type PostgresAction =
     }
   /** Stream from this leader under this term. Only after `revoke`, and only if contained in the leader's history. */
   | { readonly kind: "follow"; readonly leader: NodeId; readonly term: Term }
+  /** From a standstill: stream from this node, which stands still too, up to exactly this position; then stand still and report. */
+  | { readonly kind: "catch_up"; readonly source: NodeId; readonly term: Term; readonly position: Position }
+  /** Ends a `catch_up` under way: it stands still where it is, and reports that. */
+  | { readonly kind: "cancel_catch_up" }
   /** Become leader of `term` with these names in force before the promotion. `founding` runs initdb first. */
   | {
       readonly kind: "promote";

@@ -3,6 +3,8 @@ import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -35,6 +37,13 @@ export type Event =
   | { readonly kind: "recruit"; readonly call: string; readonly from: Sender; readonly request: RecruitRequest }
   | { readonly kind: "promote"; readonly call: string; readonly from: Sender; readonly request: PromoteRequest }
   | { readonly kind: "follow"; readonly call: string; readonly from: Sender; readonly request: FollowRequest }
+  | { readonly kind: "catch_up"; readonly call: string; readonly from: Sender; readonly request: CatchUpRequest }
+  | {
+      readonly kind: "catch_up_result";
+      readonly peer: NodeId;
+      readonly request: CatchUpRequest;
+      readonly result: CatchUpResult | Unreachable;
+    }
   | {
       readonly kind: "recruit_result";
       readonly peer: NodeId;
@@ -81,7 +90,8 @@ export type LeaderReport =
 /** Reports about the Postgres itself, whatever its role. */
 export type KeeperReport =
   | {
-      readonly kind: "revoked";
+      /** Both stand still; the second one at the position asked for, unless the source had less or it was cancelled. */
+      readonly kind: "revoked" | "caught_up";
       readonly op: OpId;
       readonly position: Position;
       readonly rulesets: readonly RulesetRecord[];
@@ -98,7 +108,9 @@ export type KeeperReport =
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }
   /** Not asked for: the postmaster is gone, or our session to it closed and no other could be opened. */
-  | { readonly kind: "exited"; readonly reason: string };
+  | { readonly kind: "exited"; readonly reason: string }
+  /** Not asked for: every process of the one that exited has ended too, so that nobody is served by it any more. */
+  | { readonly kind: "gone" };
 
 /** One look at the running Postgres. */
 export interface Observation {
@@ -127,6 +139,8 @@ export function termOf(event: Event): Term | null {
   switch (event.kind) {
     case "recruit":
     case "promote":
+    case "catch_up":
+    case "catch_up_result":
     case "follow":
     case "recruit_result":
     case "promote_result":

@@ -1,5 +1,6 @@
 import { assert } from "./assert.js";
 import { checkChange } from "./leader/change_invariants.js";
+import { stillAwaited } from "./lease/holding.js";
 import type { State } from "./state.js";
 
 /**
@@ -40,6 +41,8 @@ export function checkInvariants(before: State, after: State): void {
       );
     }
     const old = before.volatile.leading;
+    if (leading.stage === "established" && old?.stage !== "established")
+      assert(stillAwaited(after).length === 0, "I8: established while the lease of an older leader may still run");
     if (old !== null && old.term === leading.term)
       assert(leading.quorumLsn >= old.quorumLsn, "a quorum LSN never goes back within a term");
   }

@@ -44,6 +44,8 @@ export type RefusalCode =
   | "foreign_cluster"
   | "incarnation_unknown"
   | "not_ready"
+  | "cannot_catch_up"
+  | "cannot_lead"
   | "stopping";
 
 export interface RecruitRequest {
@@ -60,8 +62,29 @@ export interface RecruitAnswer {
   readonly systemIdentifier: string | null;
   /** Canonical text of the ruleset its configuration would found a cluster with. */
   readonly initial: string;
-  /** How long a lease it granted still runs, in ms. Always 0 until leases exist. */
+  /** What it granted earlier leaders, as far as it still runs. */
+  readonly leases: readonly LeaseLeft[];
+}
+
+/** A leader asks with each status for a lease that it counts from this stamp of its own monotonic clock. */
+export interface LeaseAsk {
+  readonly stampMs: number;
   readonly leaseMs: number;
+}
+
+/** A follower's answer: it helps nobody else for `leaseMs` of the leader's clock, counted from the stamp it echoes. */
+export interface LeaseGrant extends LeaseAsk {
+  readonly leader: NodeId;
+  readonly term: Term;
+}
+
+/** What is left of a grant when it is told, in ms. */
+export interface LeaseLeft {
+  /** Null: whoever led before the granter's sidecar started. */
+  readonly leader: NodeId | null;
+  /** The term it was granted under; 0 with an unknown leader. */
+  readonly term: Term;
+  readonly ms: number;
 }
 
 export interface PromoteRequest {
@@ -80,6 +103,17 @@ export interface PromoteRequest {
   readonly recruited: readonly NodeId[];
   /** Why the change was started, for the history. */
   readonly cause: string;
+  /** What earlier leaders that were not recruited may still hold: it is not established before these are over. */
+  readonly leases: readonly LeaseLeft[];
+}
+
+/** The receiver, a candidate, takes the log of another recruited node up to exactly this position, and stands still again. */
+export interface CatchUpRequest {
+  readonly term: Term;
+  readonly attempt: Attempt;
+  /** Holds the promise of the same attempt, and stands still at this position. */
+  readonly source: NodeId;
+  readonly position: Position;
 }
 
 export interface FollowRequest {
@@ -119,6 +153,8 @@ export interface NodeStatus {
   readonly postgres: PostgresState;
   /** First-hand: the highest term this node was to lead and leads no more, or 0. */
   readonly ledUntil: Term;
+  /** First-hand: no Postgres of this node serves as the leader of this term or a lower one. 0 while that is not known. */
+  readonly fencedUntil: Term;
   /** The term whose leader this node holds to be gone, or 0. */
   readonly suspects: Term;
   /** The term this node's coordinator is trying to win, or 0. */
@@ -128,6 +164,10 @@ export interface NodeStatus {
   /** Of an established leader. */
   readonly quorumLsn: Lsn | null;
   readonly blocked: Blocked | null;
+  /** Of a leader, where there are leases. */
+  readonly leaseAsk: LeaseAsk | null;
+  /** Of a follower: the newest lease it has granted the leader it follows. */
+  readonly leaseGrant: LeaseGrant | null;
   readonly facts: NodeFacts;
 }
 
@@ -176,6 +216,8 @@ export type RecruitResult =
   | { readonly ok: true; readonly answer: RecruitAnswer }
   | { readonly ok: false; readonly refusal: Refusal };
 export type PromoteResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
+/** Yes: it stands still at exactly the position asked for. */
+export type CatchUpResult = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
 export type FollowResult =
   | { readonly ok: true; readonly contained: boolean | null }
   | { readonly ok: false; readonly refusal: Refusal };

@@ -7,6 +7,8 @@
  * knows a clock, or does anything: the shell first makes `persist` durable, then carries out `after`.
  */
 import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
+import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
+import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
 import { onRecruitResult } from "./coordinator/recruiting.js";
@@ -17,19 +19,16 @@ import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
 import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
+import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
 import { isJoint } from "./leader/change_state.js";
-import {
-  advanceLeader,
-  callFollowers,
-  onObserved,
-  onPromoted,
-  onRecordWritten,
-  watchMembers,
-} from "./leader/leader.js";
+import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
+import { watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
+import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
+import { LSN_ZERO } from "./log/lsn.js";
 import { compact, inForce } from "./ruleset/in_force.js";
 import { noteMembership } from "./ruleset/membership.js";
 import type { RulesetRecord } from "./ruleset/ruleset.js";
@@ -48,12 +47,17 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
   noteMembership(turn);
+  keepLease(turn);
+  watchProgress(turn);
+  establish(turn);
   detect(turn);
   coordinate(turn);
   watchMembers(turn);
   callFollowers(turn, false);
   advanceLeader(turn);
+  dropCatchUp(turn);
   keep(turn);
+  answerCatchUp(turn);
   answerPending(turn);
   observePace(turn);
   publishIfChanged(turn);
@@ -67,7 +71,8 @@ function route(turn: Turn, event: Event): void {
     case "tick":
       return;
     case "peer_status":
-      return hearPeer(turn, event.peer, event.status);
+      hearPeer(turn, event.peer, event.status);
+      return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
       return losePeer(turn, event.peer, event.reason);
     case "recruit":
@@ -76,6 +81,10 @@ function route(turn: Turn, event: Event): void {
       return onPromote(turn, event.call, event.from, event.request);
     case "follow":
       return onFollow(turn, event.call, event.from, event.request);
+    case "catch_up":
+      return onCatchUp(turn, event.call, event.from, event.request);
+    case "catch_up_result":
+      return onCatchUpResult(turn, event.peer, event.request, event.result);
     case "recruit_result":
       return onRecruitResult(turn, event.peer, event.request, event.result);
     case "promote_result":
@@ -163,14 +172,17 @@ function observePace(turn: Turn): void {
   const { observeFastMs, observeIdleMs } = turn.config.timings;
   const waiting =
     leading !== null &&
-    (leading.stage === "establishing" ||
+    ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
       typeof leading.mark === "bigint" ||
       isJoint(leading.change));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
-  const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : observeIdleMs;
+  // Owed WAL is looked for often enough that `detect` is not mistaken for one look.
+  const owing = leading !== null && turn.volatile.progress.demandedMs !== null;
+  const idleMs = owing ? Math.min(observeIdleMs, Math.floor(turn.config.timings.detectMs / 4)) : observeIdleMs;
+  const everyMs = waiting ? observeFastMs : dialling ? observeFastMs * 10 : idleMs;
   const key = `${as}/${everyMs}/${leading?.term ?? following?.term ?? 0}`;
   if (key === postgres.observing) return;
   turn.setPostgres({ observing: key });
@@ -182,7 +194,7 @@ export function nextTickMs(state: State): number {
   const { volatile, config } = state;
   const { timings } = config;
   const now = volatile.nowMs;
-  const due: number[] = [now + timings.heartbeatMs];
+  const due: number[] = [now + timings.heartbeatMs, ...leaseTicksMs(new Turn(state))];
   if (volatile.postgres.op === null) {
     due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
   }
@@ -193,6 +205,7 @@ export function nextTickMs(state: State): number {
       election.askAgainMs,
       ...[election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs].filter((t) => t > now),
     );
+  if (election.stage === "catching_up") due.push(election.askAgainMs, election.giveUpMs);
   if (election.stage === "promoting") due.push(election.giveUpMs, ...(election.accepted ? [] : [election.askAgainMs]));
   if (election.stage === "idle" && suspicion !== null)
     due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));

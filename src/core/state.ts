@@ -1,13 +1,17 @@
+import type { CatchUp } from "./acceptor/catch_up.js";
 import type { Election } from "./coordinator/election.js";
 import type { OpId } from "./effects.js";
 import type { SenderSeen } from "./events.js";
 import type { RulesInOffice } from "./leader/change_state.js";
+import { NO_PROGRESS, type Progress } from "./leader/progress_seen.js";
+import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
-import type { Position, Term } from "./log/position.js";
+import type { Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
 import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
-import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
+import type { LocalPostgres } from "./postgres_known.js";
+import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
 /** What the state file holds: this node's durable word. */
@@ -45,6 +49,8 @@ export interface NodeConfig {
   readonly postgresPort: number;
   readonly postgresVersion: string | null;
   readonly dataDir: string;
+  /** It keeps WAL and promises and counts as a copy, but has no Postgres: nobody connects to it, and it never leads. */
+  readonly witness?: boolean;
   readonly sidecarPid: number;
   /** Wall clock minus the monotonic one, in ms: only for what people read. */
   readonly unixOffsetMs: number;
@@ -70,6 +76,10 @@ export interface Volatile {
   readonly pending: PendingRecruit | null;
   readonly following: Following | null;
   readonly leading: Leading | null;
+  readonly lease: LeaseBook;
+  readonly progress: Progress;
+  /** What this node, a candidate, was asked to take from another one before it can be promoted. */
+  readonly catchUp: CatchUp | null;
   readonly election: Election;
   readonly suspicion: Suspicion | null;
   /** When this node last saw a leader in office, or its own start. */
@@ -89,51 +99,6 @@ export interface Volatile {
   /** Something that is only shown changed, and waits for company. */
   readonly publishSoon: boolean;
   readonly publishedMs: number;
-}
-
-/** What is known of the Postgres beside this sidecar. */
-export interface LocalPostgres {
-  /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
-  readonly data: "absent" | "present" | "foreign";
-  readonly process: "stopped" | "running";
-  /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
-  readonly still: Still | null;
-  /** The leader it was told to stream from. */
-  readonly receiver: { readonly leader: NodeId; readonly term: Term; readonly dialledMs: number } | null;
-  /** The term whose leader did not serve it although it is contained: a clone is needed. */
-  readonly unservedTerm: Term;
-  readonly streaming: boolean;
-  readonly door: "shut" | "open";
-  readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
-  readonly retryAtMs: number;
-  /** A dead leader's Postgres is not started before, unless somebody asks for its position. */
-  readonly restartAtMs: number;
-  readonly failures: number;
-  readonly fault: string | null;
-  readonly clone: Clone | null;
-  /** Old data kept beside a swapped-in clone until the clone streams. */
-  readonly oldKept: boolean;
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-  readonly flushLsn: Lsn | null;
-  readonly replayLsn: Lsn | null;
-  readonly postmasterPid: number | null;
-  readonly observing: string;
-}
-
-export interface Still {
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-}
-
-export interface Clone {
-  readonly op: OpId;
-  readonly leader: NodeId;
-  readonly term: Term;
-  readonly startedMs: number;
-  readonly percent: number;
-  /** Set when it is complete and on disk. */
-  readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
 }
 
 export interface PendingRecruit {
@@ -234,6 +199,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       postgres: {
         data: data.present ? "present" : "absent",
         process: "stopped",
+        primaryGone: false,
         still: null,
         receiver: null,
         unservedTerm: TERM_NONE,
@@ -256,6 +222,9 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       pending: null,
       following: null,
       leading: null,
+      catchUp: null,
+      progress: NO_PROGRESS,
+      lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
       leaderSeenMs: nowMs,

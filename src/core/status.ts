@@ -1,5 +1,7 @@
 import { suspectedTerm } from "./detector/detector.js";
 import { knownQuorumLsn } from "./leader/leader.js";
+import { grantOf } from "./lease/granting.js";
+import { askOf, stampDue } from "./lease/holding.js";
 import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
@@ -31,12 +33,15 @@ export function statusOf(state: State): NodeStatus {
     whyNot: whyNot(state),
     postgres: postgresState(state),
     ledUntil: leading === null ? durable.promotionStarted : TERM_NONE,
+    fencedUntil: leading === null && postgres.primaryGone ? durable.promotionStarted : TERM_NONE,
     suspects: suspectedTerm(state),
     electing: election.stage === "idle" ? TERM_NONE : election.term,
     flushLsn: postgres.flushLsn,
     replayLsn: postgres.replayLsn,
     quorumLsn: leading === null ? null : knownQuorumLsn(leading),
     blocked: volatile.blocked,
+    leaseAsk: askOf(state),
+    leaseGrant: grantOf(state),
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -89,6 +94,8 @@ function whyNot(state: State): string | null {
  * each message takes processor time from it), and positions at the pace of the heartbeat.
  */
 export function publishIfChanged(turn: Turn): void {
+  // Rounded down: a lease counts from no later than when it was asked for.
+  if (stampDue(turn.state())) turn.set({ lease: { ...turn.volatile.lease, askedMs: Math.floor(turn.nowMs) } });
   const status = statusOf(turn.state());
   const { published, publishedMs } = turn.volatile;
   const { heartbeatMs, publishSoonMs } = turn.config.timings;
@@ -107,7 +114,11 @@ export function publishIfChanged(turn: Turn): void {
 
 function actedOn(s: NodeStatus): string {
   const leads = s.role === "leader" ? s.term : 0;
-  return [s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing].join();
+  const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil];
+  return [
+    ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
+    ...lease,
+  ].join();
 }
 
 function shown(turn: Turn, s: NodeStatus): string {

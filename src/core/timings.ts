@@ -1,8 +1,11 @@
+import type { LeaseTimings } from "./lease/bounds.js";
+import { leaseTimings, NO_LEASES } from "./lease/bounds.js";
+
 /**
  * Every duration of the protocol, in ms, derived from one knob: `detect`, the silence after which
- * a node is suspected. Nothing here is needed for safety; a wrong value costs time or needless elections.
+ * a node is suspected. Nothing here but a lease is needed for safety; a wrong value costs time or needless elections.
  */
-export interface Timings {
+export interface Timings extends LeaseTimings {
   readonly detectMs: number;
   /**
    * A status is repeated this often. Streams lose nothing and a closed one is noticed at once, so three in the silence that
@@ -34,6 +37,10 @@ export interface Timings {
   readonly unservedMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
+  /** An idle leader writes a small WAL record this often, to see a quorum take it. 0: quorum progress is not watched. */
+  readonly demandEveryMs: number;
+  /** A leader that gave up a term because no quorum went on does not do so again within this long. */
+  readonly stallAgainMs: number;
   /** A Postgres operation that failed is tried again after this long; doubles up to `detect` * 4. */
   readonly retryMs: number;
   /** A dead leader's Postgres is started again after this long, unless somebody asks for its position first. */
@@ -47,8 +54,15 @@ export interface Timings {
   readonly observeFastMs: number;
 }
 
-export function timingsFrom(detectMs: number): Timings {
+/** What a cluster has only if it is asked for: leases all of its nodes or none, quorum progress each leader by itself. */
+export interface Watches {
+  readonly leases: boolean;
+  readonly progress: boolean;
+}
+
+export function timingsFrom(detectMs: number, { leases = false, progress = false }: Partial<Watches> = {}): Timings {
   return {
+    ...(leases ? leaseTimings(detectMs) : NO_LEASES),
     detectMs,
     heartbeatMs: Math.max(50, Math.floor(detectMs / 3)),
     publishSoonMs: 50,
@@ -64,6 +78,9 @@ export function timingsFrom(detectMs: number): Timings {
     checkpointAfterMs: 1000,
     unservedMs: Math.max(15_000, detectMs * 10),
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
+    // Rare enough that 16 MB of archive last for days, since a record is some 100 bytes.
+    demandEveryMs: progress ? Math.max(60_000, detectMs * 20) : 0,
+    stallAgainMs: Math.max(60_000, detectMs * 20),
     retryMs: 200,
     restartDelayMs: 400,
     changeMs: detectMs * 2,

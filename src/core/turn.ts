@@ -1,6 +1,7 @@
 import type { Effect, Note, PostgresAction } from "./effects.js";
 import type { Term } from "./log/position.js";
-import type { Durable, LocalPostgres, State, Volatile } from "./state.js";
+import type { LocalPostgres } from "./postgres_known.js";
+import type { Durable, State, Volatile } from "./state.js";
 
 /**
  * One step under way. The machines read and replace parts of the state and add effects; the parent alone

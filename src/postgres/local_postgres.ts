@@ -99,6 +99,9 @@ export class LocalPostgres implements PostgresPort {
       case "cancel_clone":
         this.cancelClone();
         return;
+      case "cancel_catch_up":
+        // None is ever under way: it is refused below, and its report ends it.
+        return;
       case "observe":
         this.observer.pace(action.everyMs, action.as);
         return;
@@ -202,6 +205,8 @@ export class LocalPostgres implements PostgresPort {
       case "set_names":
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
+      case "catch_up":
+        throw new Error(`taking the log from ${action.source} before a promotion is not in this version`);
       case "set_followers":
         // Nothing asks for it before changes of the rules can be asked for.
         throw new Error("a running leader's followers cannot be changed in this version");

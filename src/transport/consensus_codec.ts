@@ -6,7 +6,6 @@ import {
   enumPair,
   leadableTerm,
   Malformed,
-  milliseconds,
   nodeId,
   position,
   present,
@@ -17,6 +16,7 @@ import {
 } from "./fields.js";
 import type { Attempt as WireAttempt } from "./gen/quorate/v1/cluster.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
+import { leasesToCore, leasesToWire } from "./lease_codec.js";
 import { historyToCore, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
 /** Parts of the consensus messages, proto ↔ core. */
@@ -31,6 +31,8 @@ const REFUSAL = enumPair<RefusalCode, consensus.RefusalCode>({
   non_voter: consensus.RefusalCode.REFUSAL_CODE_NON_VOTER,
   foreign_cluster: consensus.RefusalCode.REFUSAL_CODE_FOREIGN_CLUSTER,
   incarnation_unknown: consensus.RefusalCode.REFUSAL_CODE_INCARNATION_UNKNOWN,
+  cannot_catch_up: consensus.RefusalCode.REFUSAL_CODE_CANNOT_CATCH_UP,
+  cannot_lead: consensus.RefusalCode.REFUSAL_CODE_CANNOT_LEAD,
   not_ready: consensus.RefusalCode.REFUSAL_CODE_NOT_READY,
   stopping: consensus.RefusalCode.REFUSAL_CODE_STOPPING,
 });
@@ -60,7 +62,7 @@ export function answerToWire(answer: RecruitAnswer): consensus.RecruitAnswer {
     incarnation: answer.incarnation,
     systemIdentifier: answer.systemIdentifier ?? undefined,
     initial: answer.initial,
-    leaseMs: answer.leaseMs,
+    leases: leasesToWire(answer.leases),
   };
 }
 
@@ -73,7 +75,7 @@ export function answerToCore(answer: consensus.RecruitAnswer): RecruitAnswer {
     incarnation: token(answer.incarnation, "incarnation"),
     systemIdentifier: system === undefined ? null : systemIdentifier(system, "system_identifier"),
     initial: text(answer.initial, "initial", EDGE_LIMITS.initialChars),
-    leaseMs: milliseconds(answer.leaseMs, "lease_ms"),
+    leases: leasesToCore(answer.leases, "leases"),
   };
 }
 

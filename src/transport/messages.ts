@@ -1,5 +1,7 @@
 import type { Credentials } from "../agent/ports.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -24,6 +26,7 @@ import type { Decoded } from "./fields.js";
 import { cut, decoding, leadableTerm, list, nodeId, position, present, text } from "./fields.js";
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
+import { leasesToCore, leasesToWire } from "./lease_codec.js";
 import { historyToWire, numberToCore, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
@@ -109,6 +112,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     recruited: [...request.recruited],
     cause: cut(request.cause),
     voids: request.voids ?? undefined,
+    leases: leasesToWire(request.leases),
   }),
   (m) => ({
     term: leadableTerm(m.term, "term"),
@@ -120,6 +124,7 @@ export const promoteRequest: Codec<PromoteRequest> = codec(
     recruited: list(m.recruited, "recruited", EDGE_LIMITS.members, nodeId),
     cause: text(m.cause, "cause"),
     voids: m.voids === undefined ? null : numberToCore(m.voids, "voids"),
+    leases: leasesToCore(m.leases, "leases"),
   }),
 );
 
@@ -134,6 +139,32 @@ export const promoteResult: Codec<PromoteResult> = codec(
   (m) => {
     const result = present(m.result, "result");
     return result.$case === "promoted" ? { ok: true } : { ok: false, refusal: refusalToCore(result.value) };
+  },
+);
+
+export const catchUpRequest: Codec<CatchUpRequest> = codec(
+  "CatchUp",
+  consensus.CatchUpRequest,
+  ({ term: of, attempt, source, position: at }) => ({ term: of, attempt, source, position: at }),
+  (m) => ({
+    term: leadableTerm(m.term, "term"),
+    attempt: attemptToCore(m.attempt),
+    source: nodeId(m.source, "source"),
+    position: position(m.position, "position"),
+  }),
+);
+
+export const catchUpResult: Codec<CatchUpResult> = codec(
+  "answer to CatchUp",
+  consensus.CatchUpResponse,
+  (result) => ({
+    result: result.ok
+      ? { $case: "caughtUp" as const, value: {} }
+      : { $case: "refusal" as const, value: refusalToWire(result.refusal) },
+  }),
+  (m) => {
+    const result = present(m.result, "result");
+    return result.$case === "caughtUp" ? { ok: true } : { ok: false, refusal: refusalToCore(result.value) };
   },
 );
 

@@ -1,13 +1,22 @@
 import type { Credentials, TransportEvents, Unreachable } from "../agent/ports.js";
 import { assert } from "../core/assert.js";
 import { TERM_NONE } from "../core/log/position.js";
-import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, Sender } from "../core/messages.js";
+import type {
+  CatchUpRequest,
+  FollowRequest,
+  PromoteRequest,
+  RecruitRequest,
+  Refusal,
+  Sender,
+} from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { Reply } from "./channel.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { strangeness } from "./envelope.js";
 import type { Codec } from "./messages.js";
 import {
+  catchUpRequest,
+  catchUpResult,
   followRequest,
   followResult,
   promoteRequest,
@@ -34,7 +43,7 @@ export interface PeersOptions {
   readonly peers: readonly PeerAddress[];
   readonly timings: { readonly rpcDeadlineMs: number; readonly recruitDeadlineMs: number; readonly silenceMs: number };
   readonly sender: () => Sender;
-  readonly events: Omit<TransportEvents, "recruit" | "promote" | "follow">;
+  readonly events: Omit<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
   readonly log: TransportLog;
 }
 
@@ -77,6 +86,13 @@ export class Peers {
     const { rpcDeadlineMs: deadlineMs } = this.options.timings;
     const exchange = { method: RAW_CONSENSUS.promote, request: promoteRequest, answer: promoteResult, deadlineMs };
     this.exchange(to, exchange, request, (result) => this.options.events.promoteResult(to, request, result));
+  }
+
+  /** Long, like a recruitment: the answer waits for the log. Asked again under the same attempt, it waits for the same. */
+  catchUp(to: NodeId, request: CatchUpRequest): void {
+    const { recruitDeadlineMs: deadlineMs } = this.options.timings;
+    const exchange = { method: RAW_CONSENSUS.catchUp, request: catchUpRequest, answer: catchUpResult, deadlineMs };
+    this.exchange(to, exchange, request, (result) => this.options.events.catchUpResult(to, request, result));
   }
 
   follow(to: NodeId, request: FollowRequest, credentials: Credentials | null): void {

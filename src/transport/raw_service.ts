@@ -30,6 +30,7 @@ function raw({ path, requestStream, responseStream }: GeneratedMethod): RawMetho
 export const RAW_CONSENSUS = {
   recruit: raw(ConsensusService.recruit),
   promote: raw(ConsensusService.promote),
+  catchUp: raw(ConsensusService.catchUp),
   follow: raw(ConsensusService.follow),
   watch: raw(ConsensusService.watch),
 };

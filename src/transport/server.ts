@@ -10,6 +10,7 @@ import { misdelivery, strangeness } from "./envelope.js";
 import type { Decoded } from "./fields.js";
 import type { Codec, Parcel } from "./messages.js";
 import {
+  catchUpRequest,
   followRequest,
   promoteRequest,
   recruitRequest,
@@ -28,7 +29,7 @@ export interface PeerServerOptions {
   readonly heartbeatMs: number;
   readonly sender: () => Sender;
   readonly snapshot: () => string;
-  readonly events: Pick<TransportEvents, "recruit" | "promote" | "follow">;
+  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
   /** A peer opened its stream, so it is up and can be dialled. */
   readonly watched: (peer: NodeId) => void;
 }
@@ -68,6 +69,7 @@ export class PeerServer {
     const consensus: UntypedServiceImplementation = {
       recruit: this.unary(recruitRequest, (call, from, request) => events.recruit(call, from, request)),
       promote: this.unary(promoteRequest, (call, from, request) => events.promote(call, from, request)),
+      catchUp: this.unary(catchUpRequest, (call, from, request) => events.catchUp(call, from, request)),
       follow: this.unary(followRequest, (call, from, { request, credentials }) =>
         events.follow(call, from, request, credentials),
       ),

@@ -17,6 +17,7 @@ import {
 } from "./fields.js";
 import type * as wire from "./gen/quorate/v1/cluster.js";
 import { RejoinMethod, Role, PostgresState as WirePostgresState } from "./gen/quorate/v1/cluster.js";
+import { askToCore, grantToCore } from "./lease_codec.js";
 import { labelsToCore, labelsToWire, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
 /** What a sidecar tells of its node, proto ↔ core. */
@@ -67,6 +68,9 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     replayLsn: status.replayLsn ?? undefined,
     quorumLsn: status.quorumLsn ?? undefined,
     blocked: status.blocked === null ? undefined : blockedToWire(status.blocked),
+    fencedUntil: status.fencedUntil,
+    leaseAsk: status.leaseAsk ?? undefined,
+    leaseGrant: status.leaseGrant ?? undefined,
     facts: factsToWire(status.facts),
   };
 }
@@ -97,6 +101,9 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     replayLsn: optionalLsn(status.replayLsn),
     quorumLsn: optionalLsn(status.quorumLsn),
     blocked: orNull(status.blocked, "blocked", blockedToCore),
+    fencedUntil: term(status.fencedUntil, "fenced_until"),
+    leaseAsk: orNull(status.leaseAsk, "lease_ask", askToCore),
+    leaseGrant: orNull(status.leaseGrant, "lease_grant", grantToCore),
     facts: factsToCore(present(status.facts, "facts")),
   };
 }

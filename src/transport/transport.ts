@@ -3,7 +3,7 @@ import { assert } from "../core/assert.js";
 import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ProtocolRange } from "./envelope.js";
-import { followResult, promoteResult, recruitResult } from "./messages.js";
+import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
 import type { PeerAddress } from "./peer_link.js";
 import type { TransportLog } from "./peers.js";
 import { Peers } from "./peers.js";
@@ -72,9 +72,11 @@ export function createTransport(options: TransportOptions): Transport {
     },
     recruit: (to, request) => peers.recruit(to, request),
     promote: (to, request) => peers.promote(to, request),
+    catchUp: (to, request) => peers.catchUp(to, request),
     follow: (to, request, credentials) => peers.follow(to, request, credentials),
     answerRecruit: (call, result) => server.answer(call, recruitResult, result),
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
+    answerCatchUp: (call, result) => server.answer(call, catchUpResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
     // No such call can be waiting: the admin service does not take changes of the rules yet.
     answerChange: () => {},

@@ -235,6 +235,7 @@ describe("time", () => {
             founding: true,
             recruited: [],
             cause: "a test",
+            leases: [],
           },
           follow: { leaderIncarnation: "n2-a" },
           startedMs: 0,

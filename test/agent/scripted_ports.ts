@@ -55,7 +55,9 @@ export class Scripted {
       transport: {
         recruit: (to, request) => this.saw(`recruit ${request.term} to ${to}`),
         promote: (to, request) => this.saw(`promote ${request.term} to ${to}`),
+        catchUp: (to, request) => this.saw(`catch up ${request.term} to ${to}`),
         follow: (to, request) => this.saw(`follow ${request.term} to ${to}`),
+        answerCatchUp: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerRecruit: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerPromote: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerFollow: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),

@@ -71,7 +71,7 @@ const answersOver = logTree.chain((points) =>
     ),
 );
 
-/** DESIGN 5.3 read aloud, for one set of answers: who may be promoted on it, at the newest position in it. */
+/** DESIGN 5.3 and 5.4 read aloud, for one set of answers: who may be promoted at its newest position, holding it or after a catch-up. */
 function candidatesOf(set: readonly Answer[], takeBack: boolean): string[] {
   const newest = [...set].sort((a, b) => comparePositions(b.position, a.position))[0];
   const found = newest === undefined || isEmptyPosition(newest.position) ? undefined : inForce(newest.rulesets);
@@ -79,7 +79,7 @@ function candidatesOf(set: readonly Answer[], takeBack: boolean): string[] {
   if (takeBack && !provenVoid(newest.rulesets, set)) return [];
   const rules = takeBack ? { newest: found.decided, obliged: [found.decided] } : found;
   return set
-    .filter((a) => comparePositions(a.position, newest.position) === 0)
+    .filter((a) => !isEmptyPosition(a.position))
     .filter((a) => rules.newest.cohort.some((m) => m.id === a.id && m.incarnation === a.incarnation && m.eligible))
     .filter((a) => compileNative(rules.obliged, a.id).ok)
     .map((a) => a.id)
@@ -130,6 +130,7 @@ describe("decide", () => {
   it("finds a leader exactly if some subset of the answers allows one, and proposes what that subset allows", () => {
     let found = 0;
     let none = 0;
+    let caughtUp = 0;
     let taken = 0;
     fc.assert(
       fc.property(answersOver, (answers) => {
@@ -145,15 +146,22 @@ describe("decide", () => {
           return;
         }
         found++;
-        const { candidate, position, recruited, obliged, ruleset, founding, voids } = decision.proposal;
+        const { candidate, position, catchUpFrom, recruited, obliged, ruleset, founding, voids } = decision.proposal;
         const set = voters.filter((a) => recruited.includes(a.id));
+        const candidates = candidatesOf(set, voids !== null);
         expect(founding).toBe(false);
-        expect(candidatesOf(set, voids !== null)).toContain(candidate);
+        expect(candidates).toContain(candidate);
         if (voids !== null) taken++;
         // Finished if it can be.
         if (voids !== null) expect(candidatesOf(set, false)).toEqual([]);
-        expect(set.find((a) => a.id === candidate)?.position).toEqual(position);
-        const rules = inForce(set.find((a) => a.id === candidate)?.rulesets ?? []);
+        const holders = set.filter((a) => comparePositions(a.position, position) === 0).map((a) => a.id);
+        expect(set.every((a) => comparePositions(a.position, position) <= 0)).toBe(true);
+        // Whoever holds the newest log is promoted at once; only where none of them may lead, somebody else takes it.
+        const able = candidates.filter((id) => holders.includes(id));
+        if (able.length > 0) expect([able.includes(candidate), catchUpFrom]).toEqual([true, null]);
+        else expect(holders).toContain(catchUpFrom);
+        if (catchUpFrom !== null) caughtUp++;
+        const rules = inForce(set.find((a) => a.id === (catchUpFrom ?? candidate))?.rulesets ?? []);
         const wanted = voids === null ? [rules?.obliged, rules?.newest] : [[rules?.decided], rules?.decided];
         expect([obliged, ruleset]).toEqual(wanted);
         if (voids !== null) expect(voids).toEqual(rules?.newestNumber);
@@ -165,7 +173,7 @@ describe("decide", () => {
       }),
       { numRuns: 3000 },
     );
-    expect(Math.min(found, none)).toBeGreaterThan(200);
+    expect(Math.min(found, none, caughtUp)).toBeGreaterThan(100);
     expect(taken).toBeGreaterThan(5);
   });
 
@@ -267,7 +275,23 @@ describe("a wiped node", () => {
   it("may not lead either, even if it holds the newest log again", () => {
     const newest = held("n1", { incarnation: "n1-b", position: { timeline: 2n, lsn: 9n } });
     const decision = decide([held("n0"), held("n2"), newest], INITIAL, byName);
-    expect(decision).toMatchObject({ ok: true, proposal: { candidate: "n0", position: { lsn: 5n } } });
+    expect(decision).toMatchObject({
+      ok: true,
+      proposal: { candidate: "n0", position: { lsn: 9n }, catchUpFrom: "n1" },
+    });
+    // Where that failed, the newest log that somebody holds who may lead.
+    expect(decide([held("n0"), held("n2"), newest], INITIAL, byName, ["n0", "n2"])).toMatchObject({
+      ok: true,
+      proposal: { candidate: "n0", position: { lsn: 5n }, catchUpFrom: null },
+    });
+  });
+
+  it("an empty node is no candidate for a catch-up: what it needs is a clone", () => {
+    const newest = held("n1", { incarnation: "n1-b", position: { timeline: 2n, lsn: 9n } });
+    expect(decide([empty("n0"), held("n2"), newest], INITIAL, byName, ["n2"])).toMatchObject({
+      ok: true,
+      proposal: { candidate: "n2", position: { lsn: 5n } },
+    });
   });
 
   it("data of two systems is never mixed", () => {

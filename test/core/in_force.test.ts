@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { inForce } from "../../src/core/ruleset/in_force.js";
+import { compact, inForce } from "../../src/core/ruleset/in_force.js";
 import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import { compareNumbers, initialRulesetText, sameRuleset } from "../../src/core/ruleset/ruleset.js";
 import { anyRuleset, member } from "./rulesets.js";
@@ -55,6 +55,14 @@ describe("the rulesets in force", () => {
     const log = [proposed(2n, 0, A), proposed(2n, 1, B), proposed(3n, 0, B), proposed(3n, 1, C), decided(3n, 0)];
     expect(inForce(log)).toMatchObject({ decided: B, newest: C, obliged: [B, C] });
     expect(inForce([...log, decided(3n, 1)])).toMatchObject({ decided: C, newest: C, obliged: [C] });
+  });
+
+  it("void takes back what it names and what was proposed before that, not what a later leader has proposed since", () => {
+    const log = [proposed(2n, 0, A), decided(2n, 0), proposed(2n, 1, B), proposed(3n, 0, A), voided(2n, 1)];
+    expect(inForce(log)).toMatchObject({ newestNumber: { term: 3n, subterm: 0 }, obliged: [A] });
+    expect(inForce([...log, decided(3n, 0)])).toMatchObject({ decidedNumber: { term: 3n, subterm: 0 }, obliged: [A] });
+    expect(inForce([...log, voided(3n, 0)])).toMatchObject({ newestNumber: { term: 2n, subterm: 0 }, obliged: [A] });
+    expect(compact(log)).toEqual([proposed(2n, 0, A), proposed(3n, 0, A)]);
   });
 
   it("void returns to the last decided one", () => {

@@ -7,7 +7,7 @@ import type { World } from "./world.js";
 export function writeAt(world: World, { id, postgres }: Machine, write: string): void {
   if (postgres.primary === null || postgres.door === "shut") return world.say(`${id} refuses ${write}`);
   const lsn = postgres.append(postgres.primary, { write });
-  world.unacknowledged.set(write, { leader: id, lsn });
+  world.unacknowledged.set(write, { leader: id, term: postgres.primary, lsn });
   world.say(`${id} writes ${write} at ${postgres.primary}:${lsn}`);
 }
 
@@ -15,7 +15,8 @@ export function writeAt(world: World, { id, postgres }: Machine, write: string):
 export function releaseCommits(world: World, leader: PostgresTable): void {
   const listed = [...leader.names.matchAll(/"([^"@]+)@(\d+)"/g)].map((m) => [m[1] ?? "", BigInt(m[2] ?? 0)] as const);
   for (const [write, waits] of world.unacknowledged) {
-    if (waits.leader !== leader.id) continue;
+    // A client that waited in an earlier term was cut off with it.
+    if (waits.leader !== leader.id || waits.term !== leader.primary) continue;
     const holding = listed.filter(([n, t]) => t === leader.primary && (leader.senders.get(n) ?? 0n) >= waits.lsn);
     if (holding.length < Number(/^ANY (\d+)/.exec(leader.names)?.[1])) continue;
     world.unacknowledged.delete(write);

@@ -29,6 +29,19 @@ export function rogueTerms(world: World): string[] {
   return terms.filter((t, i) => terms.indexOf(t) !== i).map((t) => `ROGUE: two leaders of term ${t}`);
 }
 
+/**
+ * I8: where there are leases, nobody reads from a leader once a later one is established. A frozen process serves nobody,
+ * and one whose sidecar is gone is the fuse's, which no script has.
+ */
+export function staleReaders(world: World): string[] {
+  const newest = establishedLeaders(world)[0];
+  if (newest?.leases !== true) return [];
+  return [...world.machines.values()]
+    .filter(({ postgres, loop, frozen }) => loop !== null && !frozen && postgres.running && postgres.door === "open")
+    .filter(({ postgres }) => postgres.primary !== null && postgres.primary < termOf(newest))
+    .map((m) => `STALE: ${m.id} serves reads of term ${m.postgres.primary}; ${newest.id} leads term ${termOf(newest)}`);
+}
+
 function termOf(machine: Machine): bigint {
   return machine.loop?.state.volatile.leading?.term ?? 0n;
 }

@@ -1,17 +1,26 @@
 import type { Loop } from "../../src/agent/loop.js";
 import type { PostgresAction } from "../../src/core/effects.js";
 import type { Event } from "../../src/core/events.js";
+import type { Lsn } from "../../src/core/log/lsn.js";
+import type { Term } from "../../src/core/log/position.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
 import type { Durable } from "../../src/core/state.js";
 import type { PostgresTable } from "./postgres_table.js";
 
 export interface Message {
   readonly id: string;
-  readonly kind: "recruit" | "promote" | "follow" | "answer";
+  readonly kind: "recruit" | "promote" | "catch_up" | "follow" | "answer";
   readonly from: NodeId;
   readonly to: NodeId;
   readonly text: string;
   readonly event: Event;
+}
+
+/** A client whose commit waits for the quorum. */
+export interface Waiting {
+  readonly leader: NodeId;
+  readonly term: Term;
+  readonly lsn: Lsn;
 }
 
 interface Operation {
@@ -24,11 +33,18 @@ export interface Machine {
   readonly id: NodeId;
   readonly postgres: PostgresTable;
   initial: InitialRuleset;
+  leases: boolean;
+  /** Its leader watches the progress of its quorum. */
+  progress: boolean;
   incarnations: number;
   boots: number;
   disk: Durable | null;
   loop: Loop | null;
   diskHangs: boolean;
+  /** Sidecar and Postgres stand still; time does not. */
+  frozen: boolean;
+  /** How fast its clock runs. */
+  clockRate: number;
   waitingPersist: (() => void) | null;
   operations: Operation[];
   lastSeen: string;

@@ -1,6 +1,8 @@
 import type { PostgresAction } from "../../src/core/effects.js";
 import { formatPosition } from "../../src/core/log/position.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   PromoteRequest,
@@ -9,10 +11,12 @@ import type {
   RecruitResult,
 } from "../../src/core/messages.js";
 
-export type Request = RecruitRequest | PromoteRequest | FollowRequest;
+export type Request = RecruitRequest | PromoteRequest | CatchUpRequest | FollowRequest;
+export type Kind = "recruit" | "promote" | "catch_up" | "follow";
 
 export function requestText(kind: string, request: Request): string {
   const what = `${kind} ${request.term} by ${request.attempt.nonce}`;
+  if ("source" in request) return `${what} from ${request.source} to ${formatPosition(request.position)}`;
   if ("position" in request) {
     const policies = request.obliged.map((r) => r.cohort.map((m) => m.id).join(" ")).join(" | ");
     return `${what} at ${formatPosition(request.position)}${request.founding ? ", founding" : ""}, for {${policies}}`;
@@ -21,7 +25,7 @@ export function requestText(kind: string, request: Request): string {
   return what;
 }
 
-export function answerText(result: RecruitResult | PromoteResult | FollowResult): string {
+export function answerText(result: RecruitResult | PromoteResult | CatchUpResult | FollowResult): string {
   if (!result.ok) return `${result.refusal.code}, ${result.refusal.reason}`;
   if ("answer" in result)
     return `${formatPosition(result.answer.position)}${result.answer.voter ? "" : ", without a vote"}`;
@@ -37,6 +41,8 @@ export function actionText(action: PostgresAction): string {
     case "follow":
     case "clone":
       return `${action.kind} ${action.leader} under ${action.term}`;
+    case "catch_up":
+      return `catch up from ${action.source} to ${formatPosition(action.position)}`;
     case "set_door":
       return action.open ? "open the door" : "shut the door";
     case "set_names":

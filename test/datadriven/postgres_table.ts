@@ -30,6 +30,8 @@ export class PostgresTable {
   streaming = false;
   door: "open" | "shut" = "shut";
   names = "";
+  /** A nudge leaves a record: only where its absence would be noticed, so that other scripts stay short. */
+  nudged = false;
   /** What somebody else has set the names to, past the sidecar. */
   foreignNames: string | null = null;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
@@ -119,6 +121,8 @@ export class PostgresTable {
     switch (action.kind) {
       case "revoke":
         return this.revoke(op);
+      case "catch_up":
+        return this.catchUp(op, leaderOf(action.source), action.position);
       case "follow":
         this.receiver = { leader: action.leader, term: action.term };
         return { kind: "following", op };
@@ -138,6 +142,9 @@ export class PostgresTable {
         return { kind: "followers_set", op };
       case "clone":
         return this.growClone(op, leaderOf(action.leader), action.term);
+      case "nudge":
+        if (this.nudged && this.primary !== null) this.append(this.primary, {});
+        return undefined;
       case "cancel_clone":
         this.clone = null;
         return undefined;
@@ -158,6 +165,15 @@ export class PostgresTable {
     this.running = true;
     const { position, rulesets, door } = this;
     return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
+  }
+
+  /** Streams from a standby that stands still, up to the position asked for; a log that is no part of the other cannot. */
+  private catchUp(op: number, source: PostgresTable, to: Position): PostgresReport {
+    if (!source.running || !this.log.every((entry, i) => source.log[i] === entry))
+      return { kind: "failed", op, reason: `${this.id} cannot stream from ${source.id}`, data: this.data };
+    this.log = source.log.filter((e) => comparePositions({ timeline: e.timeline, lsn: e.lsn }, to) <= 0);
+    const { position, rulesets, door } = this;
+    return { kind: "caught_up", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
   }
 
   private promote(op: number, action: Extract<PostgresAction, { kind: "promote" }>): PostgresReport {

@@ -1,24 +1,28 @@
 import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
+import { failOperation } from "./altered.js";
 import { changeFrom } from "./change_text.js";
 import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
+import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
 import { World } from "./world.js";
 
 /**
  * A script is blocks of commands, a line of dashes and what followed from them. Commands:
  *
- *   cluster n1 n2 n3 [majority | at_least K]   machines with this configuration, none started
- *   spare n4 of n1 n2 n3 [majority | ..]       machines that are no part of that configuration
+ *   cluster n1 n2 n3! [majority | at_least K] [leases] [progress]   machines with this configuration, none started; `!`: a witness
+ *   spare n4 of n1 n2 n3 [majority | ..] [leases]   machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
+ *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
+ *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote follow answer any status wal ack; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal ack; `pg N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
@@ -33,7 +37,7 @@ import { World } from "./world.js";
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
- *   show                                       one line a node
+ *   show · lease                               one line a node; its leases
  *   quietly COMMAND                            without its trace
  */
 export class Script {
@@ -77,11 +81,13 @@ export class Script {
         return;
       }
       case "cluster":
-        for (const id of args.filter((a) => /^n\d$/.test(a))) this.world.add(id, configuration(args));
+        for (const { id } of configuration(args).nodes)
+          this.world.add(id, configuration(args), args.includes("leases"), args.includes("progress"));
         return;
       case "spare": {
         const of = args.indexOf("of");
-        for (const id of args.slice(0, of)) this.world.add(id, configuration(args.slice(of + 1)));
+        for (const id of args.slice(0, of))
+          this.world.add(id, configuration(args.slice(of + 1)), args.includes("leases"), args.includes("progress"));
         return;
       }
       case "configure":
@@ -123,6 +129,9 @@ export class Script {
       case "show":
         for (const machine of this.world.machines.values()) this.world.say(nodeLine(machine));
         return;
+      case "lease":
+        for (const machine of this.world.machines.values()) this.world.say(leaseLine(machine));
+        return;
       case "craft":
         return craft(this.world, args.join(" "));
       default:
@@ -161,6 +170,17 @@ export class Script {
         waitingPersist?.();
         return world.settle();
       }
+      case "freeze":
+        first().frozen = true;
+        return;
+      case "thaw":
+        return world.thaw(first());
+      case "clock":
+        first().clockRate = Number(args[1]);
+        return;
+      case "gone":
+        first().loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
+        return world.settle();
       case "admit-observers":
         world.admitObservers = true;
         return;
@@ -225,7 +245,7 @@ export class Script {
         world.work(world.machine(id), true);
         return world.settle();
       case "fail":
-        world.failOperation(world.machine(id));
+        failOperation(world, world.machine(id));
         return world.settle();
       default:
         throw new Error(`unknown command ${verb}`);
@@ -241,6 +261,8 @@ function links(args: readonly string[]): string[] {
 }
 
 function configuration(words: readonly string[]): InitialRuleset {
-  const nodes = words.filter((w) => /^n\d$/.test(w)).map((id) => ({ id, labels: {} }));
+  const nodes = words
+    .filter((w) => /^n\d!?$/.test(w))
+    .map((w) => ({ id: w.slice(0, 2), labels: {}, ...(w.endsWith("!") ? { witness: true } : {}) }));
   return { policy: policyFrom(words), nodes };
 }

@@ -16,7 +16,7 @@ export function portsOf(world: World, machine: Machine): Ports {
   const answer = (kind: string) => (call: string, result: Parameters<typeof answerText>[0]) =>
     world.answer(id, kind, call, result);
   return {
-    clock: world.clock.of(alive),
+    clock: world.clock.of(alive, () => machine.frozen, machine.clockRate),
     credentials: () => null,
     notes: {
       note: (note: Extract<Effect, { kind: "note" }>) => {
@@ -39,6 +39,8 @@ export function portsOf(world: World, machine: Machine): Ports {
     transport: {
       recruit: (to: NodeId, request: Request) => world.send(id, to, "recruit", request),
       promote: (to: NodeId, request: Request) => world.send(id, to, "promote", request),
+      catchUp: (to: NodeId, request: Request) => world.send(id, to, "catch_up", request),
+      answerCatchUp: answer("catch_up"),
       follow: (to: NodeId, request: Request) => world.send(id, to, "follow", request),
       answerRecruit: answer("recruit"),
       answerPromote: answer("promote"),
@@ -48,7 +50,13 @@ export function portsOf(world: World, machine: Machine): Ports {
     },
     postgres: {
       perform: (op: number, action: PostgresAction) => {
-        if (alive() || machine.loop === null) machine.operations.push({ op, action });
+        // A stream that is ended stands still where it is, under the number of the operation that it was.
+        if (action.kind === "cancel_catch_up") {
+          const ended = { kind: "revoke" as const, names: null };
+          machine.operations = machine.operations.map((o) =>
+            o.action.kind === "catch_up" ? { ...o, action: ended } : o,
+          );
+        } else if (alive() || machine.loop === null) machine.operations.push({ op, action });
       },
       emergencyFence: () => {
         world.say(`${id} emergency fence`);

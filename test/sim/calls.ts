@@ -1,5 +1,7 @@
 import type { Event } from "../../src/core/events.js";
 import type {
+  CatchUpRequest,
+  CatchUpResult,
   FollowRequest,
   FollowResult,
   PromoteRequest,
@@ -11,9 +13,9 @@ import type {
 import type { Machine } from "./machine.js";
 import type { World } from "./world.js";
 
-export type CallKind = "recruit" | "promote" | "follow";
-export type CallRequest = RecruitRequest | PromoteRequest | FollowRequest;
-export type CallResult = RecruitResult | PromoteResult | FollowResult;
+export type CallKind = "recruit" | "promote" | "catch_up" | "follow";
+export type CallRequest = RecruitRequest | PromoteRequest | CatchUpRequest | FollowRequest;
+export type CallResult = RecruitResult | PromoteResult | CatchUpResult | FollowResult;
 
 interface Call {
   readonly id: string;

@@ -120,6 +120,9 @@ export class Operations extends OperationQueue {
           this.postgres.replication.serve(action.followers);
           this.finish({ kind: "followers_set" });
         });
+      case "catch_up":
+        // As the shipped adapter does: no ruleset here names a node that may not lead.
+        return this.fail("taking the log from another node is not modelled");
       case "swap":
         return this.swap();
       case "fence":

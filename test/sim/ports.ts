@@ -125,9 +125,11 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
   return {
     recruit: ask("recruit"),
     promote: ask("promote"),
+    catchUp: ask("catch_up"),
     follow: ask("follow"),
     answerRecruit: answer("recruit"),
     answerPromote: answer("promote"),
+    answerCatchUp: answer("catch_up"),
     answerFollow: answer("follow"),
     answerChange: (call, result) => {
       if (!dies()) world.operators.answered(machine, call, result);

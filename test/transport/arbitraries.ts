@@ -4,6 +4,7 @@ import type { History } from "../../src/core/log/history.js";
 import { POSITION_EMPTY, TERM_MAX } from "../../src/core/log/position.js";
 import type {
   Attempt,
+  CatchUpRequest,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -77,6 +78,8 @@ const refusal: fc.Arbitrary<Refusal> = fc.record({
     "foreign_cluster",
     "incarnation_unknown",
     "not_ready",
+    "cannot_catch_up",
+    "cannot_lead",
     "stopping",
   ),
   reason: words(80),
@@ -95,6 +98,7 @@ export const envelope: fc.Arbitrary<Envelope> = fc.record({
 
 export const recruit: fc.Arbitrary<RecruitRequest> = fc.record({ term: leadable, attempt });
 
+const leases = fc.array(fc.record({ leader: orNull(id), term: anyTerm, ms }), { maxLength: 4 });
 const answer: fc.Arbitrary<RecruitAnswer> = fc.record({
   position,
   rulesets: records,
@@ -102,7 +106,7 @@ const answer: fc.Arbitrary<RecruitAnswer> = fc.record({
   incarnation: drawn,
   systemIdentifier: orNull(system),
   initial: words(200),
-  leaseMs: ms,
+  leases,
 });
 export const recruited: fc.Arbitrary<RecruitResult> = fc.oneof(
   fc.record({ ok: fc.constant(true as const), answer }),
@@ -119,8 +123,11 @@ export const promote: fc.Arbitrary<PromoteRequest> = fc.record({
   founding: fc.boolean(),
   recruited: fc.array(id, { maxLength: 7 }),
   cause: words(100),
+  leases,
 });
 export const promoted: fc.Arbitrary<PromoteResult> = fc.oneof(fc.constant({ ok: true as const }), refused);
+
+export const catchUp: fc.Arbitrary<CatchUpRequest> = fc.record({ term: leadable, attempt, source: id, position });
 
 export const follow: fc.Arbitrary<FollowRequest> = fc.record({
   term: leadable,
@@ -190,5 +197,8 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   blocked: orNull(
     fc.record({ code: words(20), reason: words(80), missing: fc.array(id, { maxLength: 5 }), nextStep: words(80) }),
   ),
+  fencedUntil: anyTerm,
+  leaseAsk: orNull(fc.record({ stampMs: ms, leaseMs: ms })),
+  leaseGrant: orNull(fc.record({ leader: id, term: leadable, stampMs: ms, leaseMs: ms })),
   facts,
 });

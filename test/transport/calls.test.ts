@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
-import type { FollowRequest, PromoteRequest, RecruitRequest } from "../../src/core/messages.js";
+import type { CatchUpRequest, FollowRequest, PromoteRequest, RecruitRequest } from "../../src/core/messages.js";
 import { fetchStatus } from "../../src/transport/admin_client.js";
 import { openChannel } from "../../src/transport/channel.js";
 import { EDGE_LIMITS } from "../../src/transport/edge_limits.js";
@@ -31,7 +31,7 @@ const ANSWER = {
   incarnation: "inc-n2",
   systemIdentifier: "7399",
   initial: "majority; n1{}",
-  leaseMs: 0,
+  leases: [{ leader: null, term: 0n, ms: 12.5 }],
 };
 const FOLLOW: FollowRequest = {
   term: 7n,
@@ -41,6 +41,7 @@ const FOLLOW: FollowRequest = {
   memberIncarnation: "inc-n1",
   ready: { systemIdentifier: "7399", history: { timeline: 7n, ancestors: [{ timeline: 2n, end: 96n }] } },
 };
+const CATCH_UP: CatchUpRequest = { term: 7n, attempt: ATTEMPT, source: "n3", position: { timeline: 6n, lsn: 1n } };
 const PROMOTE: PromoteRequest = {
   term: 7n,
   attempt: ATTEMPT,
@@ -54,6 +55,7 @@ const PROMOTE: PromoteRequest = {
   founding: false,
   recruited: ["n1", "n2"],
   cause: "the leader is gone",
+  leases: [{ leader: "n3", term: 6n, ms: 1200 }],
 };
 
 async function pair(second: Partial<PartyOptions> = {}, first: Partial<PartyOptions> = {}): Promise<[Party, Party]> {
@@ -79,7 +81,14 @@ describe("calls between two nodes", () => {
     n1.transport.recruit("n2", RECRUIT);
     n1.transport.promote("n2", PROMOTE);
     n1.transport.follow("n2", FOLLOW, passwords);
-    await until("all arrived", () => ["recruit", "promote", "follow"].every((k) => n2.of(k as "recruit").length === 1));
+    n1.transport.catchUp("n2", CATCH_UP);
+    await until("all arrived", () =>
+      ["recruit", "promote", "follow", "catchUp"].every((k) => n2.of(k as "recruit").length === 1),
+    );
+    expect(n2.of("catchUp")[0]?.args.slice(1)).toEqual([senderOf("n1"), CATCH_UP]);
+    n2.transport.answerCatchUp(callOf(n2.of("catchUp")[0]), { ok: true });
+    await until("caught up", () => n1.of("catchUpResult").length === 1);
+    expect(n1.of("catchUpResult")[0]?.args).toEqual(["n2", CATCH_UP, { ok: true }]);
     expect(n2.of("recruit")[0]?.args.slice(1)).toEqual([senderOf("n1"), RECRUIT]);
     expect(n2.of("promote")[0]?.args.slice(1)).toEqual([senderOf("n1"), PROMOTE]);
     expect(n2.of("follow")[0]?.args.slice(1)).toEqual([senderOf("n1"), FOLLOW, passwords]);

@@ -51,6 +51,8 @@ export function party({ id, port, peers, on = {}, ...rest }: PartyOptions): Part
     recruit: event("recruit"),
     promote: event("promote"),
     follow: event("follow"),
+    catchUp: event("catchUp"),
+    catchUpResult: event("catchUpResult"),
     recruitResult: event("recruitResult"),
     promoteResult: event("promoteResult"),
     followResult: event("followResult"),
@@ -130,6 +132,9 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     replayLsn: null,
     quorumLsn: null,
     blocked: null,
+    fencedUntil: 0n,
+    leaseAsk: null,
+    leaseGrant: null,
     facts: {
       postgresVersion: null,
       host: HOST,

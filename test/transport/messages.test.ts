@@ -42,6 +42,8 @@ describe("round trips", () => {
   roundTrips("answer to Recruit", codecs.recruitResult, any.recruited);
   roundTrips("Promote", codecs.promoteRequest, any.promote);
   roundTrips("answer to Promote", codecs.promoteResult, any.promoted);
+  roundTrips("CatchUp", codecs.catchUpRequest, any.catchUp);
+  roundTrips("answer to CatchUp", codecs.catchUpResult, any.promoted);
   roundTrips("Follow", codecs.followRequest, fc.record({ request: any.follow, credentials: any.credentials }));
   roundTrips("answer to Follow", codecs.followResult, any.followed);
   roundTrips("Watch", codecs.watchRequest, fc.constant(null));
@@ -63,7 +65,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(10);
+    expect(everyCodec.length).toBe(12);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);
@@ -128,9 +130,8 @@ describe("malformed messages become a reason", () => {
   ])("a ruleset with %s", (_, cohort, reason) => {
     const ruleset: Ruleset = { ...RULESET, cohort };
     const request = { term: 2n, attempt: ATTEMPT, position: { timeline: 0n, lsn: 0n }, obliged: [], recruited: [] };
-    expect(refusalOf(codecs.promoteRequest, { ...request, ruleset, voids: null, founding: true, cause: "" })).toMatch(
-      reason,
-    );
+    const rest = { founding: true, cause: "", voids: null, leases: [] };
+    expect(refusalOf(codecs.promoteRequest, { ...request, ruleset, ...rest })).toMatch(reason);
   });
 
   it("a proposal without its ruleset", () => {

@@ -7,6 +7,9 @@
  */
 
 import { beginLeading, stepDown } from "../leader/office.js";
+import { yields } from "../leader/progress_seen.js";
+import { leasesLeft } from "../lease/granting.js";
+import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
 import type { Position } from "../log/position.js";
@@ -18,12 +21,12 @@ import { initialRulesetText } from "../ruleset/ruleset.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
 
-function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
+export function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
   return { ok: false, refusal: { code, reason, promise: turn.durable.promise.term } };
 }
 
 /** A node of another cluster, or restored from one, must not move this node's promise. */
-function foreign(turn: Turn, from: Sender): string | null {
+export function foreign(turn: Turn, from: Sender): string | null {
   const own = turn.durable.systemIdentifier;
   if (own === null || from.systemIdentifier === null || own === from.systemIdentifier) return null;
   return `${from.node} holds data of system ${from.systemIdentifier}, this node of ${own}`;
@@ -39,6 +42,7 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   // It cannot know that it is from the past, and would count its own answer: its peers know (DESIGN 8).
   if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)
     return reply("non_voter", `${from.node} was restored from the past and has not caught up: it elects nobody`);
+  if (yields(turn)) return reply("not_ready", `${turn.self} gave up its term for others to go on without it`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
   if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);
   if (request.term === promise.term) {
@@ -98,7 +102,7 @@ export function answerPending(turn: Turn): void {
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
           initial: initialRulesetText(turn.config.initial),
-          leaseMs: 0,
+          leases: leasesLeft(turn.state()),
         },
       },
     });
@@ -115,7 +119,7 @@ export function answerPending(turn: Turn): void {
   turn.set({ pending: { ...pending, calls: [] } });
 }
 
-function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
+export function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
   const { postgres } = turn.volatile;
   if (postgres.op !== null) return null;
   if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
@@ -130,6 +134,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
+  if (turn.config.witness === true) return reply("cannot_lead", `${turn.self} is a witness: it has no Postgres`);
   // A coordinator repeats its request until it is answered: the same one again changes nothing.
   if (leading !== null && leading.term === request.term && sameAttempt(leading.request.attempt, request.attempt)) {
     turn.emit({ kind: "answer_promote", call, result: { ok: true } });
@@ -163,6 +168,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   }
   failPending(turn, "already_follows", `${turn.self} is promoted under term ${request.term}`);
   turn.promise({ promotionStarted: request.term, founding: request.founding ? request.term : turn.durable.founding });
+  beginLease(turn, request.leases);
   beginLeading(turn, request);
   turn.emit({ kind: "answer_promote", call, result: { ok: true } });
 }

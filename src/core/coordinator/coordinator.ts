@@ -1,8 +1,8 @@
 /**
  * The coordinator: one change of leadership.
  *
- * idle → (suspicion, pre-vote on statuses) → recruiting a term → (enough answers, choice) → promoting its candidate
- * → idle. A term is used up only by being outbid, by losing the attempt's identity, or by a `Promote` that was sent:
+ * idle → (suspicion, pre-vote on statuses) → recruiting a term → (enough answers, choice) → catching up, if the newest log
+ * lies on a node that cannot lead → promoting its candidate → idle. A term is used up only by being outbid, by losing the attempt's identity, or by a `Promote` that was sent:
  * with too few answers it asks again under the same term.
  */
 import { isFresh } from "../detector/detector.js";
@@ -12,6 +12,7 @@ import type { Blocked } from "../messages.js";
 import type { Suspicion } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
+import { goOnCatchingUp } from "./catching_up.js";
 import { decide } from "./decide.js";
 import type { Election } from "./election.js";
 import { ownTermIsOver } from "./own_term.js";
@@ -28,6 +29,8 @@ export function coordinate(turn: Turn): void {
       return considerElection(turn, election);
     case "recruiting":
       return goOnRecruiting(turn, election);
+    case "catching_up":
+      return goOnCatchingUp(turn, election);
     case "promoting":
       return goOnPromoting(turn, election);
   }

@@ -26,7 +26,10 @@ export interface Answer {
 
 export interface Proposal {
   readonly candidate: NodeId;
+  /** The newest one: the candidate is promoted at exactly this position. */
   readonly position: Position;
+  /** The newest log lies on nodes that cannot lead: the candidate takes it from this one first. Null if it has it. */
+  readonly catchUpFrom: NodeId | null;
   /** Every ruleset the recruitment had to satisfy. */
   readonly obliged: readonly Ruleset[];
   readonly ruleset: Ruleset;
@@ -42,11 +45,13 @@ export type Decision =
 
 /**
  * @param prefer orders candidates with equal positions, the best first.
+ * @param unfit could not catch up when they were asked to.
  */
 export function decide(
   answers: readonly Answer[],
   initial: InitialRuleset,
   prefer: (a: NodeId, b: NodeId) => number,
+  unfit: readonly NodeId[] = [],
 ): Decision {
   const voters = answers.filter((a) => a.voter);
   const withData = voters.filter((a) => !isEmptyPosition(a.position));
@@ -65,7 +70,7 @@ export function decide(
   let first: Decision | undefined;
   for (const position of distinctPositions(withData)) {
     const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
-    const decision = decideAt(position, recruited, prefer);
+    const decision = decideAt(position, recruited, prefer, unfit);
     if (decision.ok) return decision;
     first ??= decision;
   }
@@ -81,34 +86,43 @@ function decideAt(
   position: Position,
   recruited: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
+  unfit: readonly NodeId[],
 ): Decision {
   const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const asIs = choose(rules, null, recruited, newest, prefer);
-  if (asIs !== null) return { ok: true, proposal: { ...asIs, position } };
-  // What was found is finished if it can be; else it is void, if that can be proved.
+  const asIs = choose(rules, null, position, recruited, prefer, unfit);
+  if (asIs !== null) return { ok: true, proposal: asIs };
+  // What was found is finished if it can be, if need be after a catch-up; else it is void, if that can be proved.
   const voided = ifVoid(rules, recruited);
-  const without = voided === null ? null : choose(voided, rules.newestNumber, recruited, newest, prefer);
-  if (without !== null) return { ok: true, proposal: { ...without, position } };
+  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, prefer, unfit);
+  if (without !== null) return { ok: true, proposal: without };
   return explain(rules, recruited, newest);
 }
 
 function choose(
   rules: InForce,
   voids: RulesetNumber | null,
+  position: Position,
   recruited: readonly Answer[],
-  newest: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
-): Omit<Proposal, "position"> | null {
-  for (const candidate of newest.map((a) => a.id).sort(prefer)) {
-    const answer = newest.find((a) => a.id === candidate);
-    if (answer === undefined || !mayLead(rules.newest, answer)) continue;
+  unfit: readonly NodeId[],
+): Proposal | null {
+  const byPosition = [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id));
+  for (const answer of byPosition) {
+    const candidate = answer.id;
+    const holdsIt = comparePositions(answer.position, position) === 0;
+    // An empty node would need a clone, which is no way to be promoted at exactly this position.
+    if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
+    if (!mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
-    return { candidate, obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids };
+    return {
+      ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
+      ...{ obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids },
+    };
   }
   return null;
 }
@@ -164,7 +178,7 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
   }
   return blocked(
     "needs_catch_up",
-    `the newest log is on ${newest.map((a) => a.id).join(", ")}, which may not lead; handing it to another node first is not in this version`,
+    `the newest log is on ${newest.map((a) => a.id).join(", ")}, which may not lead, and nobody else who answered could take it from there and lead`,
     newest.map((a) => a.id),
     "start the other nodes, so that one with this log can lead",
   );
@@ -195,19 +209,24 @@ function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: N
     .map((n) => ({
       id: n.id,
       labels: n.labels,
-      eligible: true,
+      eligible: n.witness !== true,
       incarnation: voters.find((a) => a.id === n.id)?.incarnation ?? "",
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const ruleset: Ruleset = { policy: initial.policy, cohort };
   const ids = cohort.map((m) => m.id);
-  const candidate = [...ids].sort(prefer)[0];
-  if (candidate === undefined) return blocked("nobody", "the configuration names no node", [], "name the nodes");
+  const candidate = cohort
+    .filter((m) => m.eligible)
+    .map((m) => m.id)
+    .sort(prefer)[0];
+  if (candidate === undefined)
+    return blocked("nobody", "the configuration names no node that may lead", [], "name the nodes");
   return {
     ok: true,
     proposal: {
       candidate,
       position: POSITION_EMPTY,
+      catchUpFrom: null,
       obliged: [ruleset],
       ruleset,
       voids: null,

@@ -1,11 +1,13 @@
 import type { Term } from "../log/position.js";
-import type { Attempt, PromoteRequest, RecruitAnswer, Refusal } from "../messages.js";
+import type { Attempt, CatchUpRequest, PromoteRequest, RecruitAnswer, Refusal } from "../messages.js";
 import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
+import type { Proposal } from "./decide.js";
 
 /** One coordinator's change of leadership, or the pause between two. */
 export type Election =
   | { readonly stage: "idle"; readonly notBeforeMs: number; readonly fruitless: number }
   | Recruiting
+  | CatchingUp
   | Promoting;
 
 export interface Recruiting {
@@ -22,7 +24,25 @@ export interface Recruiting {
   readonly awaitAllUntilMs: number;
   readonly asked: readonly NodeId[];
   readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
+  /** When each of them came. */
+  readonly answeredMs: Readonly<Record<NodeId, number>>;
   readonly refusals: Readonly<Record<NodeId, Refusal>>;
+  /** Could not catch up with the newest log, in this attempt. */
+  readonly unfit: readonly NodeId[];
+  readonly fruitless: number;
+}
+
+export interface CatchingUp {
+  readonly stage: "catching_up";
+  readonly term: Term;
+  readonly attempt: Attempt;
+  readonly candidate: NodeId;
+  readonly request: CatchUpRequest;
+  readonly proposal: Proposal;
+  /** What was answered, to choose again if this candidate fails. */
+  readonly recruiting: Recruiting;
+  readonly askAgainMs: number;
+  readonly giveUpMs: number;
   readonly fruitless: number;
 }
 

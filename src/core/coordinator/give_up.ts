@@ -1,9 +1,14 @@
 import { FRUITLESS_ELECTIONS_PER_HOUR_MAX } from "../limits.js";
 import type { Turn } from "../turn.js";
-import type { Promoting, Recruiting } from "./election.js";
+import type { CatchingUp, Promoting, Recruiting } from "./election.js";
 
 /** Exponential back-off with jitter; every fruitless recruitment may have restarted a healthy leader, so they are bounded. */
-export function giveUp(turn: Turn, election: Recruiting | Promoting, why: string, fruitless: boolean): void {
+export function giveUp(
+  turn: Turn,
+  election: Recruiting | CatchingUp | Promoting,
+  why: string,
+  fruitless: boolean,
+): void {
   const { timings } = turn.config;
   const count = election.fruitless + (fruitless ? 1 : 0);
   const floor = count >= FRUITLESS_ELECTIONS_PER_HOUR_MAX ? 3_600_000 / FRUITLESS_ELECTIONS_PER_HOUR_MAX : 0;

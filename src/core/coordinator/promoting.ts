@@ -11,6 +11,7 @@ import type { Proposal } from "./decide.js";
 import type { Promoting, Recruiting } from "./election.js";
 import { electorate } from "./electorate.js";
 import { giveUp } from "./give_up.js";
+import { leasesToAwait } from "./old_leases.js";
 
 export function propose(turn: Turn, election: Recruiting, proposal: Proposal): void {
   const request: PromoteRequest = {
@@ -23,6 +24,7 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     founding: proposal.founding,
     recruited: proposal.recruited,
     cause: election.cause,
+    leases: leasesToAwait(election, turn.nowMs),
   };
   const leaderIncarnation = election.answers[proposal.candidate]?.incarnation ?? "";
   const promoting: Promoting = {

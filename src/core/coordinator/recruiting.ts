@@ -1,5 +1,5 @@
 /** Recruiting: one attempt at a term, until the answers suffice or it is outbid. */
-import { isFresh, knownLeader } from "../detector/detector.js";
+import { isFresh } from "../detector/detector.js";
 import type { Unreachable } from "../events.js";
 import { TERM_FIRST, TERM_NONE } from "../log/position.js";
 import type { RecruitRequest, RecruitResult } from "../messages.js";
@@ -7,13 +7,12 @@ import { sameAttempt } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { Suspicion } from "../state.js";
 import type { Turn } from "../turn.js";
-import type { Answer } from "./decide.js";
-import { decide } from "./decide.js";
+import { decideOnAnswers, overtaken } from "./answers.js";
+import { carryOut } from "./catching_up.js";
 import type { Recruiting } from "./election.js";
 import { electorate } from "./electorate.js";
 import { giveUp } from "./give_up.js";
-import { propose } from "./promoting.js";
-import { byRank, isUp } from "./standing.js";
+import { isUp } from "./standing.js";
 import { highestTerm } from "./term.js";
 
 export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
@@ -36,7 +35,9 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
     asked: [],
     answers: {},
+    answeredMs: {},
     refusals: {},
+    unfit: [],
     fruitless,
   };
   turn.set({ election, nextOp: turn.volatile.nextOp + 1 });
@@ -94,8 +95,10 @@ export function onRecruitResult(
   )
     return;
   if (result.ok === "unreachable") return;
-  if (result.ok) turn.set({ election: { ...election, answers: { ...election.answers, [peer]: result.answer } } });
-  else if (result.refusal.code !== "not_ready" && result.refusal.code !== "stopping") {
+  if (result.ok) {
+    const answers = { ...election.answers, [peer]: result.answer };
+    turn.set({ election: { ...election, answers, answeredMs: { ...election.answeredMs, [peer]: turn.nowMs } } });
+  } else if (result.refusal.code !== "not_ready" && result.refusal.code !== "stopping") {
     turn.note("info", "recruit_refused", `${peer} refused term ${request.term}: ${result.refusal.reason}`, {
       peer,
       code: result.refusal.code,
@@ -106,12 +109,7 @@ export function onRecruitResult(
 
 /** Decides once the answers suffice and nobody worth waiting for is still silent. */
 function conclude(turn: Turn, election: Recruiting): void {
-  const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({
-    id,
-    ...a,
-    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
-  }));
-  const decision = decide(answers, turn.config.initial, byRank(turn.state()));
+  const decision = decideOnAnswers(turn, election);
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked });
     const lost = Object.values(election.refusals).some(
@@ -129,12 +127,5 @@ function conclude(turn: Turn, election: Recruiting): void {
     const peer = turn.volatile.peers[id];
     return turn.nowMs < election.graceUntilMs && isFresh(state, peer) && peer.status.postgres === "running";
   });
-  if (worthWaiting.length === 0) propose(turn, election, decision.proposal);
-}
-
-/** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */
-function overtaken(turn: Turn, election: Recruiting): boolean {
-  const known = knownLeader(turn.state());
-  if (turn.durable.promise.term > election.term) return true;
-  return known !== null && known.term >= election.term && known.leader !== turn.self;
+  if (worthWaiting.length === 0) carryOut(turn, election, decision.proposal);
 }

@@ -5,6 +5,7 @@
  * known of Postgres, and starts the next operation: one at a time, never by "what happened before". While this node
  * leads, the leader machine asks for the operations; the keeper only notices that Postgres is gone.
  */
+import { advanceCatchUp } from "../acceptor/catch_up.js";
 import { isFresh } from "../detector/detector.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY, TERM_NONE } from "../log/position.js";
@@ -16,6 +17,7 @@ import type { Turn } from "../turn.js";
 
 /** The next operation on a Postgres that does not lead. */
 export function keep(turn: Turn): void {
+  advanceCatchUp(turn);
   const { volatile, postgres } = turn;
   if (volatile.leading !== null || postgres.op !== null) return;
   if (volatile.stopping) {
@@ -48,6 +50,7 @@ export function keep(turn: Turn): void {
 /** The setting this node would lead with, should the recruitment choose it and the rules be those it knows. */
 function namesIfChosen(turn: Turn): string | null {
   const { pending } = turn.volatile;
+  if (turn.config.witness === true) return null;
   const rules = inForce(turn.postgres.rulesets);
   if (pending === null || rules === undefined) return null;
   const compiled = compileNative(rules.obliged, turn.self);
@@ -132,7 +135,7 @@ function cloneOrSwap(turn: Turn, following: Following): void {
 function settle(turn: Turn): void {
   const { postgres } = turn;
   if (postgres.receiver === null || !postgres.streaming) return;
-  if (postgres.door === "shut") {
+  if (postgres.door === "shut" && turn.config.witness !== true) {
     turn.operate({ kind: "set_door", open: true }, postgres.receiver.term);
     return;
   }

@@ -10,6 +10,7 @@ import type { Turn } from "../turn.js";
 export function onReport(turn: Turn, report: KeeperReport): void {
   switch (report.kind) {
     case "revoked":
+    case "caught_up":
       return onRevoked(turn, report);
     case "following":
     case "names_set":
@@ -33,12 +34,17 @@ export function onReport(turn: Turn, report: KeeperReport): void {
     case "fenced":
       turn.setPostgres({
         process: "stopped",
+        primaryGone: true,
         still: null,
         receiver: null,
         streaming: false,
         door: "shut",
         postmasterPid: null,
       });
+      return;
+    case "gone":
+      // A new one may have been started meanwhile: as a standby, or as the leader of a later term.
+      if (turn.volatile.leading === null) turn.setPostgres({ primaryGone: true });
       return;
     case "failed":
       onFailed(turn, report);
@@ -49,7 +55,7 @@ export function onReport(turn: Turn, report: KeeperReport): void {
   }
 }
 
-function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }>): void {
+function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown; rulesets: unknown }>): void {
   // A log without any ruleset record counts as empty: nobody can have been acknowledged anything in it (DESIGN 8).
   const ruled = inForce(report.rulesets) !== undefined;
   const { held, systemIdentifier } = turn.durable;
@@ -69,6 +75,7 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { kind: "revoked" }
   const rulesets = dropped ? turn.postgres.rulesets : compact(report.rulesets);
   turn.setPostgres({
     process: "running",
+    primaryGone: true,
     still: { position, rulesets },
     receiver: null,
     streaming: false,

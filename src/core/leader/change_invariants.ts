@@ -11,6 +11,12 @@ import { namesWanted } from "./enforced.js";
  * it, and none is let go before.
  */
 export function checkChange(before: Leading | null, after: Leading, self: NodeId): void {
+  // I8: until then the lease of an older leader may still run, and it counts on the rules that it knows (hole H13).
+  const untouched = after.mark === "none" && after.change === null && !after.voidWritten;
+  assert(
+    after.stage === "established" || untouched,
+    "I8: rules are marked, voided or changed before it is established",
+  );
   if (before === null || before.term !== after.term) return;
   const lost = before.obliged.filter((r) => !holds(after.obliged, r));
   if (lost.length > 0) checkLetGo(before, after);

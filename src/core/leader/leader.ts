@@ -8,22 +8,23 @@
 import { assert } from "../assert.js";
 import { isFresh } from "../detector/detector.js";
 import type { Observation } from "../events.js";
+import { mayBeEstablished } from "../lease/holding.js";
 import type { Lsn } from "../log/lsn.js";
 import { LSN_ZERO, maxLsn } from "../log/lsn.js";
 import { TERM_NONE } from "../log/position.js";
-import type { FollowRequest } from "../messages.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
 import { followerName } from "../quorum/sync_standby_names.js";
 import { compact } from "../ruleset/in_force.js";
-import type { Incarnation, NodeId, RulesetRecord } from "../ruleset/ruleset.js";
+import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
+import { callFollowers } from "./calling.js";
 import { advanceChange, onChangeRecord } from "./change.js";
 import { namesWanted } from "./enforced.js";
 import { audience } from "./followers.js";
 import { stepDown, updateLeading } from "./office.js";
 import { replaceWiped } from "./replacing.js";
-import { seatNewcomers, serve, servedAs } from "./seating.js";
+import { seatNewcomers, serve } from "./seating.js";
 
 /** The promotion is done and verified: followers may dial, and the first record is written. */
 export function onPromoted(turn: Turn, history: NonNullable<Leading["history"]>, systemIdentifier: string): void {
@@ -42,7 +43,7 @@ export function onRecordWritten(turn: Turn, lsn: Lsn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   if (leading.mark === "durable" && leading.change !== null) return onChangeRecord(turn, leading.change, lsn);
-  const written: RulesetRecord = leading.stage === "writing" ? firstOf(turn, leading) : again(turn, leading);
+  const written = recordDue(turn, leading);
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, written]) });
   if (written.state === "void") {
     updateLeading(turn, { voidWritten: true });
@@ -86,7 +87,6 @@ export function onObserved(turn: Turn, seen: Observation): void {
   updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
   if (connected) turn.background({ kind: "nudge" });
   holdNames(turn, seen.names);
-  establish(turn);
 }
 
 /** Somebody else set the names: until ours are back, commits are released by a rule that is not the policy (I6). */
@@ -108,10 +108,12 @@ function holdNames(turn: Turn, shown: string | null): void {
   updateLeading(turn, { names: "" });
 }
 
-function establish(turn: Turn): void {
+/** Once a quorum holds the first record, the leases of earlier leaders are over, and this leader holds its own. */
+export function establish(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null || leading.stage !== "establishing") return;
   if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;
+  if (!mayBeEstablished(turn, leading)) return;
   updateLeading(turn, { stage: "established", establishedMs: turn.nowMs });
   turn.set({
     phases: {
@@ -134,38 +136,16 @@ function establish(turn: Turn): void {
 export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
-  if (leading.stage === "writing") {
-    turn.operate(
-      {
-        kind: "write_record",
-        term: leading.term,
-        record: firstOf(turn, leading),
-        founding: leading.request.founding,
-        cause: leading.request.cause,
-      },
-      leading.term,
-    );
-    return;
-  }
+  if (leading.stage === "writing") return writeRecord(turn, leading);
   if (leading.stage !== "established") return;
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);
     return;
   }
-  if (leading.mark === "lost") {
-    const { cause } = leading.request;
-    const record = again(turn, leading);
-    turn.operate({ kind: "write_record", term: leading.term, record, founding: false, cause }, leading.term);
-    return;
-  }
+  if (voidsFirst(leading) || leading.mark === "lost") return writeRecord(turn, leading);
   if (leading.mark === "none") {
     updateLeading(turn, { mark: "writing" });
-    const record = mark(turn, leading);
-    turn.operate(
-      { kind: "write_record", term: leading.term, record, founding: false, cause: leading.request.cause },
-      leading.term,
-    );
-    return;
+    return writeRecord(turn, leading);
   }
   if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
     // Only now may the rules before this one be let go (DESIGN 6.4).
@@ -196,69 +176,35 @@ function enforce(turn: Turn): void {
   turn.operate({ kind: "set_names", names }, leading.term);
 }
 
-/** What the term begins with: the newest ruleset again, after what was found undecided and proved void. */
-function firstOf(turn: Turn, leading: Leading): RulesetRecord {
+function writeRecord(turn: Turn, leading: Leading): void {
+  const { founding, cause } = leading.request;
+  const first = leading.stage === "writing";
+  const record = recordDue(turn, leading);
+  turn.operate({ kind: "write_record", term: leading.term, record, founding: founding && first, cause }, leading.term);
+}
+
+/**
+ * What this term writes next: the newest ruleset again; once it is established, that what it found undecided and was
+ * proved is void; the mark. The proposal once more, if somebody removed the one there was.
+ */
+function recordDue(turn: Turn, leading: Leading): RulesetRecord {
   const { voids } = leading.request;
-  if (voids === null || leading.voidWritten) return proposal(turn, leading);
-  return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
+  if (voids !== null && voidsFirst(leading))
+    return { number: voids, state: "void", ruleset: null, writtenBy: turn.self };
+  return leading.stage === "writing" || leading.mark === "lost" ? proposal(turn, leading) : mark(turn, leading);
+}
+
+/** Not before it is established: an older leader that still holds a lease counts on the rules that it knows (hole H13). */
+function voidsFirst(leading: Leading): boolean {
+  return leading.stage === "established" && leading.request.voids !== null && !leading.voidWritten;
 }
 
 function proposal(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "proposed", ruleset: leading.ruleset, writtenBy: turn.self };
 }
 
-/** The mark; or the proposal, if somebody removed the one there was. */
-function again(turn: Turn, leading: Leading): RulesetRecord {
-  return leading.mark === "lost" ? proposal(turn, leading) : mark(turn, leading);
-}
-
 function mark(turn: Turn, leading: Leading): RulesetRecord {
   return { number: leading.number, state: "decided", ruleset: null, writtenBy: turn.self };
-}
-
-/** Repeats `Follow` to every member that does not follow this term; the same message twice changes nothing. */
-export function callFollowers(turn: Turn, urgently: boolean): void {
-  const { leading, peers } = turn.volatile;
-  if (leading === null) return;
-  // Before the founding record is written nobody can log in: its roles are in it.
-  if (leading.history !== null && leading.request.founding && leading.firstRecord === null) return;
-  const sent: Record<NodeId, number> = { ...leading.followSentMs };
-  for (const id of audience(turn, leading)) {
-    const peer = peers[id];
-    const last = sent[id];
-    const due = urgently || last === undefined || turn.nowMs - last >= turn.config.timings.followAgainMs;
-    if (!due || (!urgently && follows(turn, leading, id))) continue;
-    const seat = servedAs(leading, id);
-    // A wiped node under an old name is a stranger: under that name its copy would count (hole H8).
-    if (seat === undefined || (peer?.status != null && peer.status.incarnation !== seat)) continue;
-    if (!urgently && peer?.connected !== true) continue;
-    if (peer?.status != null && peer.status.promise > leading.term) continue;
-    sent[id] = turn.nowMs;
-    turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading, seat) });
-  }
-  updateLeading(turn, { followSentMs: sent });
-}
-
-function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
-  const status = turn.volatile.peers[id]?.status;
-  return (
-    status != null &&
-    status.role === "follower" &&
-    status.term === leading.term &&
-    (leading.history === null || status.streaming || status.postgres === "cloning")
-  );
-}
-
-function followRequest(turn: Turn, leading: Leading, memberIncarnation: Incarnation): FollowRequest {
-  const { history, systemIdentifier } = leading;
-  return {
-    term: leading.term,
-    attempt: leading.request.attempt,
-    leader: turn.self,
-    leaderIncarnation: turn.durable.incarnation,
-    memberIncarnation,
-    ready: history === null || systemIdentifier === null ? null : { history, systemIdentifier },
-  };
 }
 
 /** Notices members that have promised a higher term: they refuse this leader for good (DESIGN 5). */

@@ -76,7 +76,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     },
     request.term,
   );
-  turn.setPostgres({ still: null, receiver: null, streaming: false });
+  turn.setPostgres({ still: null, receiver: null, streaming: false, primaryGone: false });
   turn.note("info", "promoting", `is being promoted under term ${request.term}`, { term: Number(request.term), names });
 }
 

@@ -1,4 +1,5 @@
 /** Whether a change may begin: a quorum of the old rules and the new ones is connected and caught up (DESIGN 6.1). */
+import { holdsLease, rulesOf, silentGranters } from "../lease/holding.js";
 import { LAG_CAUGHT_UP_BYTES } from "../limits.js";
 import { satisfiedAll } from "../quorum/policy.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
@@ -10,12 +11,13 @@ import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { shownIncarnation } from "./followers.js";
 
+interface Obstacle {
+  readonly refusal: ChangeRefusal;
+  readonly passing: boolean;
+}
+
 /** What keeps the joint rule from being satisfied: for good, or because its nodes are not there yet. */
-export function obstacleTo(
-  turn: Turn,
-  leading: Leading,
-  target: Ruleset,
-): { readonly refusal: ChangeRefusal; readonly passing: boolean } | null {
+export function obstacleTo(turn: Turn, leading: Leading, target: Ruleset): Obstacle | null {
   const joint = [leading.ruleset, target];
   const compiled = compileNative(joint, turn.self);
   if (!compiled.ok) {
@@ -33,7 +35,7 @@ export function obstacleTo(
   // The setting that will be in force must let commits through, too: it may be stricter than the rules.
   const now = compileNative(joint, turn.self, leading.seats);
   const released = now.ok && now.rule.followers.filter((id) => ready.has(id)).length >= now.rule.need;
-  if (released && satisfiedAll(seatedJoint, turn.self, ready)) return null;
+  if (released && satisfiedAll(seatedJoint, turn.self, ready)) return unleased(turn, leading, target);
   const missing = target.cohort
     .filter((m) => m.id !== turn.self && (!ready.has(m.id) || leading.seats[m.id] !== m.incarnation))
     .map((m) => m.id);
@@ -46,6 +48,16 @@ export function obstacleTo(
       nextStep: "start the missing nodes and wait until they stream, or ask to wait for them",
     },
   };
+}
+
+/** Under the joint rule a leader serves only with a lease against elections under the new rules, too: it must have it before. */
+function unleased(turn: Turn, leading: Leading, target: Ruleset): Obstacle | null {
+  const rulesets = [...rulesOf(leading), target];
+  if (holdsLease(turn, rulesets)) return null;
+  const missing = silentGranters(turn, rulesets);
+  const reason = `${turn.self} holds no lease under the old and the new rules together: another leader could be elected without ${missing.join(" and ")}, who granted it none lately`;
+  const nextStep = "see why the missing nodes do not answer, or ask to wait for them";
+  return { passing: true, refusal: { code: "lease_not_held", reason, missing, nextStep } };
 }
 
 function whyMissing(turn: Turn, leading: Leading, id: NodeId): string {

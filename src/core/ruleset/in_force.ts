@@ -56,7 +56,8 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
         break;
       }
       case "void":
-        pending = [];
+        // That one and what was proposed before it; a leader that voids what it found has proposed its own before.
+        pending = pending.filter((p) => compareNumbers(p.number, record.number) > 0);
         break;
     }
   }
@@ -80,9 +81,9 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
 export function compact(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
   const rules = inForce(records);
   if (rules === undefined) return [];
-  const kept: RulesetRecord[] = [];
+  let kept: RulesetRecord[] = [];
   for (const record of records) {
-    if (record.state === "void") kept.splice(1);
+    if (record.state === "void") kept = kept.filter((k, i) => i === 0 || compareNumbers(k.number, record.number) > 0);
     if (record.state !== "proposed" || compareNumbers(record.number, rules.decidedNumber) < 0) continue;
     if (!kept.some((k) => compareNumbers(k.number, record.number) === 0)) kept.push(record);
   }

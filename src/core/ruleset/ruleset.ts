@@ -40,10 +40,17 @@ export interface RulesetRecord {
   readonly writtenBy: NodeId;
 }
 
+export interface InitialNode {
+  readonly id: NodeId;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Keeps WAL and promises, counts as a copy, never leads. */
+  readonly witness?: boolean;
+}
+
 /** What a configuration file says a new cluster starts with; incarnations are learned from the nodes. */
 export interface InitialRuleset {
   readonly policy: Policy;
-  readonly nodes: readonly { readonly id: NodeId; readonly labels: Readonly<Record<string, string>> }[];
+  readonly nodes: readonly InitialNode[];
 }
 
 export function compareNumbers(a: RulesetNumber, b: RulesetNumber): number {
@@ -106,5 +113,5 @@ function textOf(initial: InitialRuleset): string {
       .sort()
       .map((k) => `${k}=${JSON.stringify(l[k])}`)
       .join(",");
-  return `${policy}; ${nodes.map((n) => `${n.id}{${labels(n.labels)}}`).join(" ")}`;
+  return `${policy}; ${nodes.map((n) => `${n.id}${n.witness === true ? "!" : ""}{${labels(n.labels)}}`).join(" ")}`;
 }

@@ -34,6 +34,7 @@ export type ChangeRefusalCode =
   | "member_unknown"
   | "not_enforceable"
   | "not_connected"
+  | "lease_not_held"
   | "joint_rules_not_in_force";
 
 export interface ChangeRefusal {

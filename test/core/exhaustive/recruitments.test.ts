@@ -87,7 +87,7 @@ function answer(node: number, point: Point, voter: boolean): Answer {
 /** The points at which some subset of the answers lets one of its own be promoted; by whom, and after which recruitment. */
 function possible(
   standing: readonly (Point | null)[],
-): { point: Point; candidate: number; set: number; inForce: readonly Ruleset[] }[] {
+): { point: Point; candidate: number; set: number; inForce: readonly Ruleset[]; holdsIt: boolean }[] {
   const answering = bitsOf(standing.flatMap((point, i) => (point === null ? [] : [`n${i}`])));
   return subsets(answering).flatMap((set) => {
     const there = standing.filter((point, i): point is Point => point !== null && has(set, i));
@@ -97,11 +97,14 @@ function possible(
     if (point === undefined) return [];
     return [point, ...voided(standing, set, point)].flatMap(({ inForce, newest }) => {
       const rules = [...inForce, newest];
-      return [0, 1, 2, 3]
-        .filter((c) => has(set, c) && standing[c] === point)
-        .filter((c) => newest.cohort.some((m) => m.id === `n${c}` && m.eligible))
-        .filter((c) => rules.every((r) => new Oracle(r).suffices(set, c)) && compileNative(rules, `n${c}`).ok)
-        .map((candidate) => ({ point, candidate, set, inForce }));
+      return (
+        [0, 1, 2, 3]
+          // Whoever lacks the newest log takes it from there first (DESIGN 5.4).
+          .filter((c) => has(set, c))
+          .filter((c) => newest.cohort.some((m) => m.id === `n${c}` && m.eligible))
+          .filter((c) => rules.every((r) => new Oracle(r).suffices(set, c)) && compileNative(rules, `n${c}`).ok)
+          .map((candidate) => ({ point, candidate, set, inForce, holdsIt: standing[candidate] === point }))
+      );
     });
   });
 }
@@ -148,11 +151,13 @@ it("R may be any subset of the answers: a leader is found exactly if one of them
         if (decision.ok !== allowed.length > 0) throw new Error(what());
         if (!decision.ok) continue;
         elected++;
-        const { candidate, position, recruited, obliged } = decision.proposal;
+        const { candidate, position, recruited, obliged, catchUpFrom } = decision.proposal;
         const own = allowed.find(
           (x) => `n${x.candidate}` === candidate && x.set === bitsOf(recruited) && x.inForce.length <= obliged.length,
         );
-        if (own?.point.position !== position) throw new Error(what());
+        if (own?.point.position !== position || own.holdsIt !== (catchUpFrom === null)) throw new Error(what());
+        const able = allowed.some((x) => x.holdsIt && x.set === own.set && x.inForce.length === own.inForce.length);
+        if (able && catchUpFrom !== null) throw new Error(`nobody need catch up: ${what()}`);
         const newer = allowed.some(
           ({ point: p }) =>
             p.position.timeline > position.timeline ||

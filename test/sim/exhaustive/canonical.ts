@@ -21,7 +21,8 @@
  * Facts for people (phases, faults, percentages, statuses published, estimates of positions) go.
  */
 import type { Election } from "../../../src/core/coordinator/election.js";
-import type { LocalPostgres, State, Volatile } from "../../../src/core/state.js";
+import type { LocalPostgres } from "../../../src/core/postgres_known.js";
+import type { State, Volatile } from "../../../src/core/state.js";
 import { initialState } from "../../../src/core/state.js";
 
 export const NOW = 1_000_000;

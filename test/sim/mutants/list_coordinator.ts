@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.js";
 
 const DECIDE = "src/core/coordinator/decide.ts";
+const ANSWERS = "src/core/coordinator/answers.ts";
 const RECRUITING = "src/core/coordinator/recruiting.ts";
 const PROMOTING = "src/core/coordinator/promoting.ts";
 
@@ -46,7 +47,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "  for (const position of distinctPositions(withData)) {",
     replace: "  for (const position of distinctPositions(withData).slice(0, 1)) {",
     why: "DESIGN 5.3: R may be any subset of the answers",
-    script: "h5_leader_outside_the_ruleset.txt",
+    script: "any_subset_of_the_answers.txt",
   },
   {
     name: "mixed-clusters-accepted",
@@ -116,7 +117,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "restored-snapshot-votes",
-    file: RECRUITING,
+    file: ANSWERS,
     find: "    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,\n",
     replace: "    voter: a.voter,\n",
     why: "DESIGN 8: a node that comes back below its promise is from the past and is a non-voter",
@@ -150,7 +151,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "coordinator-goes-on-after-a-higher-promise",
-    file: RECRUITING,
+    file: ANSWERS,
     find: "  if (turn.durable.promise.term > election.term) return true;\n",
     replace: "",
     why: "DESIGN 5.2: an attempt ends when it is outbid",

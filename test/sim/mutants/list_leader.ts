@@ -127,7 +127,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "wiped-node-called-under-its-old-name",
-    file: LEADER,
+    file: "src/core/leader/calling.ts",
     find: "if (seat === undefined || (peer?.status != null && peer.status.incarnation !== seat)) continue;",
     replace: "if (seat === undefined) continue;",
     why: "DESIGN 2 ◆, H8",
@@ -179,8 +179,8 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   {
     name: "hanging-disk-keeps-the-leader",
     file: "src/agent/loop.ts",
-    find: "clock.after(this.persistDeadlineMs, () => this.ports.postgres.emergencyFence());",
-    replace: "clock.after(this.persistDeadlineMs, () => {});",
+    find: "clock.after(deadlineMs, () => this.ports.postgres.emergencyFence());",
+    replace: "clock.after(deadlineMs, () => {});",
     why: "STYLE: a write that misses its deadline fences; fencing needs no promise and waits for no disk",
     script: "persist_before_reply.txt",
   },

@@ -340,6 +340,28 @@ export interface NodeFacts {
   rejoin: RejoinFacts | undefined;
 }
 
+/** A leader asks with each status for a lease; it counts from this stamp of its own monotonic clock. */
+export interface LeaseAsk {
+  stampMs: number;
+  leaseMs: number;
+}
+
+/** The answer echoes the stamp. */
+export interface LeaseGrant {
+  leader: string;
+  term: bigint;
+  stampMs: number;
+  leaseMs: number;
+}
+
+/** What is left of a grant when it is told. */
+export interface LeaseLeft {
+  /** Absent: whoever led before the granter's sidecar started. */
+  leader?: string | undefined;
+  term: bigint;
+  ms: number;
+}
+
 export interface NodeStatus {
   node: string;
   incarnation: string;
@@ -369,6 +391,10 @@ export interface NodeStatus {
     | undefined;
   /** The highest term this node was to lead and leads no more, or 0. */
   ledUntil: bigint;
+  /** No Postgres of this node serves as the leader of this term or a lower one; 0 while that is not known. */
+  fencedUntil: bigint;
+  leaseAsk: LeaseAsk | undefined;
+  leaseGrant: LeaseGrant | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -1699,6 +1725,216 @@ export const NodeFacts: MessageFns<NodeFacts> = {
   },
 };
 
+function createBaseLeaseAsk(): LeaseAsk {
+  return { stampMs: 0, leaseMs: 0 };
+}
+
+export const LeaseAsk: MessageFns<LeaseAsk> = {
+  encode(message: LeaseAsk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stampMs !== 0) {
+      writer.uint32(9).double(message.stampMs);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(17).double(message.leaseMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseAsk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseAsk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.stampMs = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.leaseMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaseGrant(): LeaseGrant {
+  return { leader: "", term: 0n, stampMs: 0, leaseMs: 0 };
+}
+
+export const LeaseGrant: MessageFns<LeaseGrant> = {
+  encode(message: LeaseGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== "") {
+      writer.uint32(10).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.stampMs !== 0) {
+      writer.uint32(25).double(message.stampMs);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(33).double(message.leaseMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.stampMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.leaseMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaseLeft(): LeaseLeft {
+  return { leader: undefined, term: 0n, ms: 0 };
+}
+
+export const LeaseLeft: MessageFns<LeaseLeft> = {
+  encode(message: LeaseLeft, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== undefined) {
+      writer.uint32(10).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.ms !== 0) {
+      writer.uint32(25).double(message.ms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseLeft {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseLeft();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.ms = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseNodeStatus(): NodeStatus {
   return {
     node: "",
@@ -1725,6 +1961,9 @@ function createBaseNodeStatus(): NodeStatus {
     blocked: undefined,
     facts: undefined,
     ledUntil: 0n,
+    fencedUntil: 0n,
+    leaseAsk: undefined,
+    leaseGrant: undefined,
   };
 }
 
@@ -1825,6 +2064,18 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         throw new globalThis.Error("value provided for field message.ledUntil of type uint64 too large");
       }
       writer.uint32(192).uint64(message.ledUntil);
+    }
+    if (message.fencedUntil !== 0n) {
+      if (BigInt.asUintN(64, message.fencedUntil) !== message.fencedUntil) {
+        throw new globalThis.Error("value provided for field message.fencedUntil of type uint64 too large");
+      }
+      writer.uint32(200).uint64(message.fencedUntil);
+    }
+    if (message.leaseAsk !== undefined) {
+      LeaseAsk.encode(message.leaseAsk, writer.uint32(210).fork()).join();
+    }
+    if (message.leaseGrant !== undefined) {
+      LeaseGrant.encode(message.leaseGrant, writer.uint32(218).fork()).join();
     }
     return writer;
   },
@@ -2032,6 +2283,30 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.ledUntil = reader.uint64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.fencedUntil = reader.uint64() as bigint;
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.leaseAsk = LeaseAsk.decode(reader, reader.uint32());
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.leaseGrant = LeaseGrant.decode(reader, reader.uint32());
             continue;
           }
         }

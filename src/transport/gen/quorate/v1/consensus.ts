@@ -20,7 +20,17 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Attempt, Envelope, History, NodeStatus, Position, Ruleset, RulesetNumber, RulesetRecord } from "./cluster.js";
+import {
+  Attempt,
+  Envelope,
+  History,
+  LeaseLeft,
+  NodeStatus,
+  Position,
+  Ruleset,
+  RulesetNumber,
+  RulesetRecord,
+} from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -39,6 +49,8 @@ export enum RefusalCode {
   REFUSAL_CODE_INCARNATION_UNKNOWN = "REFUSAL_CODE_INCARNATION_UNKNOWN",
   REFUSAL_CODE_NOT_READY = "REFUSAL_CODE_NOT_READY",
   REFUSAL_CODE_STOPPING = "REFUSAL_CODE_STOPPING",
+  REFUSAL_CODE_CANNOT_CATCH_UP = "REFUSAL_CODE_CANNOT_CATCH_UP",
+  REFUSAL_CODE_CANNOT_LEAD = "REFUSAL_CODE_CANNOT_LEAD",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -80,6 +92,12 @@ export function refusalCodeFromJSON(object: any): RefusalCode {
     case 11:
     case "REFUSAL_CODE_STOPPING":
       return RefusalCode.REFUSAL_CODE_STOPPING;
+    case 12:
+    case "REFUSAL_CODE_CANNOT_CATCH_UP":
+      return RefusalCode.REFUSAL_CODE_CANNOT_CATCH_UP;
+    case 13:
+    case "REFUSAL_CODE_CANNOT_LEAD":
+      return RefusalCode.REFUSAL_CODE_CANNOT_LEAD;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -113,6 +131,10 @@ export function refusalCodeToNumber(object: RefusalCode): number {
       return 10;
     case RefusalCode.REFUSAL_CODE_STOPPING:
       return 11;
+    case RefusalCode.REFUSAL_CODE_CANNOT_CATCH_UP:
+      return 12;
+    case RefusalCode.REFUSAL_CODE_CANNOT_LEAD:
+      return 13;
     case RefusalCode.UNRECOGNIZED:
     default:
       return -1;
@@ -139,7 +161,7 @@ export interface RecruitAnswer {
   incarnation: string;
   systemIdentifier?: string | undefined;
   initial: string;
-  leaseMs: number;
+  leases: LeaseLeft[];
 }
 
 export interface RecruitResponse {
@@ -159,6 +181,7 @@ export interface PromoteRequest {
   cause: string;
   /** Absent unless the recruitment proved what it found undecided void. */
   voids: RulesetNumber | undefined;
+  leases: LeaseLeft[];
 }
 
 export interface Promoted {
@@ -167,6 +190,23 @@ export interface Promoted {
 export interface PromoteResponse {
   envelope: Envelope | undefined;
   result: { $case: "promoted"; value: Promoted } | { $case: "refusal"; value: Refusal } | undefined;
+}
+
+/** The receiver, a candidate, takes the log of another recruited node, up to exactly this position. */
+export interface CatchUpRequest {
+  envelope: Envelope | undefined;
+  term: bigint;
+  attempt: Attempt | undefined;
+  source: string;
+  position: Position | undefined;
+}
+
+export interface CaughtUp {
+}
+
+export interface CatchUpResponse {
+  envelope: Envelope | undefined;
+  result: { $case: "caughtUp"; value: CaughtUp } | { $case: "refusal"; value: Refusal } | undefined;
 }
 
 /** The leader is out of recovery. */
@@ -365,7 +405,7 @@ function createBaseRecruitAnswer(): RecruitAnswer {
     incarnation: "",
     systemIdentifier: undefined,
     initial: "",
-    leaseMs: 0,
+    leases: [],
   };
 }
 
@@ -389,8 +429,8 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
     if (message.initial !== "") {
       writer.uint32(50).string(message.initial);
     }
-    if (message.leaseMs !== 0) {
-      writer.uint32(57).double(message.leaseMs);
+    for (const v of message.leases) {
+      LeaseLeft.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -456,12 +496,12 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
             message.initial = reader.string();
             continue;
           }
-          case 7: {
-            if (tag !== 57) {
+          case 8: {
+            if (tag !== 66) {
               break;
             }
 
-            message.leaseMs = reader.double();
+            message.leases.push(LeaseLeft.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -559,6 +599,7 @@ function createBasePromoteRequest(): PromoteRequest {
     recruited: [],
     cause: "",
     voids: undefined,
+    leases: [],
   };
 }
 
@@ -596,6 +637,9 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     }
     if (message.voids !== undefined) {
       RulesetNumber.encode(message.voids, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.leases) {
+      LeaseLeft.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -693,6 +737,14 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
             message.voids = RulesetNumber.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.leases.push(LeaseLeft.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -788,6 +840,204 @@ export const PromoteResponse: MessageFns<PromoteResponse> = {
             }
 
             message.result = { $case: "promoted", value: Promoted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "refusal", value: Refusal.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCatchUpRequest(): CatchUpRequest {
+  return { envelope: undefined, term: 0n, attempt: undefined, source: "", position: undefined };
+}
+
+export const CatchUpRequest: MessageFns<CatchUpRequest> = {
+  encode(message: CatchUpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.attempt !== undefined) {
+      Attempt.encode(message.attempt, writer.uint32(26).fork()).join();
+    }
+    if (message.source !== "") {
+      writer.uint32(34).string(message.source);
+    }
+    if (message.position !== undefined) {
+      Position.encode(message.position, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CatchUpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCatchUpRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.attempt = Attempt.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.position = Position.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCaughtUp(): CaughtUp {
+  return {};
+}
+
+export const CaughtUp: MessageFns<CaughtUp> = {
+  encode(_: CaughtUp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CaughtUp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCaughtUp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCatchUpResponse(): CatchUpResponse {
+  return { envelope: undefined, result: undefined };
+}
+
+export const CatchUpResponse: MessageFns<CatchUpResponse> = {
+  encode(message: CatchUpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    switch (message.result?.$case) {
+      case "caughtUp":
+        CaughtUp.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "refusal":
+        Refusal.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CatchUpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCatchUpResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "caughtUp", value: CaughtUp.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -1304,6 +1554,16 @@ export const ConsensusService = {
     responseSerialize: (value: PromoteResponse): Buffer => Buffer.from(PromoteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PromoteResponse => PromoteResponse.decode(value),
   },
+  /** The answer waits until the receiver stands still at the position asked for. */
+  catchUp: {
+    path: "/quorate.v1.Consensus/CatchUp" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CatchUpRequest): Buffer => Buffer.from(CatchUpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CatchUpRequest => CatchUpRequest.decode(value),
+    responseSerialize: (value: CatchUpResponse): Buffer => Buffer.from(CatchUpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CatchUpResponse => CatchUpResponse.decode(value),
+  },
   follow: {
     path: "/quorate.v1.Consensus/Follow" as const,
     requestStream: false as const,
@@ -1328,6 +1588,8 @@ export const ConsensusService = {
 export interface ConsensusServer extends UntypedServiceImplementation {
   recruit: handleUnaryCall<RecruitRequest, RecruitResponse>;
   promote: handleUnaryCall<PromoteRequest, PromoteResponse>;
+  /** The answer waits until the receiver stands still at the position asked for. */
+  catchUp: handleUnaryCall<CatchUpRequest, CatchUpResponse>;
   follow: handleUnaryCall<FollowRequest, FollowResponse>;
   /** The receiver's status: at once, at each change, and again as a heartbeat. */
   watch: handleServerStreamingCall<WatchRequest, WatchUpdate>;
@@ -1363,6 +1625,22 @@ export interface ConsensusClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PromoteResponse) => void,
+  ): ClientUnaryCall;
+  /** The answer waits until the receiver stands still at the position asked for. */
+  catchUp(
+    request: CatchUpRequest,
+    callback: (error: ServiceError | null, response: CatchUpResponse) => void,
+  ): ClientUnaryCall;
+  catchUp(
+    request: CatchUpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CatchUpResponse) => void,
+  ): ClientUnaryCall;
+  catchUp(
+    request: CatchUpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CatchUpResponse) => void,
   ): ClientUnaryCall;
   follow(
     request: FollowRequest,

@@ -1,0 +1,23 @@
+import { knownLeader } from "../detector/detector.js";
+import type { Turn } from "../turn.js";
+import type { Answer, Decision } from "./decide.js";
+import { decide } from "./decide.js";
+import type { Recruiting } from "./election.js";
+import { byRank } from "./standing.js";
+
+/** What the promises given so far allow. */
+export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
+  const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({
+    id,
+    ...a,
+    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
+  }));
+  return decide(answers, turn.config.initial, byRank(turn.state()), election.unfit);
+}
+
+/** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */
+export function overtaken(turn: Turn, election: Recruiting): boolean {
+  const known = knownLeader(turn.state());
+  if (turn.durable.promise.term > election.term) return true;
+  return known !== null && known.term >= election.term && known.leader !== turn.self;
+}

@@ -1,0 +1,55 @@
+/**
+ * Liveness is judged by what a leader is for: does the quorum LSN advance when there is demand? (DESIGN 7)
+ *
+ * Demand is WAL that no quorum has yet; while nobody writes the leader makes some itself, rarely. One signal for a Postgres
+ * that hangs, a disk that does, a stuck walsender, a cut between leader and followers only. The leader judges itself, first-hand:
+ * it gives up its term if it can see that others could go on without it, and then keeps out of their way for a while.
+ */
+import { decide } from "../coordinator/decide.js";
+import { answersFromStatuses, byRank } from "../coordinator/standing.js";
+import { formatLsn } from "../log/lsn.js";
+import type { NodeId } from "../ruleset/ruleset.js";
+import type { Leading } from "../state.js";
+import type { Turn } from "../turn.js";
+import { stepDown } from "./office.js";
+
+export function watchProgress(turn: Turn): void {
+  const { leading, progress, nowMs } = turn.volatile;
+  const { demandEveryMs, detectMs } = turn.config.timings;
+  if (demandEveryMs === 0 || leading === null || leading.stage !== "established") return;
+  const owed = leading.flushLsn > leading.quorumLsn;
+  const { term, quorumLsn } = leading;
+  if (progress.term !== term || quorumLsn > progress.quorumLsn) {
+    const demandedMs = owed ? nowMs : null;
+    return turn.set({ progress: { ...progress, term, quorumLsn, advancedMs: nowMs, demandedMs } });
+  }
+  if (progress.demandedMs !== null) {
+    if (nowMs - progress.demandedMs >= detectMs) yieldIfOthersCan(turn, leading, nowMs - progress.demandedMs);
+    return;
+  }
+  const idle = !owed && nowMs - progress.advancedMs >= demandEveryMs;
+  if (idle) turn.background({ kind: "nudge" });
+  if (idle || owed) turn.set({ progress: { ...progress, demandedMs: nowMs } });
+}
+
+function yieldIfOthersCan(turn: Turn, leading: Leading, stalledMs: number): void {
+  const { progress, nowMs, election } = turn.volatile;
+  const { detectMs, stallAgainMs } = turn.config.timings;
+  const successor = nowMs < progress.staysUntilMs ? null : successorWithout(turn, leading);
+  if (successor === null) return;
+  const notBeforeMs = nowMs + detectMs;
+  turn.set({
+    progress: { ...progress, demandedMs: null, yieldsUntilMs: notBeforeMs, staysUntilMs: nowMs + stallAgainMs },
+  });
+  if (election.stage === "idle") turn.set({ election: { ...election, notBeforeMs } });
+  const where = formatLsn(leading.quorumLsn);
+  stepDown(turn, `no quorum has gone beyond ${where} for ${Math.round(stalledMs)} ms, and ${successor} could lead`);
+}
+
+/** Who would be elected if this node were not there: asked of the statuses, like every pre-vote. */
+function successorWithout(turn: Turn, leading: Leading): NodeId | null {
+  const reason = { term: leading.term, leader: turn.self, firstHand: true, cause: "", sinceMs: turn.nowMs };
+  const others = answersFromStatuses(turn.state(), reason).filter((a) => a.id !== turn.self);
+  const decision = decide(others, turn.config.initial, byRank(turn.state()));
+  return decision.ok && !decision.proposal.founding ? decision.proposal.candidate : null;
+}

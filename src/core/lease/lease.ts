@@ -1,0 +1,50 @@
+/**
+ * Leases: quorums stop the writes of a leader that was replaced, leases its reads (DESIGN 7).
+ *
+ * A leader's status carries a stamp of its own clock; a follower's answer echoes it, and refuses everybody else for as long
+ * as the leader counts on it and a little more. Both halves live in `granting` and `holding`; here they meet the events.
+ */
+import { stepDown } from "../leader/office.js";
+import type { NodeStatus } from "../messages.js";
+import type { NodeId } from "../ruleset/ruleset.js";
+import type { State } from "../state.js";
+import type { Turn } from "../turn.js";
+import { grantLease } from "./granting.js";
+import { holdGrant, mustFenceAtMs, rulesOf, silentGranters, stillAwaited } from "./holding.js";
+
+/** A status asks for a lease, or answers. */
+export function exchangeLease(turn: Turn, peer: NodeId, status: NodeStatus): void {
+  grantLease(turn, peer, status);
+  holdGrant(turn, peer, status);
+}
+
+/** A leader without its lease fences: it cannot know any more that nobody else was elected. */
+export function keepLease(turn: Turn): void {
+  const { leading } = turn.volatile;
+  if (leading === null || leading.stage !== "established") return;
+  if (turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;
+  const silent = silentGranters(turn, rulesOf(leading));
+  turn.note("warn", "lease_lost", `without ${silent.join(" and ")} another leader may be elected`, {
+    term: Number(leading.term),
+    silent,
+  });
+  stepDown(turn, `its lease is over: ${silent.join(", ")} did not renew it`);
+}
+
+/** How long from `nowMs` until this node must fence if it takes no further event, in ms: the shell's deadline as well. */
+export function mustFenceWithinMs(state: State, nowMs: number): number {
+  const { leading } = state.volatile;
+  if (leading === null || leading.stage !== "established") return Number.POSITIVE_INFINITY;
+  return Math.max(0, mustFenceAtMs(state, rulesOf(leading)) - nowMs);
+}
+
+/** When leases want a step, in ms of the same clock. */
+export function leaseTicksMs(turn: Turn): number[] {
+  const { config, volatile } = turn;
+  const { leading, lease } = volatile;
+  if (config.timings.leaseMs === 0 || leading === null) return [];
+  const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
+  if (leading.stage === "established") due.push(mustFenceAtMs(turn.state(), rulesOf(leading)));
+  else due.push(...stillAwaited(turn.state()).map((w) => w.untilMs));
+  return due.filter((at) => Number.isFinite(at) && at > turn.nowMs);
+}

@@ -1,0 +1,51 @@
+import type { OpId } from "./effects.js";
+import type { Lsn } from "./log/lsn.js";
+import type { Position, Term } from "./log/position.js";
+import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+
+/** What is known of the Postgres beside this sidecar. */
+export interface LocalPostgres {
+  /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
+  readonly data: "absent" | "present" | "foreign";
+  readonly process: "stopped" | "running";
+  /** Proven under this sidecar: no primary of a term that it was to lead serves anybody. A process that died may leave children. */
+  readonly primaryGone: boolean;
+  /** Set while it stands still: in recovery, receiving nothing, everything replayed. The position is final. */
+  readonly still: Still | null;
+  /** The leader it was told to stream from. */
+  readonly receiver: { readonly leader: NodeId; readonly term: Term; readonly dialledMs: number } | null;
+  /** The term whose leader did not serve it although it is contained: a clone is needed. */
+  readonly unservedTerm: Term;
+  readonly streaming: boolean;
+  readonly door: "shut" | "open";
+  readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
+  readonly retryAtMs: number;
+  /** A dead leader's Postgres is not started before, unless somebody asks for its position. */
+  readonly restartAtMs: number;
+  readonly failures: number;
+  readonly fault: string | null;
+  readonly clone: Clone | null;
+  /** Old data kept beside a swapped-in clone until the clone streams. */
+  readonly oldKept: boolean;
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+  readonly flushLsn: Lsn | null;
+  readonly replayLsn: Lsn | null;
+  readonly postmasterPid: number | null;
+  readonly observing: string;
+}
+
+export interface Still {
+  readonly position: Position;
+  readonly rulesets: readonly RulesetRecord[];
+}
+
+export interface Clone {
+  readonly op: OpId;
+  readonly leader: NodeId;
+  readonly term: Term;
+  readonly startedMs: number;
+  readonly percent: number;
+  /** Set when it is complete and on disk. */
+  readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
+}
