@@ -139,7 +139,7 @@ export class Checker {
 
   /** Under every ruleset in force by the leader's own log as it is now: what it proposed, marked or voided since counts. */
   private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): Ruleset[] {
-    const rulesets = this.obligedAt(leader.postgres.flushed ?? tip);
+    const rulesets = this.obligedAt(leader.postgres.flushed ?? tip, leader);
     for (const ruleset of rulesets) {
       if (!this.heldByEnough(ruleset, leader, tip))
         this.world.violate(invariant, `${say(tip)} ${what} with copies on ${this.holders(tip).join(", ")} only`);
@@ -166,8 +166,8 @@ export class Checker {
    * By the log itself. A mark lets the rules before it go once it is durable under the new ones; to whoever was elected
    * by a log that has it, they are gone (DESIGN 5.3, 6.4).
    */
-  private obligedAt(tip: Tip): Ruleset[] {
-    return obliging(rulesetsOf(tip), (mark) => {
+  private obligedAt(tip: Tip, leader: Machine): Ruleset[] {
+    return obliging(this.recordsFor(tip, leader), (mark) => {
       const at = this.marks.get(mark);
       const ruleset = at === undefined ? undefined : obliging(rulesetsOf(at)).at(-1);
       return (
@@ -177,6 +177,27 @@ export class Checker {
         this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at)
       );
     });
+  }
+
+  /**
+   * What a recruitment proved void is so before the leader has written that (DESIGN 6.5). That it is proved is seen from
+   * above: nobody ever marked it.
+   */
+  private recordsFor(tip: Tip, leader: Machine): RulesetRecord[] {
+    const records = rulesetsOf(tip);
+    const leading = leader.loop?.state.volatile.leading;
+    const number = leading?.request.voids;
+    if (leading == null || number == null || leading.term !== tip.branch.timeline) return records;
+    for (const mark of this.marks.keys())
+      if (mark.state === "decided" && compareNumbers(mark.number, number) === 0)
+        this.world.violate("I7", `${leader.id} holds (${number.term}, ${number.subterm}) to be void, which was marked`);
+    const own = records.findIndex((r) => r.number.term === leading.term);
+    const at = own < 0 ? records.length : own;
+    return [
+      ...records.slice(0, at),
+      { number, state: "void", ruleset: null, writtenBy: leader.id },
+      ...records.slice(at),
+    ];
   }
 
   // ---- rulesets (I7) and establishment ----
@@ -202,7 +223,7 @@ export class Checker {
     const before = { branch: tip.branch, count: tip.count - 1 };
     const at = placeOf(before, proposal);
     if (at === null) return;
-    for (const ruleset of this.obligedAt(before)) {
+    for (const ruleset of this.obligedAt(before, postgres.machine)) {
       if (!this.heldByEnough(ruleset, postgres.machine, at))
         this.world.violate(
           "I7",

@@ -51,7 +51,9 @@ export function obliging(
       if (at < 0) live.push({ term, subterm, ruleset: record.ruleset });
     } else if (record.state === "decided") {
       if (at > 0 && counts(record)) live = live.slice(at);
-    } else if (record.state === "void") live = live.slice(0, 1);
+    } else if (record.state === "void")
+      // That one and what was proposed before it; the decided one stays.
+      live = live.filter((l, i) => i === 0 || l.term > term || (l.term === term && l.subterm > subterm));
   }
   return live.map((l) => l.ruleset);
 }

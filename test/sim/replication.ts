@@ -28,6 +28,9 @@ export interface Connection {
   readonly diverged: boolean;
 }
 
+/** Ends the name of one that takes the newest log from a node that may not lead. */
+export const CATCHES_UP = "c";
+
 const RETRY_US = 100_000;
 const RETRY_SLOW_US = 500_000;
 const RETRIES_QUICK = 10;
@@ -186,7 +189,8 @@ export class Replication {
       !world.network.bothWays(this.machine.index, down.machine.index, "wal")
     )
       return null;
-    if (self.primary === null && !this.machine.rng.chance(world.config.cascades)) return null;
+    const mayCascade = name.endsWith(CATCHES_UP) || this.machine.rng.chance(world.config.cascades);
+    if (self.primary === null && !mayCascade) return null;
     if (self.system !== down.system) return null;
     const { slotless } = world.config;
     const incarnation = down.machine.disk?.incarnation ?? "";

@@ -34,7 +34,7 @@ const WORLD = [
   ...["promoted_but_never_established", "diverged_tail_dropped", "progress_after_healing", "silence_without_a_core"],
   ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
-  ...["wiped_node_put_back", "observer_streams", "follower_put_out"],
+  ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),
