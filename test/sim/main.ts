@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { drawConfig } from "./config.js";
 import { keep } from "./kept.js";
 import { runPool } from "./pool.js";
+import { replay as replayRecorded } from "./replay.js";
 import { reportText, tableText } from "./report.js";
 import { runSeed } from "./run_seed.js";
 import { drawSchedule } from "./schedule.js";
@@ -20,6 +21,7 @@ Runs whole clusters in virtual time, each decided by one number, and looks for b
   --report FILE   writes a report in Markdown
   -o json         one JSON object instead of a table
   --seed N        one run, with its configuration and its trace
+  --replay FILE.. steps the core again through what \`quorate run --record FILE\` wrote down, of one node or of all
   --shrink        with --seed: leaves out of a failing run what it does not need, and keeps it in test/sim/seeds
   -h, --help
 
@@ -28,14 +30,16 @@ Examples:
   npm run -s sim -- --seeds 500 --from 7000 --workers 1 -o json
   npm run -s sim -- --seed 185
   npm run -s sim -- --seed 185 --shrink
+  npm run -s sim -- --replay n1.record n2.record n3.record
   npm run -s sim:soak -- --minutes 60 --report docs/soak.md
 
-Exit code: 0 nothing broken, 1 an invariant was broken or (from 20000 seeds on) a listed state was never reached, 2 bad usage.
+Exit code: 0 nothing broken, 1 an invariant was broken or (from 20000 seeds on) a listed state was never reached, 64 bad usage.
 `;
 
 /** From so many seeds on, a listed state that was never reached is a blind spot and fails the run. */
 const BIG_ENOUGH = 20_000;
 const SHRINK_TRIES = 1_500;
+const EXIT_USAGE = 64;
 
 const OPTIONS = {
   seeds: { type: "string" },
@@ -123,9 +127,11 @@ async function writeReport(path: string, text: string): Promise<void> {
 }
 
 async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  if (args[0] === "--replay") return await replayRecorded(args.slice(1));
   let values: Record<string, string | boolean | undefined>;
   try {
-    values = parseArgs({ options: OPTIONS, strict: true }).values;
+    values = parseArgs({ args, options: OPTIONS, strict: true }).values;
     if (values.output !== undefined && values.output !== "json") throw new Error("-o takes json and nothing else");
     if (values.help) {
       out(HELP);
@@ -137,7 +143,7 @@ async function main(): Promise<number> {
     if (!(error instanceof Error) || !/^(--|-o |Unknown option|Option |Unexpected argument)/.test(error.message))
       throw error;
     process.stderr.write(`${error.message}\n\n${HELP}`);
-    return 2;
+    return EXIT_USAGE;
   }
 }
 

@@ -23,7 +23,7 @@ Examples:
 A sidecar that is stopped (SIGTERM, SIGINT) fences its Postgres first; the others elect a leader meanwhile.
 Logs are JSON lines on standard error.
 
---record FILE appends what the core saw and did, for \`npm run -s sim:replay -- FILE...\` of the repository: some 4 MB an hour
+--record FILE appends what the core saw and did, for \`npm run -s sim -- --replay FILE...\` of the repository: some 4 MB an hour
 when idle; a file of 256 MB becomes FILE.1, and the FILE.1 before it is gone. It holds no password. A kill -9 loses the last
 tenth of a second.`;
 
