@@ -3,9 +3,10 @@
  * what was acknowledged or shown, and the first records of established leaders, form one chain; its end is kept.
  */
 import type { PromoteRequest } from "../../src/core/messages.js";
-import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { Ruleset, RulesetNumber, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
 import type { Machine } from "./machine.js";
-import { enough, obliging } from "./oracle.js";
+import { enough, obliging, rulesetText } from "./oracle.js";
 import type { Postgres } from "./postgres.js";
 import type { Branch, Tip } from "./wal.js";
 import { holds, lsnOf, positionOf, rulesetsOf } from "./wal.js";
@@ -14,6 +15,7 @@ import type { World } from "./world.js";
 interface Watched {
   term: bigint;
   stage: string;
+  changing: string;
 }
 
 /** A choice that a coordinator sent out: what it lacks may never be acknowledged by an earlier term (I4). */
@@ -38,7 +40,7 @@ export class Checker {
   constructor(private readonly world: World) {}
 
   started(machine: Machine): void {
-    this.watched[machine.index] = { term: 0n, stage: "" };
+    this.watched[machine.index] = { term: 0n, stage: "", changing: "" };
     this.electing[machine.index] = "idle";
   }
 
@@ -92,7 +94,9 @@ export class Checker {
       if (term > timeline && !holds(at, tip))
         this.world.violate("I4", `${postgres.machine.id} acknowledges ${say(tip)}, which term ${term} lacks`);
     }
-    this.mustBeDurable("I6", postgres.machine, tip, "was acknowledged");
+    const rulesets = this.mustBeDurable("I6", postgres.machine, tip, "was acknowledged");
+    if (rulesets.length > 1 && new Set(rulesets.map(rulesetText)).size > 1)
+      this.world.mark("acknowledged_under_a_joint_rule");
   }
 
   /** A session of a client works on a primary. */
@@ -133,15 +137,19 @@ export class Checker {
       this.world.violate("I1", `${who} ${say(tip)}, but ${say(decided)} was decided before`);
   }
 
-  private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): void {
-    for (const ruleset of this.obligedAt(tip)) {
+  /** Under every ruleset in force by the leader's own log as it is now: what it proposed, marked or voided since counts. */
+  private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): Ruleset[] {
+    const rulesets = this.obligedAt(leader.postgres.flushed ?? tip, leader);
+    for (const ruleset of rulesets) {
       if (!this.heldByEnough(ruleset, leader, tip))
         this.world.violate(invariant, `${say(tip)} ${what} with copies on ${this.holders(tip).join(", ")} only`);
     }
+    return rulesets;
   }
 
   private heldByEnough(ruleset: Ruleset, leader: Machine, tip: Tip): boolean {
-    return enough(ruleset, leader.id, (id, incarnation) => {
+    const by = { id: leader.id, incarnation: leader.disk?.incarnation ?? "" };
+    return enough(ruleset, by, (id, incarnation) => {
       const machine = this.world.named(id);
       if (machine === undefined) return false;
       if (machine.disk?.incarnation === incarnation && holds(machine.postgres.flushed, tip)) return true;
@@ -154,17 +162,42 @@ export class Checker {
     return this.world.machines.filter((m) => holds(m.postgres.flushed, tip)).map((m) => m.id);
   }
 
-  /** By the log itself; a mark lets the rules before it go only once it is durable. */
-  private obligedAt(tip: Tip): Ruleset[] {
-    return obliging(rulesetsOf(tip), (mark) => {
+  /**
+   * By the log itself. A mark lets the rules before it go once it is durable under the new ones; to whoever was elected
+   * by a log that has it, they are gone (DESIGN 5.3, 6.4).
+   */
+  private obligedAt(tip: Tip, leader: Machine): Ruleset[] {
+    return obliging(this.recordsFor(tip, leader), (mark) => {
       const at = this.marks.get(mark);
       const ruleset = at === undefined ? undefined : obliging(rulesetsOf(at)).at(-1);
       return (
         at === undefined ||
         ruleset === undefined ||
+        at.branch.timeline < tip.branch.timeline ||
         this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at)
       );
     });
+  }
+
+  /**
+   * What a recruitment proved void is so before the leader has written that (DESIGN 6.5). That it is proved is seen from
+   * above: nobody ever marked it.
+   */
+  private recordsFor(tip: Tip, leader: Machine): RulesetRecord[] {
+    const records = rulesetsOf(tip);
+    const leading = leader.loop?.state.volatile.leading;
+    const number = leading?.request.voids;
+    if (leading == null || number == null || leading.term !== tip.branch.timeline) return records;
+    for (const mark of this.marks.keys())
+      if (mark.state === "decided" && compareNumbers(mark.number, number) === 0)
+        this.world.violate("I7", `${leader.id} holds (${number.term}, ${number.subterm}) to be void, which was marked`);
+    const own = records.findIndex((r) => r.number.term === leading.term);
+    const at = own < 0 ? records.length : own;
+    return [
+      ...records.slice(0, at),
+      { number, state: "void", ruleset: null, writtenBy: leader.id },
+      ...records.slice(at),
+    ];
   }
 
   // ---- rulesets (I7) and establishment ----
@@ -186,16 +219,43 @@ export class Checker {
       );
     if (proposal === undefined)
       this.world.violate("I7", `${postgres.machine.id} marks a ruleset decided that its log lacks`);
+    this.markDecided(records, proposal);
     const before = { branch: tip.branch, count: tip.count - 1 };
     const at = placeOf(before, proposal);
     if (at === null) return;
-    for (const ruleset of this.obligedAt(before)) {
+    for (const ruleset of this.obligedAt(before, postgres.machine)) {
       if (!this.heldByEnough(ruleset, postgres.machine, at))
         this.world.violate(
           "I7",
           `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.holders(at).join(", ")} only`,
         );
     }
+  }
+
+  private markDecided(records: readonly RulesetRecord[], proposal: RulesetRecord): void {
+    const { number, ruleset } = proposal;
+    const found = obliging(records.filter((r) => r.number.term < number.term));
+    if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) {
+      this.world.mark("found_undecided_finished");
+      if (this.world.operators.wasVoided(found.at(-1))) this.world.mark("voided_and_finished_all_the_same");
+    }
+    const isBack = ruleset?.cohort.some((m) => {
+      const machine = this.world.named(m.id);
+      return machine !== undefined && machine.incarnations > 1 && machine.disk?.incarnation === m.incarnation;
+    });
+    if (isBack) this.world.mark("wiped_node_put_back");
+  }
+
+  /** An operator was told that this ruleset is in force: from now on every leader's log has its mark. */
+  changeDone(machine: Machine, number: RulesetNumber): void {
+    const log = machine.postgres.flushed;
+    const mark = rulesetsOf(log).find((r) => r.state === "decided" && compareNumbers(r.number, number) === 0);
+    const at = mark === undefined ? undefined : this.marks.get(mark);
+    const name = `(${number.term}, ${number.subterm})`;
+    if (at === undefined)
+      this.world.violate("ledger", `${machine.id} reports ruleset ${name} done, which its log does not mark`);
+    this.mustBeDurable("I7", machine, at, `, the mark of ${name}, was reported done`);
+    this.decide(at, `${machine.id} reported ${name} done:`);
   }
 
   /** After every event that a loop handled. */
@@ -212,6 +272,11 @@ export class Checker {
     const seen = this.watched[machine.index];
     if (seen === undefined) return;
     const stage = leading?.stage ?? "";
+    const changing = leading?.change?.stage ?? "";
+    if (changing !== seen.changing) {
+      seen.changing = changing;
+      if (changing === "writing") this.world.mark("joint_rule_in_force");
+    }
     const term = leading?.term ?? 0n;
     if (seen.stage === stage && seen.term === term) return;
     seen.stage = stage;

@@ -2,7 +2,7 @@ import type { Policy } from "../../src/core/ruleset/ruleset.js";
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
-export const CONFIG_VERSION = 1;
+export const CONFIG_VERSION = 2;
 
 /** To be turned on with the leases of DESIGN 7: I8 is a violation from then on. */
 const CORE_HAS_LEASES = false;
@@ -18,7 +18,13 @@ const CORE_KNOWS_THE_PAST = false;
 export interface SimConfig {
   readonly version: number;
   readonly seed: number;
+  /** Machines; the first so many of them found the cluster, the others are in no ruleset until somebody asks for them. */
   readonly nodes: number;
+  readonly founders: number;
+  /** Whether nodes that no ruleset names are let in, and wiped ones are put back by the leader. */
+  readonly admitObservers: boolean;
+  /** How often an operator asks for other rules. */
+  readonly changes: number;
   readonly zones: readonly string[];
   readonly policy: Policy;
   readonly detectMs: number;
@@ -91,6 +97,8 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+const MACHINES_MAX = 7;
+
 /** How many of each kind a seed that draws the kind has at most. */
 const MOST: Readonly<Record<FaultKind, number>> = {
   machine_dies: 6,
@@ -148,7 +156,9 @@ function rare(rng: Rng, odds: number, most: number): number {
 
 export function drawConfig(seed: number): SimConfig {
   const rng = new Rng(seed, "config");
-  const nodes = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);
+  const operators = new Rng(seed, "operators");
+  const founders = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);
+  const nodes = Math.min(MACHINES_MAX, founders + operators.pick([0, 0, 0, 1, 1, 2, 3]));
   const zoneCount = rng.between(1, 3);
   const detectMs = rng.pick([300, 300, 300, 600, 1000]);
   const quick = rng.between(50, 500);
@@ -156,8 +166,11 @@ export function drawConfig(seed: number): SimConfig {
     version: CONFIG_VERSION,
     seed,
     nodes,
+    founders,
+    admitObservers: operators.below(4) !== 0,
+    changes: operators.below(2) === 0 ? 0 : operators.between(1, 8),
     zones: Array.from({ length: nodes }, (_, i) => "abc"[i % zoneCount] ?? "a"),
-    policy: policyFor(rng, nodes),
+    policy: policyFor(rng, founders),
     detectMs,
     founded: rng.below(8) !== 0,
     chaosUs: detectMs * 1000 * rng.between(6, 16),

@@ -1,7 +1,11 @@
+import type { Position } from "../../src/core/log/position.js";
+import type { Ruleset } from "../../src/core/ruleset/ruleset.js";
 import { hasCaughtUp } from "./faults.js";
 import type { Machine } from "./machine.js";
+import type { Leader } from "./oracle.js";
 import { enough, obliging, revoked } from "./oracle.js";
-import { holds, rulesetsOf } from "./wal.js";
+import type { Tip } from "./wal.js";
+import { positionOf, rulesetsOf } from "./wal.js";
 import type { World } from "./world.js";
 
 /** A clone, a first initdb, or a coordinator's longest pause: what an honest recovery may take, in detection times. */
@@ -19,36 +23,64 @@ function usable(machine: Machine): boolean {
 
 /**
  * Whether these machines, healed and connected, must be able to make a leader: by counting, from the logs on their
- * disks. The newest log among them decides which rulesets are asked.
+ * disks, and from what they are about to flush.
  */
 export function mustSucceed(world: World, set: readonly Machine[]): boolean {
   const able = set.filter(usable);
-  let newest: Machine | undefined;
-  for (const machine of able) {
-    if (rulesetsOf(machine.postgres.flushed).length === 0) continue;
-    if (newest === undefined || newer(machine, newest)) newest = machine;
+  // A leader in office goes on with its change, and what it marks nobody takes back.
+  const wanted = able.flatMap((m) => {
+    const change = m.loop?.state.volatile.leading?.change;
+    return change == null || change.stage === "waiting" ? [] : [change.target];
+  });
+  return (
+    wanted.every((ruleset) => able.some((candidate) => suffices(ruleset, candidate, able, true))) &&
+    mustSucceedBy(world, able, (m) => m.postgres.flushed) &&
+    mustSucceedBy(world, able, (m) => m.postgres.pending)
+  );
+}
+
+type LogOf = (machine: Machine) => Tip | null;
+
+/** Some one of them leads by the rules of its own log, with all whose log is not newer. */
+function mustSucceedBy(world: World, able: readonly Machine[], logOf: LogOf): boolean {
+  const withRules = able.filter((m) => rulesetsOf(logOf(m)).length > 0);
+  if (withRules.length === 0) {
+    // Nobody holds a ruleset: only all founders together, never having been anything else, may found.
+    const founders = able.filter((m) => world.initial.nodes.some((n) => n.id === m.id));
+    return (
+      founders.length === world.initial.nodes.length && able.every((m) => m.incarnations <= 1 && m.disk?.held !== true)
+    );
   }
-  if (newest === undefined) {
-    // Nobody holds a ruleset: only all of them together, never having been anything else, may found.
-    return able.length === world.machines.length && able.every((m) => m.incarnations <= 1 && m.disk?.held !== true);
-  }
-  const obliged = obliging(rulesetsOf(newest.postgres.flushed));
-  const known = (id: string, incarnation: string) =>
-    able.some((m) => m.id === id && (m.disk?.incarnation ?? "") === incarnation);
-  return obliged.every((ruleset) => {
-    const members = new Set(ruleset.cohort.filter((m) => known(m.id, m.incarnation)).map((m) => m.id));
-    return revoked(ruleset, members) && able.some((m) => standsWith(m, newest) && enough(ruleset, m.id, known));
+  return withRules.some((candidate) => {
+    const own = positionOf(logOf(candidate));
+    const notNewer = able.filter((m) => !newer(positionOf(logOf(m)), own));
+    return obliging(rulesetsOf(logOf(candidate))).every((ruleset, i, all) =>
+      suffices(ruleset, candidate, notNewer, i === all.length - 1),
+    );
   });
 }
 
-function newer(a: Machine, b: Machine): boolean {
-  const x = a.postgres.position();
-  const y = b.postgres.position();
-  return x.timeline !== y.timeline ? x.timeline > y.timeline : x.lsn > y.lsn;
+function suffices(ruleset: Ruleset, candidate: Machine, set: readonly Machine[], mustBeEligible: boolean): boolean {
+  const own = ruleset.cohort.find((m) => m.id === candidate.id);
+  const isMember = own !== undefined && own.incarnation === incarnationOf(candidate);
+  // Under another incarnation it is a member that nobody may count.
+  if (own !== undefined && !isMember) return false;
+  if (mustBeEligible && own?.eligible !== true) return false;
+  const known = (id: string, incarnation: string) => set.some((m) => m.id === id && incarnationOf(m) === incarnation);
+  const members = new Set(ruleset.cohort.filter((m) => known(m.id, m.incarnation)).map((m) => m.id));
+  return revoked(ruleset, members) && enough(ruleset, leaderBy(candidate), known);
 }
 
-function standsWith(machine: Machine, newest: Machine): boolean {
-  return holds(machine.postgres.flushed, newest.postgres.flushed);
+function incarnationOf(machine: Machine): string {
+  return machine.disk?.incarnation ?? "";
+}
+
+function leaderBy(machine: Machine): Leader {
+  return { id: machine.id, incarnation: incarnationOf(machine) };
+}
+
+function newer(x: Position, y: Position): boolean {
+  return x.timeline !== y.timeline ? x.timeline > y.timeline : x.lsn > y.lsn;
 }
 
 /** Draws a set to be healed: one that must succeed, as small as it can be; null if even all of them need not. */
@@ -72,6 +104,8 @@ export function chooseCore(world: World): Machine[] | null {
 /** Heals these machines; whatever the others are doing, nobody of these hears of it any more. */
 function heal(world: World, core: readonly Machine[]): void {
   world.network.separate(core.reduce((mask, m) => mask | (1 << m.index), 0));
+  for (const machine of world.machines)
+    machine.postgres.replication.timeOut((other) => core.includes(machine) !== core.includes(other));
   for (const machine of world.machines) {
     machine.effectsLeft = -1;
     if (!core.includes(machine)) {
@@ -116,6 +150,8 @@ export function demandProgress(world: World, core: readonly Machine[]): void {
   beat();
   world.run(until, () => quietUntil > 0 && world.nowUs >= quietUntil);
   if (quietUntil === 0 || world.nowUs < quietUntil) {
+    // A leader among them, to whom the others seemed connected a while longer, decided rules that need those.
+    if (!mustSucceed(world, core)) return world.mark("core_outgrown");
     const seen = core.map((m) => lineOf(m)).join("; ");
     world.violate(
       "I9",
@@ -153,26 +189,30 @@ export function chooseTooFew(world: World): Machine[] | null {
   return few.length === 0 ? null : few;
 }
 
-/** Even one who is no voter counts as a copy for a leader that is already in office. */
+/**
+ * Whether a leader in office, or a new one, might still get an acknowledgement out of these. Even one who is no voter
+ * counts as a copy for a leader that is in office; what is undecided may be void, or marked and the rules before it let go.
+ */
 function mayGoOn(world: World, set: readonly Machine[]): boolean {
-  const newest = world.machines
-    .filter((m) => rulesetsOf(m.postgres.flushed).length > 0)
-    .sort((a, b) => (newer(a, b) ? -1 : 1))[0];
-  if (newest === undefined) {
+  const inSet = (id: string) => set.some((m) => m.id === id);
+  const withRules = world.machines.filter((m) => rulesetsOf(m.postgres.flushed).length > 0);
+  if (withRules.length === 0) {
     // All may have been recruited for a founding already: then a quorum is enough to go on.
-    const cohort = world.machines.map((m) => ({ id: m.id, incarnation: "", labels: {}, eligible: true }));
-    const initial = { policy: world.config.policy, cohort };
-    return set.some((m) => enough(initial, m.id, (id) => set.some((s) => s.id === id)));
+    const cohort = world.initial.nodes.map((n) => ({ ...n, incarnation: "", eligible: true }));
+    return set.some((m) => enough({ policy: world.config.policy, cohort }, { id: m.id, incarnation: "" }, inSet));
   }
-  return obliging(rulesetsOf(newest.postgres.flushed)).every((ruleset) =>
-    set.some((m) => enough(ruleset, m.id, (id) => set.some((s) => s.id === id))),
-  );
+  return withRules.some((m) => {
+    const live = obliging(rulesetsOf(m.postgres.flushed));
+    return live.some((ruleset) => set.some((by) => enough(ruleset, leaderBy(by), inSet)));
+  });
 }
 
-/** One leader, its door open, and everybody else streams from it. */
+/** One leader, its door open, nothing half done about the rules, and everybody who should follow streams from it. */
 export function isSettled(core: readonly Machine[]): boolean {
   const leader = leaderOf(core);
-  return leader !== undefined && core.every((m) => m === leader || follows(m, leader));
+  const leading = leader?.loop?.state.volatile.leading;
+  if (leader === undefined || leading == null || leading.change !== null || leading.mark !== "durable") return false;
+  return core.every((m) => m === leader || follows(m, leader, leading.ruleset));
 }
 
 function leaderOf(core: readonly Machine[]): Machine | undefined {
@@ -182,8 +222,10 @@ function leaderOf(core: readonly Machine[]): Machine | undefined {
   return leaders.length === 1 ? leaders[0] : undefined;
 }
 
-function follows(machine: Machine, leader: Machine): boolean {
-  if (!usable(machine) || machine.incarnations > 1) return true;
+function follows(machine: Machine, leader: Machine, ruleset: Ruleset): boolean {
+  if (!usable(machine)) return true;
+  const named = ruleset.cohort.some((m) => m.id === machine.id && m.incarnation === incarnationOf(machine));
+  if (!named && !machine.world.config.admitObservers) return true;
   const state = machine.loop?.state;
   return state?.volatile.following?.leader === leader.id && state.volatile.postgres.streaming;
 }

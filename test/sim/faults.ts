@@ -80,6 +80,9 @@ function apply(world: World, action: Action): void {
     case "cancel":
       world.clients.cancel();
       return;
+    case "change":
+      world.operators.ask(world.machine(action.node === LEADER ? leaderNow(world) : action.node), action);
+      return;
     case "cut": {
       const { what, forUs } = action;
       const from = maskNow(world, action.from);
@@ -124,7 +127,7 @@ function maskNow(world: World, mask: number): number {
   return mask === LEADER ? 1 << leaderNow(world) : mask;
 }
 
-type OnNode = Extract<Action, { readonly node: number }>;
+type OnNode = Exclude<Extract<Action, { readonly node: number }>, { readonly kind: "change" }>;
 type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" }>;
 
 function applyTo(world: World, machine: Machine, action: OnNode): void {
@@ -143,7 +146,6 @@ function applyTo(world: World, machine: Machine, action: OnNode): void {
 function applyLasting(world: World, machine: Machine, action: Lasting): void {
   const { forUs } = action;
   world.say(`${action.kind} ${machine.id} for ${ms(forUs)}`);
-  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Lasting leaves the other kinds out; the compiler does.
   switch (action.kind) {
     case "machine_dies":
       return machine.dieMachine(forUs);

@@ -140,7 +140,7 @@ export class Machine {
       dataDir: "data",
       sidecarPid: this.boot,
       unixOffsetMs: 0,
-      admitObservers: false,
+      admitObservers: world.config.admitObservers,
     };
     const data = { present: postgres.hasData, oldKept: postgres.oldKept };
     const state = initialState(config, this.disk, data, this.nowMs());

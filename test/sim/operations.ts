@@ -3,6 +3,7 @@ import { comparePositions, formatPosition } from "../../src/core/log/position.js
 import type { Range, Report } from "./operation_queue.js";
 import { OperationQueue } from "./operation_queue.js";
 import { parseNames } from "./postgres.js";
+import { CATCHES_UP } from "./replication.js";
 import type { Tip } from "./wal.js";
 import { Branch, historyOf, holds, lsnOf, positionOf } from "./wal.js";
 
@@ -52,6 +53,9 @@ export class Operations extends OperationQueue {
         return;
       case "observe":
         postgres.observer.pace(action.everyMs, action.as);
+        return;
+      case "cancel_catch_up":
+        this.cancelCatchUp();
         return;
       case "nudge":
         this.take(NUDGE, () => {
@@ -117,12 +121,11 @@ export class Operations extends OperationQueue {
         return this.setNames(action.names);
       case "set_followers":
         return this.takeStep(FENCE, () => {
-          this.postgres.replication.makeSlots(action.followers.map((f) => f.id));
+          this.postgres.replication.serve(action.followers);
           this.finish({ kind: "followers_set" });
         });
       case "catch_up":
-        // As the shipped adapter does: no ruleset here names a node that may not lead.
-        return this.fail("taking the log from another node is not modelled");
+        return this.catchUp(action);
       case "swap":
         return this.swap();
       case "fence":
@@ -206,6 +209,49 @@ export class Operations extends OperationQueue {
     });
   }
 
+  /** Streams from another standby that stands still, as far as that one has got, and stands still again. */
+  private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): void {
+    const { postgres, world } = this;
+    this.running(FOLLOW, () => {
+      const source = world.named(action.source);
+      if (source === undefined) return this.fail(`no address is known for ${action.source}`);
+      if (!holds(source.postgres.flushed, postgres.flushed)) return this.fail("its log is no part of the other one");
+      postgres.replication.dial(source, `${postgres.machine.id}@${action.term}${CATCHES_UP}`);
+      const operation = this.current;
+      const { epoch } = postgres;
+      const poll = () => {
+        if (this.current !== operation) return;
+        if (!postgres.running || postgres.epoch !== epoch) return this.fail("Postgres died meanwhile");
+        const there = comparePositions(postgres.position(), action.position) >= 0 && postgres.replayedAll;
+        if (there || this.cancelled === operation?.op) return this.caughtUp();
+        this.step(5_000, poll);
+      };
+      poll();
+    });
+  }
+
+  private cancelled: OpId | null = null;
+
+  private cancelCatchUp(): void {
+    const all = this.current === null ? this.queue : [this.current, ...this.queue];
+    this.cancelled = all.find((q) => q.action.kind === "catch_up")?.op ?? null;
+  }
+
+  private caughtUp(): void {
+    const { postgres } = this;
+    postgres.replication.stopReceiving();
+    this.whenReplayed(() => {
+      this.world.mark("caught_up");
+      this.finish({
+        kind: "caught_up",
+        position: postgres.position(),
+        rulesets: postgres.rulesets(),
+        systemIdentifier: postgres.system ?? "",
+        door: postgres.door,
+      });
+    });
+  }
+
   private promote(action: Extract<PostgresAction, { kind: "promote" }>): void {
     const { postgres, world } = this;
     if (action.founding) {
@@ -283,6 +329,7 @@ export class Operations extends OperationQueue {
       const operation = this.current;
       const { epoch } = postgres;
       let written: Tip | null = null;
+      this.world.operators.writes(action.cause, action.record);
       postgres.insert(0, action.record, (tip) => {
         written = tip;
         this.world.checker.recordWritten(postgres, tip, action.record);

@@ -4,26 +4,35 @@
  */
 import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 
-/** Whether `holds` answers yes for the copies that the ruleset asks of this leader. */
-export function enough(ruleset: Ruleset, leader: string, holds: (id: string, incarnation: string) => boolean): boolean {
+/** Who leads, or would: a name in another incarnation is another node. */
+export interface Leader {
+  readonly id: string;
+  readonly incarnation: string;
+}
+
+/**
+ * Whether `holds` answers yes for the copies that the ruleset asks of this leader. Of one that is no eligible member a
+ * quorum of somebody who is, and its own copy does not count.
+ */
+export function enough(ruleset: Ruleset, leader: Leader, holds: (id: string, incarnation: string) => boolean): boolean {
   const needed = ruleset.policy.kind === "majority" ? (ruleset.cohort.length >> 1) + 1 : ruleset.policy.copies;
-  const own = ruleset.cohort.find((m) => m.id === leader);
+  const own = ruleset.cohort.find((m) => m.id === leader.id && m.incarnation === leader.incarnation);
   const eligible = own?.eligible === true;
   let copies = 0;
   let somebodyElse = false;
   for (const member of ruleset.cohort) {
     if (!holds(member.id, member.incarnation)) continue;
-    if (member.id === leader && !eligible) continue;
+    if (member === own && !eligible) continue;
     copies++;
     if (member.eligible) somebodyElse = true;
   }
   if (copies < needed) return false;
-  return eligible ? holds(leader, own.incarnation) : somebodyElse;
+  return eligible ? holds(own.id, own.incarnation) : somebodyElse;
 }
 
 /** Whether nobody outside `set` could lead with copies outside it alone. */
 export function revoked(ruleset: Ruleset, set: ReadonlySet<string>): boolean {
-  return !ruleset.cohort.some((m) => m.eligible && !set.has(m.id) && enough(ruleset, m.id, (id) => !set.has(id)));
+  return !ruleset.cohort.some((m) => m.eligible && !set.has(m.id) && enough(ruleset, m, (id) => !set.has(id)));
 }
 
 /**
@@ -42,7 +51,9 @@ export function obliging(
       if (at < 0) live.push({ term, subterm, ruleset: record.ruleset });
     } else if (record.state === "decided") {
       if (at > 0 && counts(record)) live = live.slice(at);
-    } else if (record.state === "void") live = live.slice(0, 1);
+    } else if (record.state === "void")
+      // That one and what was proposed before it; the decided one stays.
+      live = live.filter((l, i) => i === 0 || l.term > term || (l.term === term && l.subterm > subterm));
   }
   return live.map((l) => l.ruleset);
 }

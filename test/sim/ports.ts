@@ -25,6 +25,7 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
     notes: {
       note: (note) => {
         world.mark(`note ${note.mark}`);
+        if (note.mark === "stepped_down" && note.text.includes("do not let it lead")) world.mark("leader_removed");
         if (note.level !== "debug") world.say(`${machine.id}: ${note.text}`);
       },
     },
@@ -130,7 +131,9 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
     answerPromote: answer("promote"),
     answerCatchUp: answer("catch_up"),
     answerFollow: answer("follow"),
-    answerChange: (_call, result) => world.mark(`change ${result.kind}`),
+    answerChange: (call, result) => {
+      if (!dies()) world.operators.answered(machine, call, result);
+    },
     publish: (status) => {
       if (dies()) return;
       streams.publish(machine, status);

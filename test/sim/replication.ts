@@ -1,4 +1,5 @@
 import type { SenderSeen } from "../../src/core/events.js";
+import type { Seat } from "../../src/core/ruleset/seats.js";
 import type { Machine } from "./machine.js";
 import type { Names, Postgres } from "./postgres.js";
 import type { Tip } from "./wal.js";
@@ -10,6 +11,8 @@ export interface Connection {
   readonly down: Postgres;
   readonly upEpoch: number;
   readonly downEpoch: number;
+  /** Of the follower when it was let in. */
+  readonly incarnation: string;
   /** application_name: `n2@7`. */
   readonly name: string;
   readonly pid: number;
@@ -25,9 +28,14 @@ export interface Connection {
   readonly diverged: boolean;
 }
 
+/** Ends the name of one that takes the newest log from a node that may not lead. */
+export const CATCHES_UP = "c";
+
 const RETRY_US = 100_000;
 const RETRY_SLOW_US = 500_000;
 const RETRIES_QUICK = 10;
+/** wal_sender_timeout, as the sidecar sets it: a follower whose machine lost power is noticed then. */
+const WAL_SENDER_TIMEOUT_US = 5_000_000;
 const STATUS_INTERVAL_US = 1_000_000;
 
 /** Whom this standby streams from, and who streams from here. */
@@ -37,7 +45,9 @@ export class Replication {
   private up: Connection | null = null;
   private senders: Connection[] = [];
   /** Whoever has none is turned away (trap 17: without slots a name could count twice). */
-  readonly slots = new Set<string>();
+  readonly slots = new Map<string, string | null>();
+  /** Who is to have a slot, each with its incarnation; null before the leader has said which. */
+  private seats = new Map<string, string | null>();
   /** Followers whose WAL is gone here: they need a clone that begins beyond it. */
   private readonly walGone = new Map<string, number>();
   private pids = 0;
@@ -69,6 +79,7 @@ export class Replication {
     if (up !== null) {
       up.downOpen = false;
       if (powered) this.tellUp(up);
+      else this.machine.world.after(WAL_SENDER_TIMEOUT_US, () => up.up.replication.dropSender(up));
     }
     for (const connection of senders) {
       connection.upOpen = false;
@@ -105,6 +116,15 @@ export class Replication {
     this.up = null;
     this.self.observer.changed();
     this.redial(RETRY_US);
+  }
+
+  /** Those of whom nothing will be heard any more are noticed by the timeout, at both ends. */
+  timeOut(silent: (other: Machine) => boolean): void {
+    const { world } = this.machine;
+    const { up } = this;
+    if (up !== null && silent(up.up.machine)) world.after(WAL_SENDER_TIMEOUT_US, () => this.loseUp(up));
+    for (const connection of this.senders)
+      if (silent(connection.down.machine)) world.after(WAL_SENDER_TIMEOUT_US, () => this.dropSender(connection));
   }
 
   /** The receiver is ended for good; its last bytes are flushed and reported (A.2). */
@@ -169,10 +189,13 @@ export class Replication {
       !world.network.bothWays(this.machine.index, down.machine.index, "wal")
     )
       return null;
-    if (self.primary === null && !this.machine.rng.chance(world.config.cascades)) return null;
+    const mayCascade = name.endsWith(CATCHES_UP) || this.machine.rng.chance(world.config.cascades);
+    if (self.primary === null && !mayCascade) return null;
     if (self.system !== down.system) return null;
     const { slotless } = world.config;
-    if (self.primary !== null && !this.slots.has(id) && !slotless) {
+    const incarnation = down.machine.disk?.incarnation ?? "";
+    const slot = this.slots.get(id);
+    if (self.primary !== null && slot !== incarnation && slot !== null && !slotless) {
       world.mark("slot_missing");
       return null;
     }
@@ -191,13 +214,14 @@ export class Replication {
     if (!contained) world.mark("diverged_let_in");
     if (self.primary === null) world.mark("cascade");
     const connection: Connection = {
-      ...{ up: self, down, upEpoch: self.epoch, downEpoch: down.epoch, name, pid: ++this.pids },
+      ...{ incarnation, up: self, down, upEpoch: self.epoch, downEpoch: down.epoch, name, pid: ++this.pids },
       ...{ names: self.names, upOpen: true, downOpen: true, sending: false, sent: down.flushed },
       // A walreceiver starts by reporting what it has replayed as flushed.
       ...{ reported: down.replayed === null ? 0 : lsnOf(down.replayed), diverged: !contained },
     };
     this.senders.push(connection);
     down.streamedSinceStart ||= contained;
+    if (self.primary !== null) this.noteObserver(id, incarnation);
     this.self.observer.changed();
     this.send(connection);
     // The first reply that releases anybody may come as late as the status interval (trap 13).
@@ -221,6 +245,8 @@ export class Replication {
     connection.sending = true;
     world.network.whenPassing(index, there, "wal", () =>
       world.after(world.network.latencyUs(index, there), () => {
+        // Once the run is healed nothing comes from those who are frozen, not even what was on its way.
+        if (world.network.calm && !world.network.passes(index, there, "wal")) return;
         connection.sending = false;
         connection.sent = target;
         connection.down.replication.arrive(connection, target);
@@ -299,13 +325,48 @@ export class Replication {
     if (self.flushed === null || this.senders.some((c) => c.down.machine.id === id)) return;
     if (!this.slots.delete(id)) return;
     this.walGone.set(id, lsnOf(self.flushed));
-    self.wait(STATUS_INTERVAL_US, () => this.slots.add(id));
+    self.wait(STATUS_INTERVAL_US, () => {
+      const seat = this.seats.get(id);
+      if (seat !== undefined) this.slots.set(id, seat);
+    });
   }
 
   makeSlots(ids: readonly string[]): void {
     this.slots.clear();
     this.walGone.clear();
-    for (const id of ids) this.slots.add(id);
+    this.seats = new Map(ids.map((id) => [id, null]));
+    for (const id of ids) this.slots.set(id, null);
+  }
+
+  /**
+   * These and nobody else: the others' slots and connections end, those of another incarnation under the same name as
+   * well. A new slot keeps WAL from now on only: of what was before, some may be gone.
+   */
+  serve(seats: readonly Seat[]): void {
+    const { self } = this;
+    const before = this.seats;
+    this.seats = new Map(seats.map((s) => [s.id, s.incarnation]));
+    for (const id of this.slots.keys()) if (!this.seats.has(id)) this.slots.delete(id);
+    for (const { id, incarnation } of seats) {
+      const had = before.get(id);
+      if ((had === undefined || (had !== null && had !== incarnation)) && self.flushed !== null) {
+        this.walGone.delete(id);
+        if (this.machine.rng.below(4) === 0) this.walGone.set(id, lsnOf(self.flushed));
+        this.slots.set(id, incarnation);
+      } else if (this.slots.has(id)) this.slots.set(id, incarnation);
+    }
+    for (const connection of [...this.senders]) {
+      if (this.seats.get(connection.down.machine.id) === connection.incarnation) continue;
+      this.machine.world.mark("follower_put_out");
+      this.dropSender(connection);
+      this.tellDown(connection);
+    }
+  }
+
+  private noteObserver(id: string, incarnation: string): void {
+    const ruleset = this.machine.loop?.state.volatile.leading?.ruleset;
+    if (ruleset === undefined || ruleset.cohort.some((m) => m.id === id && m.incarnation === incarnation)) return;
+    this.machine.world.mark("observer_streams");
   }
 
   seen(): SenderSeen[] {

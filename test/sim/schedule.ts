@@ -57,7 +57,28 @@ export type Action =
   | { readonly at: number; readonly kind: "restored"; readonly node: number; readonly forUs: number }
   | { readonly at: number; readonly kind: "slot_lost"; readonly node: number }
   | { readonly at: number; readonly kind: "cancel" }
-  | { readonly at: number; readonly kind: "write" | "read"; readonly client: number };
+  | { readonly at: number; readonly kind: "write" | "read"; readonly client: number }
+  /** An operator asks `node` for other rules; `draw` decides what exactly, given the rules there are then. */
+  | {
+      readonly at: number;
+      readonly kind: "change";
+      readonly node: number;
+      readonly what: ChangeKind;
+      readonly draw: number;
+      readonly waitMs: number;
+    };
+
+export const CHANGE_KINDS = [
+  "policy",
+  "grow",
+  "shrink",
+  "swap",
+  "remove_leader",
+  "eligibility",
+  "disjoint",
+  "anything",
+] as const;
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 /** Draws the schedule of a seed. */
 export function drawSchedule(config: SimConfig): Action[] {
@@ -71,7 +92,20 @@ export function drawSchedule(config: SimConfig): Action[] {
     actions.push({ at: clients.below(config.chaosUs), kind: "write", client: clients.below(4) });
   for (let i = 0; i < config.reads; i++)
     actions.push({ at: clients.below(config.chaosUs), kind: "read", client: clients.below(4) });
+  actions.push(...drawChanges(config));
   return actions.sort((a, b) => a.at - b.at);
+}
+
+function drawChanges({ seed, changes, chaosUs, nodes, detectMs }: SimConfig): Action[] {
+  const rng = new Rng(seed, "changes");
+  return Array.from({ length: changes }, () => ({
+    at: rng.below(chaosUs),
+    kind: "change" as const,
+    node: rng.below(6) === 0 ? rng.below(nodes) : LEADER,
+    what: rng.pick(CHANGE_KINDS),
+    draw: rng.below(2 ** 30),
+    waitMs: rng.below(2) === 0 ? 0 : rng.below(4 * detectMs),
+  }));
 }
 
 function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {

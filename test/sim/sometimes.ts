@@ -9,6 +9,9 @@ const NOTES = [
   ...["promoted", "established", "decided", "stepped_down", "stopping", "follows", "follow_refused", "streaming"],
   ...["cloning", "swapped", "suspected", "suspected_first_hand", "postgres_exited", "postgres_failed"],
   ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node"],
+  ...["change_asked", "change_joint", "change_proposed", "change_marked", "change_done", "change_refused"],
+  ...["change_voided", "change_abandoned", "change_waits", "change_needless", "change_left_undecided"],
+  ...["found_voided", "replaces_wiped", "seated", "released", "outside", "inside"],
 ].map((mark) => `note ${mark}`);
 
 const REFUSALS = [
@@ -29,7 +32,15 @@ const WORLD = [
   ...["read_from_standby", "read_in_an_old_session", "two_open_leaders", "chosen_but_never_established"],
   ...["two_coordinators", "established_after_another", "leader_again", "established_by_all_but_one"],
   ...["promoted_but_never_established", "diverged_tail_dropped", "progress_after_healing", "silence_without_a_core"],
-  ...["no_core_left", "founded_under_fire"],
+  ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
+  ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
+  ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
+  ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
+    (what) => `change_of ${what}`,
+  ),
+  ...["not_leader", "change_under_way", "invalid_ruleset", "not_enforceable", "not_connected"].map(
+    (code) => `change_refused ${code}`,
+  ),
 ];
 
 export const LISTED: readonly string[] = [...NOTES, ...REFUSALS, ...WORLD];

@@ -6,6 +6,7 @@ import type { SimConfig } from "./config.js";
 import { EventHeap } from "./heap.js";
 import { Machine } from "./machine.js";
 import { Network } from "./network.js";
+import { Operators } from "./operators.js";
 import { Rng, textHash } from "./prng.js";
 import { Promises } from "./promises.js";
 import { Streams } from "./streams.js";
@@ -27,6 +28,7 @@ export class World {
   readonly checker: Checker;
   readonly promises: Promises;
   readonly clients: Clients;
+  readonly operators: Operators;
   readonly initial: InitialRuleset;
   readonly marks = new Map<string, number>();
   /** Lines, if somebody wants to read them. */
@@ -42,7 +44,7 @@ export class World {
     this.trace = tracing ? [] : null;
     this.initial = {
       policy: config.policy,
-      nodes: config.zones.map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
+      nodes: config.zones.slice(0, config.founders).map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
     };
     this.network = new Network(this);
     this.calls = new Calls(this);
@@ -50,6 +52,7 @@ export class World {
     this.checker = new Checker(this);
     this.promises = new Promises(this);
     this.clients = new Clients(this);
+    this.operators = new Operators(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
   }
 

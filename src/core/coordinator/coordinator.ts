@@ -15,6 +15,7 @@ import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
 import { decide } from "./decide.js";
 import type { Election } from "./election.js";
+import { ownTermIsOver } from "./own_term.js";
 import { goOnPromoting } from "./promoting.js";
 import { begin, goOnRecruiting } from "./recruiting.js";
 import { answersFromStatuses, byRank, rankOf } from "./standing.js";
@@ -36,7 +37,7 @@ export function coordinate(turn: Turn): void {
 }
 
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
-  const reason = turn.volatile.suspicion ?? refusedByAMember(turn);
+  const reason = turn.volatile.suspicion ?? ownTermIsOver(turn);
   if (reason === null) {
     sayWhoIsMissing(turn);
     if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
@@ -79,23 +80,6 @@ function noteBlocked(turn: Turn, blocked: Blocked, reason: Suspicion): void {
   turn.note("warn", `blocked_${blocked.code}`, `${blocked.reason}; next: ${blocked.nextStep}`, {
     missing: blocked.missing,
   });
-}
-
-/**
- * A leader whose member has promised a higher term: that member refuses it for good, so a higher term is won (DESIGN 5).
- * Before it is established as well: it may be the only one with a log, and then nobody else could win one.
- */
-function refusedByAMember(turn: Turn): Suspicion | null {
-  const { leading } = turn.volatile;
-  if (leading === null || leading.refusedSinceMs === null || leading.stage === "promoting") return null;
-  if (turn.nowMs - leading.refusedSinceMs < turn.config.timings.detectMs) return null;
-  return {
-    term: leading.term,
-    leader: turn.self,
-    firstHand: true,
-    cause: `a member has promised a term above ${leading.term} and refuses this one`,
-    sinceMs: leading.refusedSinceMs,
-  };
 }
 
 /**
