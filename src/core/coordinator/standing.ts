@@ -1,4 +1,4 @@
-import { isFresh } from "../detector/detector.js";
+import { corroborates, isFresh } from "../detector/detector.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
 import { mayCoordinate } from "../ruleset/membership.js";
@@ -34,9 +34,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
   for (const [id, peer] of Object.entries(volatile.peers)) {
     if (!isFresh(state, peer) || peer.status.postgres === "starting") continue;
     const { status } = peer;
-    // Where no leader is known here, whoever sees one suspects nothing (0) and corroborates nothing.
-    const least = reason.term > TERM_NONE ? reason.term : 1n;
-    if (!reason.firstHand && status.suspects < least) continue;
+    if (!reason.firstHand && !corroborates(status.suspects, reason)) continue;
     answers.push({
       id,
       incarnation: status.incarnation,

@@ -128,9 +128,21 @@ function suspectNobodyLeads(state: State): Suspicion | null {
   return { term: TERM_NONE, leader: null, firstHand: all, cause, sinceMs: volatile.nowMs };
 }
 
+/** Told by a node that knows of no leader at all; no leader has this term, it is initdb's timeline. */
+const OF_NO_LEADER: Term = 1n;
+
 /** What this node tells the others of its suspicion: the highest term whose leader it holds to be gone. */
 export function suspectedTerm(state: State): Term {
   const { suspicion } = state.volatile;
   if (suspicion === null) return TERM_NONE;
-  return suspicion.term > TERM_NONE ? suspicion.term : 1n;
+  return suspicion.term > TERM_NONE ? suspicion.term : OF_NO_LEADER;
+}
+
+/**
+ * Whether what another node tells of its suspicion supports this one: it holds the same leader, or a later one, to be
+ * gone, or it hears none at all. Whoever hears a leader in office supports nothing.
+ */
+export function corroborates(suspects: Term, suspicion: Suspicion): boolean {
+  if (suspects === TERM_NONE) return false;
+  return suspects === OF_NO_LEADER || suspects >= suspicion.term;
 }

@@ -177,10 +177,18 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: "silence-needs-no-corroboration",
     file: "src/core/coordinator/standing.ts",
-    find: "    if (!reason.firstHand && status.suspects < least) continue;\n",
+    find: "    if (!reason.firstHand && !corroborates(status.suspects, reason)) continue;\n",
     replace: "",
     why: "DESIGN 7: second-hand silence needs corroboration by enough nodes to recruit",
     script: "answer_of_an_older_attempt.txt",
+  },
+  {
+    name: "hearing-no-leader-supports-nothing",
+    file: "src/core/detector/detector.ts",
+    find: "  return suspects === OF_NO_LEADER || suspects >= suspicion.term;",
+    replace: "  return suspects >= suspicion.term;",
+    why: "DESIGN 7: whoever hears no leader at all supports the suspicion of any",
+    script: "hears_no_leader_at_all.txt",
   },
   {
     name: "coordinators-duel",
