@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { benchCommitShape } from "../src/cli/schemas.js";
-import { connect, hangUp, type Place } from "../src/demo/client.js";
+import { CONNECT_PATIENTLY_MS, connect, hangUp, type Place } from "../src/demo/client.js";
 import type { LocalCluster } from "../src/demo/cluster.js";
 import { leaderOf } from "../src/demo/failover.js";
 import { HOST, parsePolicy } from "../src/demo/plan.js";
@@ -57,7 +57,7 @@ async function measure(bench: Bench): Promise<Result> {
 async function startBoth(bench: Bench, cluster: LocalCluster, needed: number): Promise<readonly [Place, Place]> {
   const leader = leaderOf(await cluster.untilHealthy("a leader", HEAL_MAX_MS));
   const ours = { host: HOST, port: leader.port };
-  const model = await connect(ours);
+  const model = await connect(ours, CONNECT_PATIENTLY_MS);
   try {
     const plain = await startPlainCluster({ bench, model, standbys: NODES - 1, needed });
     for (const place of [ours, plain]) await prepareLoad(place);

@@ -1,4 +1,4 @@
-import { connect, hangUp, type Place } from "../src/demo/client.js";
+import { CONNECT_PATIENTLY_MS, connect, hangUp, type Place } from "../src/demo/client.js";
 
 const STATEMENT = {
   name: "commit",
@@ -9,7 +9,7 @@ const WARM_UP_MS = 300;
 
 /** Makes the table anew: both clusters begin each run of the bench with the same empty one. */
 export async function prepareLoad(place: Place): Promise<void> {
-  const client = await connect(place);
+  const client = await connect(place, CONNECT_PATIENTLY_MS);
   try {
     await client.query("create table public.bench_commit (client int, n bigint, filler text)");
   } finally {
@@ -24,7 +24,7 @@ export async function measureCommits(
   measureMs: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const connections = await Promise.all(Array.from({ length: clients }, () => connect(place)));
+  const connections = await Promise.all(Array.from({ length: clients }, () => connect(place, CONNECT_PATIENTLY_MS)));
   try {
     const from = performance.now() + WARM_UP_MS;
     const to = from + measureMs;

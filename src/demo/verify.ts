@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { connect, hangUp } from "./client.js";
+import { CONNECT_PATIENTLY_MS, connect, hangUp } from "./client.js";
 import { HOST, type NodePlan } from "./plan.js";
 import { DemoFailed, until } from "./waiting.js";
 
@@ -52,7 +52,7 @@ async function readNode(client: pg.Client, { id }: NodePlan, end: string, signal
 }
 
 async function withClient<T>(node: NodePlan, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = await connect({ host: HOST, port: node.pgPort }).catch((error: Error) => {
+  const client = await connect({ host: HOST, port: node.pgPort }, CONNECT_PATIENTLY_MS).catch((error: Error) => {
     throw new DemoFailed(`no client gets into ${node.id} on port ${node.pgPort}: ${error.message}`);
   });
   try {

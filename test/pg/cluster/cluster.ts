@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { cp, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
-import { connect, hangUp } from "../../../src/demo/client.js";
+import { CONNECT_PATIENTLY_MS, connect, hangUp } from "../../../src/demo/client.js";
 import { askCluster, type DemoStatus, isHealthy, trouble } from "../../../src/demo/cluster_status.js";
 import { endDemo } from "../../../src/demo/ending.js";
 import { freePorts } from "../../../src/demo/free_ports.js";
@@ -139,8 +140,9 @@ export class TestCluster {
     // Memory does not outlive a power cut, and a directory that is founded anew would leave its own behind.
     for (const id of ids) {
       const { dataDir } = this.node(id);
-      const dirs = (await readdir(dataDir).catch(() => [])).filter((name) => name.startsWith("pgdata"));
-      for (const name of dirs) await releaseSharedMemory(join(dataDir, name));
+      const entries = existsSync(dataDir) ? await readdir(dataDir, { withFileTypes: true }) : [];
+      const clusters = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith("pgdata"));
+      for (const { name } of clusters) await releaseSharedMemory(join(dataDir, name));
     }
   }
 
@@ -232,7 +234,7 @@ export class TestCluster {
 
   /** One value, as an ordinary client of this node gets it. */
   async askPostgres(id: string, sql: string): Promise<string | null> {
-    const client = await connect({ host: HOST, port: this.node(id).pgPort });
+    const client = await connect({ host: HOST, port: this.node(id).pgPort }, CONNECT_PATIENTLY_MS);
     try {
       const { rows } = await client.query<[unknown]>({ text: sql, rowMode: "array" });
       const value = rows[0]?.[0];

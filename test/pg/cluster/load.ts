@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { connect, hangUp } from "../../../src/demo/client.js";
+import { CONNECT_PATIENTLY_MS, connect, hangUp } from "../../../src/demo/client.js";
 import { Ledger } from "../../../src/demo/ledger.js";
 import { HOST } from "../../../src/demo/plan.js";
 import { type NodeRows, readAllNodes } from "../../../src/demo/verify.js";
@@ -113,7 +113,7 @@ export class Load {
 }
 
 async function emptyTable(cluster: TestCluster, leader: string): Promise<void> {
-  const client = await connect({ host: HOST, port: cluster.node(leader).pgPort });
+  const client = await connect({ host: HOST, port: cluster.node(leader).pgPort }, CONNECT_PATIENTLY_MS);
   try {
     await client.query("drop table if exists public.demo_ledger");
     await client.query("create table public.demo_ledger (n bigint primary key)");
