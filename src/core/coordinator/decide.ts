@@ -160,7 +160,7 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
       "bring back its old data and state directories; the return of a wiped node is not in this version",
     );
   }
-  const additions = missingFor([...rules.obliged, rules.newest], known);
+  const additions = missingBeside(rules, known);
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
@@ -182,6 +182,18 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
     newest.map((a) => a.id),
     "start the other nodes, so that one with this log can lead",
   );
+}
+
+/** Whoever is blocked asks after every event, and neither the rules nor those who answer change often. */
+const missingKnown = new WeakMap<InForce, Map<string, NodeId[][]>>();
+
+function missingBeside(rules: InForce, known: ReadonlySet<NodeId>): NodeId[][] {
+  const byKnown = missingKnown.get(rules) ?? new Map<string, NodeId[][]>();
+  missingKnown.set(rules, byKnown);
+  const key = [...known].sort().join();
+  const additions = byKnown.get(key) ?? missingFor([...rules.obliged, rules.newest], known);
+  byKnown.set(key, additions);
+  return additions;
 }
 
 /** A new cluster needs all its nodes, all empty, all with the same initial ruleset (DESIGN 8, hole H9). */

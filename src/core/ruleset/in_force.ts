@@ -27,11 +27,22 @@ export interface Pending {
   readonly writtenBy: NodeId;
 }
 
+/** Everybody asks after every event, about lists that seldom change: each is read once. */
+const readBefore = new WeakMap<readonly RulesetRecord[], { readonly rules: InForce | undefined }>();
+
 /**
  * Reads a log's records, oldest first. A log's first ruleset counts as decided (DESIGN 8).
  * Undefined for a log without any ruleset: such a log counts as empty.
  */
 export function inForce(records: readonly RulesetRecord[]): InForce | undefined {
+  const before = readBefore.get(records);
+  if (before !== undefined) return before.rules;
+  const rules = readRecords(records);
+  readBefore.set(records, { rules });
+  return rules;
+}
+
+function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
   let decided: Pending | undefined;
   let pending: Pending[] = [];
   for (const record of records) {
