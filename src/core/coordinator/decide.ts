@@ -117,7 +117,7 @@ function choose(
     if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
     if (!mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
-    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
+    if (!compileNative(rules.all, candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
       ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
@@ -134,7 +134,7 @@ function mayLead(ruleset: Ruleset, answer: Answer): boolean {
 
 /** Rulesets name incarnations: a wiped node that came back under its name is counted in none that knew it before (hole H8). */
 function sufficesByIncarnation(rules: InForce, recruited: readonly Answer[], candidate: NodeId): boolean {
-  return [...rules.obliged, rules.newest].every((ruleset) => {
+  return rules.all.every((ruleset) => {
     const known = membersAmong(ruleset, recruited);
     // A candidate that is no member there needs a quorum of somebody who is (DESIGN 4); under another incarnation it is
     // a member that nobody may count.
@@ -191,7 +191,7 @@ function missingBeside(rules: InForce, known: ReadonlySet<NodeId>): NodeId[][] {
   const byKnown = missingKnown.get(rules) ?? new Map<string, NodeId[][]>();
   missingKnown.set(rules, byKnown);
   const key = [...known].sort().join();
-  const additions = byKnown.get(key) ?? missingFor([...rules.obliged, rules.newest], known);
+  const additions = byKnown.get(key) ?? missingFor(rules.all, known);
   byKnown.set(key, additions);
   return additions;
 }

@@ -18,6 +18,8 @@ export interface InForce {
    * a recruitment must satisfy each of them (DESIGN 5.3), and so must every commit meanwhile (I7).
    */
   readonly obliged: readonly Ruleset[];
+  /** Those, and the newest as the last of them: what whoever is elected must satisfy and enforce. */
+  readonly all: readonly Ruleset[];
 }
 
 /** A proposal without a mark. */
@@ -74,7 +76,7 @@ function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
   }
   if (decided === undefined) return undefined;
   const newest = pending.at(-1) ?? decided;
-  return {
+  const rules = {
     decided: decided.ruleset,
     decidedNumber: decided.number,
     newest: newest.ruleset,
@@ -83,6 +85,7 @@ function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
     pending,
     obliged: distinct([decided, ...pending].map((p) => p.ruleset)),
   };
+  return { ...rules, all: [...rules.obliged, rules.newest] };
 }
 
 /**
