@@ -72,8 +72,7 @@ function replay(seed: number, shrinking: boolean): number {
   const { trace, violation, events, hash } = runSeed(seed, { tracing: true });
   if (violation === null || !shrinking) {
     const config = drawConfig(seed);
-    out(JSON.stringify(config, null, 1));
-    out(`schedule:\n${scenarioLines({ config, schedule: drawSchedule(config) }).join("\n  ")}`);
+    out(`${scenarioLines({ config, schedule: drawSchedule(config) }).join("\n")}\n----`);
     out(trace.join("\n"));
     out(`seed ${seed}: ${events} events, hash ${hash}, ${violation === null ? "nothing broken" : violation.invariant}`);
     return violation === null ? 0 : 1;
