@@ -69,7 +69,7 @@ export function currentPosition(state: State): Position {
   return timeline === TERM_NONE ? postgres.position : { timeline, lsn: postgres.flushLsn };
 }
 
-function postgresState(state: State): PostgresState {
+export function postgresState(state: State): PostgresState {
   const { postgres } = state.volatile;
   if (postgres.clone !== null) return "cloning";
   if (postgres.process === "running") return "running";

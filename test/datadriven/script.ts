@@ -6,6 +6,7 @@ import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
+import { simulate } from "./simulate.js";
 import { World } from "./world.js";
 
 /**
@@ -39,6 +40,7 @@ import { World } from "./world.js";
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
  *   show · lease                               one line a node; its leases
  *   quietly COMMAND                            without its trace
+ *   simulate K                                 the lines below it are a run of the simulator (simulate.ts)
  */
 export class Script {
   private world: World;
@@ -49,6 +51,8 @@ export class Script {
   }
 
   run(block: string): string {
+    const commands = block.split("\n").filter((line) => !line.startsWith("#"));
+    if (commands[0]?.startsWith("simulate")) return simulate(commands).join("\n");
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
     const lines = this.world.trace.splice(0);
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");

@@ -183,7 +183,7 @@ export class Checker {
    * What a recruitment proved void is so before the leader has written that (DESIGN 6.5). That it is proved is seen from
    * above: nobody ever marked it.
    */
-  private recordsFor(tip: Tip, leader: Machine): RulesetRecord[] {
+  private recordsFor(tip: Tip, leader: Machine): readonly RulesetRecord[] {
     const records = rulesetsOf(tip);
     const leading = leader.loop?.state.volatile.leading;
     const number = leading?.request.voids;

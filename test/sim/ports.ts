@@ -30,7 +30,7 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
       },
     },
     fatal: (reason) => {
-      world.say(`${machine.id} FATAL ${reason}`);
+      world.say(`${machine.id} sidecar ends: ${reason}`);
       if (!reason.startsWith("the state file could not be written")) world.violate("core", `${machine.id}: ${reason}`);
       world.mark("fatal_state_file");
       machine.postgres.kill("the sidecar ends");
@@ -62,8 +62,8 @@ function clockOf(world: World, machine: Machine, alive: () => boolean): Ports["c
     after: (ms, callback) => {
       let cancelled = false;
       // Never early by this machine's own clock, or the loop would look again and again.
-      world.after(Math.ceil(ms * 1001) + 1, () => {
-        if (cancelled || !alive()) return;
+      const planned = world.after(Math.ceil(ms * 1001) + 1, () => {
+        if (!alive()) return;
         machine.whenAwake(() => {
           if (cancelled || !alive()) return;
           callback();
@@ -72,6 +72,7 @@ function clockOf(world: World, machine: Machine, alive: () => boolean): Ports["c
       });
       return () => {
         cancelled = true;
+        planned.run = null;
       };
     },
   };

@@ -1,12 +1,16 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runBatch } from "./batch.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
 import type { Kept } from "./kept.js";
-import { keptRuns } from "./kept.js";
+import { keptIn, keptRuns, SCRIPTS, scriptText } from "./kept.js";
 import type { SeedOutcome } from "./run_seed.js";
 import { runSeed } from "./run_seed.js";
+import { parseScenario, scenarioLines } from "./scenario_text.js";
 import type { Action } from "./schedule.js";
+import { drawSchedule } from "./schedule.js";
 
 /** The same schedule under other draws of the world: a change of the world moves every latency of a kept run. */
 function variants(kept: Kept, count: number): SeedOutcome[] {
@@ -17,11 +21,41 @@ function variants(kept: Kept, count: number): SeedOutcome[] {
 }
 
 describe("runs that once broke an invariant", () => {
+  test("are scripts of test/datadriven, and read back as the runs they were", () => {
+    const scripts = readdirSync(SCRIPTS).filter((name) => name.startsWith("sim_"));
+    expect(scripts.length).toBeGreaterThanOrEqual(3);
+    for (const name of scripts) {
+      const kept = keptIn(join(SCRIPTS, name));
+      const text = readFileSync(join(SCRIPTS, name), "utf8");
+      expect(text.startsWith(scriptText(kept)), name).toBe(true);
+    }
+  });
+
   for (const { name, kept } of keptRuns()) {
     test(`${name}: ${kept.note}`, () => {
       for (const { violation, trace } of variants(kept, 10)) expect(violation, trace.slice(-60).join("\n")).toBeNull();
     });
   }
+});
+
+describe("a run written as lines", () => {
+  test("is the same run when it is read", () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const config = drawConfig(seed);
+      const schedule = drawSchedule(config);
+      const read = parseScenario(scenarioLines({ config, schedule }));
+      expect(read.schedule).toEqual(schedule);
+      const { faults, writes, reads, changes } = config;
+      expect({ ...read.config, faults, writes, reads, changes }).toEqual(config);
+    }
+  });
+
+  test("is refused if it names what there is not", () => {
+    const lines = scenarioLines({ config: drawConfig(1), schedule: [] });
+    expect(() => parseScenario([...lines, "flux 3"])).toThrow(/has no 'flux'/);
+    expect(() => parseScenario(lines.filter((line) => !line.startsWith("zones")))).toThrow(/zones/);
+    expect(() => parseScenario([...lines, "1.000 pause node=x for=1.000ms"])).toThrow(/no node/);
+  });
 });
 
 describe("holes that are known and open: once mended, move the run to the others", () => {

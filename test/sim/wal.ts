@@ -18,6 +18,8 @@ export class Branch {
   readonly records: WalRecord[] = [];
   /** Indices of the ruleset records, to read them without reading everything. */
   readonly rulesets: number[] = [];
+  /** By how many of them: what the whole log says with so many of this branch's. */
+  readonly rulesetLists: (readonly RulesetRecord[])[] = [];
   readonly startLsn: number;
 
   constructor(
@@ -92,10 +94,25 @@ export function towards(from: Tip, to: Tip, records: number): Tip {
   }
 }
 
-/** Ruleset records up to here, oldest first. */
-export function rulesetsOf(tip: Tip | null): RulesetRecord[] {
+const NO_RULESETS: readonly RulesetRecord[] = [];
+
+/** Ruleset records up to here, oldest first: the same list for as long as none is added, since everybody asks again and again. */
+export function rulesetsOf(tip: Tip | null): readonly RulesetRecord[] {
+  if (tip === null) return NO_RULESETS;
+  const { branch, count } = tip;
+  let own = branch.rulesets.length;
+  while (own > 0 && (branch.rulesets[own - 1] ?? 0) >= count) own--;
+  let list = branch.rulesetLists[own];
+  if (list === undefined) {
+    list = readRulesets(tip);
+    branch.rulesetLists[own] = list;
+  }
+  return list;
+}
+
+function readRulesets(tip: Tip): RulesetRecord[] {
   const parts: RulesetRecord[][] = [];
-  for (let at = tip; at !== null; at = at.branch.parent) {
+  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
     const { branch, count } = at;
     const part: RulesetRecord[] = [];
     for (const index of branch.rulesets) {

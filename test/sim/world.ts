@@ -3,6 +3,7 @@ import { Calls } from "./calls.js";
 import { Checker } from "./checker.js";
 import { Clients } from "./clients.js";
 import type { SimConfig } from "./config.js";
+import type { Planned } from "./heap.js";
 import { EventHeap } from "./heap.js";
 import { Machine } from "./machine.js";
 import { Network } from "./network.js";
@@ -70,24 +71,25 @@ export class World {
     return this.machines.find((m) => m.id === id);
   }
 
-  after(us: number, run: () => void): void {
-    this.heap.push(this.nowUs + Math.max(0, Math.floor(us)), run);
+  after(us: number, run: () => void): Planned {
+    return this.heap.push(this.nowUs + Math.max(0, Math.floor(us)), run);
   }
 
   /** Turns the crank until `untilUs` or until `done` says so after an event. */
   run(untilUs: number, done: () => boolean = () => false): void {
     for (;;) {
-      const next = this.heap.pop();
+      const next = this.heap.next();
       if (next === undefined || next.at > untilUs) {
-        if (next !== undefined) this.heap.push(next.at, next.run);
         this.nowUs = untilUs;
         return;
       }
+      const { run } = next;
+      this.heap.pop();
       this.nowUs = next.at;
       this.events++;
       this.stir(next.at);
       if (this.events > EVENTS_MAX) this.violate("bounds", `more than ${EVENTS_MAX} events`);
-      next.run();
+      run?.();
       if (done()) return;
     }
   }

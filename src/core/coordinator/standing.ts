@@ -6,7 +6,7 @@ import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
 import { hasLostItsData } from "../state.js";
-import { statusOf } from "../status.js";
+import { postgresState } from "../status.js";
 import type { Answer } from "./decide.js";
 
 /**
@@ -50,7 +50,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
 
 /** Who should coordinate, and lead among equals: who is best placed first, then the name. All nodes judge by the same word. */
 export function byRank(state: State): (a: NodeId, b: NodeId) => number {
-  const own = statusOf(state);
+  const own = { systemIdentifier: state.durable.systemIdentifier, postgres: postgresState(state) };
   const standing = (id: NodeId) => {
     if (id === state.config.self) return standingOf(own);
     const peer = state.volatile.peers[id];
@@ -60,7 +60,7 @@ export function byRank(state: State): (a: NodeId, b: NodeId) => number {
 }
 
 /** 2: a Postgres that runs, or a node that never had one. 1: busy with a clone, its old data at hand. 0: down. */
-function standingOf(status: NodeStatus): 0 | 1 | 2 {
+function standingOf(status: Pick<NodeStatus, "postgres" | "systemIdentifier">): 0 | 1 | 2 {
   if (status.postgres === "running") return 2;
   if (status.systemIdentifier === null && status.postgres === "stopped") return 2;
   return status.postgres === "cloning" ? 1 : 0;

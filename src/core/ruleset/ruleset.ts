@@ -64,7 +64,11 @@ export function memberOf(ruleset: Ruleset, id: NodeId): Member | undefined {
 
 /** The member of this name in the first of several rulesets that has one. */
 export function memberAmong(rulesets: readonly Ruleset[], id: NodeId): Member | undefined {
-  return rulesets.flatMap((ruleset) => ruleset.cohort).find((member) => member.id === id);
+  for (const ruleset of rulesets) {
+    const member = memberOf(ruleset, id);
+    if (member !== undefined) return member;
+  }
+  return undefined;
 }
 
 /** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */

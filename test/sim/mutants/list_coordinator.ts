@@ -77,7 +77,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: "candidate-that-cannot-enforce",
     file: DECIDE,
-    find: "    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;\n",
+    find: "    if (!compileNative(rules.all, candidate).ok) continue;\n",
     replace: "",
     why: "I6: what elections ask is what is enforced",
     script: "cohort_of_one.txt",
