@@ -229,6 +229,8 @@ export class World {
       this.say(`${id} postgres ${actionText(operation.action)}${failed}`);
     }
     if (report !== undefined) machine.loop.deliver({ kind: "postgres", report });
+    if (operation.action.kind === "emergency_fence")
+      machine.loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
     return true;
   }
 

@@ -5,6 +5,7 @@
 import type { PromoteRequest } from "../../src/core/messages.js";
 import type { Ruleset, RulesetNumber, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
+import { markLeasesAwaited } from "./lease_marks.js";
 import type { Machine } from "./machine.js";
 import { enough, obliging, rulesetText } from "./oracle.js";
 import type { Postgres } from "./postgres.js";
@@ -72,6 +73,7 @@ export class Checker {
         `timeline ${branch.timeline} was begun by n${before.writer + 1} and by ${postgres.machine.id}`,
       );
     this.branches.set(branch.timeline, branch);
+    if (postgres.machine.witness) this.world.violate("I3", `${postgres.machine.id} is a witness, and is promoted`);
     const disk = postgres.machine.disk;
     if (disk === null || disk.promotionStarted < branch.timeline)
       this.world.violate(
@@ -111,14 +113,7 @@ export class Checker {
     const { primary, machine } = postgres;
     if (primary === null) return;
     this.decide(tip, `${machine.id} showed`);
-    // Leases stop stale reads (I8). Until the core has them a reader at an old leader is only counted.
-    for (const term of this.established.keys()) {
-      if (term <= primary) continue;
-      this.world.mark("stale_read");
-      if (this.world.config.leases)
-        this.world.violate("I8", `${machine.id} serves a read under ${primary} while ${term} is established`);
-      break;
-    }
+    this.world.staleReads.read(postgres);
   }
 
   /** A standby's session reads: it shows nothing before it streams. */
@@ -209,7 +204,10 @@ export class Checker {
       return;
     }
     this.marks.set(record, tip);
-    if (record.state === "void") return;
+    if (record.state === "void") {
+      if (this.world.config.leases) this.world.mark("void_written_with_leases");
+      return;
+    }
     const records = rulesetsOf(tip);
     const proposal = [...records]
       .reverse()
@@ -237,6 +235,7 @@ export class Checker {
     const found = obliging(records.filter((r) => r.number.term < number.term));
     if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) {
       this.world.mark("found_undecided_finished");
+      if (this.world.config.leases) this.world.mark("found_undecided_finished_with_leases");
       if (this.world.operators.wasVoided(found.at(-1))) this.world.mark("voided_and_finished_all_the_same");
     }
     const isBack = ruleset?.cohort.some((m) => {
@@ -254,6 +253,7 @@ export class Checker {
     const name = `(${number.term}, ${number.subterm})`;
     if (at === undefined)
       this.world.violate("ledger", `${machine.id} reports ruleset ${name} done, which its log does not mark`);
+    if (this.world.config.leases) this.world.mark("change_done_with_leases");
     this.mustBeDurable("I7", machine, at, `, the mark of ${name}, was reported done`);
     this.decide(at, `${machine.id} reported ${name} done:`);
   }
@@ -293,7 +293,9 @@ export class Checker {
     this.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
     this.decide(tip, `${machine.id} was established with`);
     this.markEstablished(machine, term, tip);
+    markLeasesAwaited(machine);
     this.established.set(term, { machine, tip, atUs: this.world.nowUs });
+    this.world.staleReads.established(term);
   }
 
   private markEstablished(machine: Machine, term: bigint, tip: Tip): void {
@@ -311,6 +313,7 @@ export class Checker {
 
   door(postgres: Postgres): void {
     if (postgres.door === "shut") return;
+    this.world.staleReads.look(postgres);
     if (postgres.primary !== null && !this.established.has(postgres.primary))
       this.world.violate(
         "I10",

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NOTHING_MORE } from "./config.js";
 import type { Scenario } from "./shrink.js";
 
 /**
@@ -23,7 +24,8 @@ export function keptRuns(which: "." | "open" = "."): { readonly name: string; re
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => ({ name, kept: JSON.parse(readFileSync(join(folder, name), "utf8")) as Kept }));
+    .map((name) => ({ name, kept: JSON.parse(readFileSync(join(folder, name), "utf8")) as Kept }))
+    .map(({ name, kept }) => ({ name, kept: { ...kept, config: { ...NOTHING_MORE, ...kept.config } } }));
 }
 
 /** @returns the path written. */

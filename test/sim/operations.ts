@@ -1,5 +1,6 @@
 import type { OpId, PostgresAction } from "../../src/core/effects.js";
 import { comparePositions, formatPosition } from "../../src/core/log/position.js";
+import { markCaughtUp } from "./lease_marks.js";
 import type { Range, Report } from "./operation_queue.js";
 import { OperationQueue } from "./operation_queue.js";
 import { parseNames } from "./postgres.js";
@@ -26,6 +27,9 @@ const INITDB: Range = [200_000, 600_000];
 const DOOR: Range = [3_000, 50_000];
 const CLONE: Range = [50_000, 1_500_000];
 const SWAP: Range = [20_000, 100_000];
+const KILL: Range = [1_000, 20_000];
+/** Done in a session that ends with its Postgres. */
+const SESSIONS: ReadonlySet<string> = new Set(["write_record", "set_door", "set_names", "set_followers"]);
 const NUDGE: Range = [500, 3_000];
 
 /**
@@ -57,6 +61,10 @@ export class Operations extends OperationQueue {
       case "cancel_catch_up":
         this.cancelCatchUp();
         return;
+      case "emergency_fence":
+        this.world.mark("emergency_fence_asked");
+        if (this.current !== null) this.world.mark("fenced_behind_an_operation");
+        return this.emergencyFence(boot);
       case "nudge":
         this.take(NUDGE, () => {
           if (postgres.primary !== null) postgres.insert(0, null, () => {});
@@ -136,6 +144,17 @@ export class Operations extends OperationQueue {
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);
     }
+  }
+
+  /** SIGKILL at once; an operation that talked to Postgres sees its session close. */
+  private emergencyFence(boot: number): void {
+    const { postgres } = this;
+    this.world.after(postgres.machine.rng.between(KILL[0], KILL[1]), () => {
+      postgres.kill("emergency fence");
+      this.maybePrimary = false;
+      if (this.current !== null && SESSIONS.has(this.current.action.kind)) this.fail("the session was closed");
+      postgres.report({ kind: "gone" }, boot);
+    });
   }
 
   private killed(reason: string): void {
@@ -223,6 +242,10 @@ export class Operations extends OperationQueue {
         if (this.current !== operation) return;
         if (!postgres.running || postgres.epoch !== epoch) return this.fail("Postgres died meanwhile");
         const there = comparePositions(postgres.position(), action.position) >= 0 && postgres.replayedAll;
+        if (there) {
+          markCaughtUp(source.postgres);
+          this.caughtUpTerm = action.term;
+        }
         if (there || this.cancelled === operation?.op) return this.caughtUp();
         this.step(5_000, poll);
       };
@@ -231,6 +254,7 @@ export class Operations extends OperationQueue {
   }
 
   private cancelled: OpId | null = null;
+  private caughtUpTerm = 0n;
 
   private cancelCatchUp(): void {
     const all = this.current === null ? this.queue : [this.current, ...this.queue];
@@ -241,7 +265,6 @@ export class Operations extends OperationQueue {
     const { postgres } = this;
     postgres.replication.stopReceiving();
     this.whenReplayed(() => {
-      this.world.mark("caught_up");
       this.finish({
         kind: "caught_up",
         position: postgres.position(),
@@ -302,6 +325,7 @@ export class Operations extends OperationQueue {
       if (tip === null || postgres.primary !== null) return;
       const branch = new Branch(action.term, tip, postgres.machine.index, postgres.system ?? "");
       world.checker.promoted(postgres, branch);
+      if (this.caughtUpTerm === action.term) world.mark("led_after_a_catch_up");
       postgres.primary = action.term;
       postgres.pending = { branch, count: 0 };
       postgres.visible = tip;

@@ -64,6 +64,10 @@ export class Postgres {
   streamedSinceStart = false;
   stalledUntilUs = 0;
   pausedUntilUs = 0;
+  /** When it last went on after a freeze. */
+  thawedUs = Number.NEGATIVE_INFINITY;
+  /** The postmaster was killed and left sessions of this term behind, which read on (POSTGRES.md E). */
+  orphansOf: bigint | null = null;
   private askingReplies = false;
   /** The last commit that was cancelled while it waited: sessions may see up to here what nobody decided. */
   cancelled: Tip | null = null;
@@ -105,6 +109,7 @@ export class Postgres {
 
   /** Killed with everything in memory: of the unflushed tail any part may have reached the disk. */
   kill(reason: string): void {
+    this.orphansOf = null;
     if (!this.running) return;
     const { machine } = this;
     const { world } = machine;
@@ -134,6 +139,44 @@ export class Postgres {
       this.operations.watched = false;
       world.after(machine.rng.between(1_000, 10_000), () => this.report({ kind: "exited", reason }, boot));
     }
+  }
+
+  /** The postmaster alone: its backends notice in their own time, and the sidecar says so when the last one has. */
+  killPostmaster(): void {
+    const { machine, primary, door } = this;
+    const { world } = machine;
+    if (!this.running) return;
+    this.kill("killed");
+    if (!world.config.leases) return;
+    const left = primary !== null && door === "open" && machine.rng.below(2) === 0;
+    if (left) {
+      world.mark("orphans_left");
+      this.orphansOf = primary;
+    }
+    const { epoch } = this;
+    const { boot } = machine;
+    const us = left ? machine.rng.below(world.config.detectMs * 3000) : machine.rng.between(1_000, 20_000);
+    world.after(us, () => {
+      if (this.epoch !== epoch) return;
+      this.orphansOf = null;
+      this.report({ kind: "gone" }, boot);
+    });
+  }
+
+  /** Frozen, and thawed later: what it is asked meanwhile it answers then. */
+  pause(forUs: number): void {
+    const { world } = this.machine;
+    this.pausedUntilUs = Math.max(this.pausedUntilUs, world.nowUs + forUs);
+    world.after(forUs, () => {
+      if (world.nowUs >= this.pausedUntilUs) this.thaw();
+    });
+  }
+
+  thaw(): void {
+    const { world } = this.machine;
+    this.pausedUntilUs = 0;
+    this.thawedUs = world.nowUs;
+    world.staleReads.look(this);
   }
 
   /** Safe start: a standby that receives nothing, its door shut. */

@@ -1,9 +1,9 @@
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
 import { chooseCore, chooseTooFew, demandProgress, demandSilence, isSettled } from "./ending.js";
 import { plan } from "./faults.js";
 import { withoutAmbientClocks } from "./forbidden.js";
-import type { Action } from "./schedule.js";
 import { drawSchedule } from "./schedule.js";
 import { Violation } from "./violation.js";
 import { World } from "./world.js";

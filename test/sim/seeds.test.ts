@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Action } from "./action.js";
 import { runBatch } from "./batch.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
@@ -6,7 +7,6 @@ import type { Kept } from "./kept.js";
 import { keptRuns } from "./kept.js";
 import type { SeedOutcome } from "./run_seed.js";
 import { runSeed } from "./run_seed.js";
-import type { Action } from "./schedule.js";
 
 /** The same schedule under other draws of the world: a change of the world moves every latency of a kept run. */
 function variants(kept: Kept, count: number): SeedOutcome[] {

@@ -1,6 +1,6 @@
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
 import { runSeed } from "./run_seed.js";
-import type { Action } from "./schedule.js";
 
 export interface Scenario {
   readonly config: SimConfig;

@@ -9,6 +9,7 @@ import { Network } from "./network.js";
 import { Operators } from "./operators.js";
 import { Rng, textHash } from "./prng.js";
 import { Promises } from "./promises.js";
+import { StaleReads } from "./stale_reads.js";
 import { Streams } from "./streams.js";
 import { Violation } from "./violation.js";
 
@@ -26,6 +27,7 @@ export class World {
   readonly calls: Calls;
   readonly streams: Streams;
   readonly checker: Checker;
+  readonly staleReads: StaleReads;
   readonly promises: Promises;
   readonly clients: Clients;
   readonly operators: Operators;
@@ -44,12 +46,16 @@ export class World {
     this.trace = tracing ? [] : null;
     this.initial = {
       policy: config.policy,
-      nodes: config.zones.slice(0, config.founders).map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
+      nodes: config.zones.slice(0, config.founders).map((zone, i) => {
+        const node = { id: `n${i + 1}`, labels: { zone } };
+        return (config.witnesses & (1 << i)) === 0 ? node : { ...node, witness: true };
+      }),
     };
     this.network = new Network(this);
     this.calls = new Calls(this);
     this.streams = new Streams(this);
     this.checker = new Checker(this);
+    this.staleReads = new StaleReads(this);
     this.promises = new Promises(this);
     this.clients = new Clients(this);
     this.operators = new Operators(this);
@@ -101,6 +107,11 @@ export class World {
       this.markHashes.set(name, hash);
     }
     this.stir(hash);
+  }
+
+  /** The same for a state that lasts. */
+  markOnce(name: string): void {
+    if (!this.marks.has(name)) this.mark(name);
   }
 
   say(line: string): void {

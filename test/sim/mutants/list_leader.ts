@@ -151,6 +151,15 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     script: "failed_promotion_needs_a_new_term.txt",
   },
   {
+    name: "fence-waits-in-its-turn",
+    file: "src/core/leader/office.ts",
+    find: 'if (leading.stage === "established" && turn.config.timings.leaseMs > 0) turn.background({ kind: "emergency_fence" });',
+    replace: "",
+    why: "I8: a fence waits for no operation that is under way",
+    hint: "leases, and names that a walsender does not load, or a postmaster that leaves sessions behind",
+    script: "lease_fence_behind_an_operation.txt",
+  },
+  {
     name: "leader-without-a-postgres-stays",
     file: "src/core/keeper/reports.ts",
     find: "  stepDown(turn, reason);\n",
