@@ -26,7 +26,8 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
       note: (note) => {
         world.mark(`note ${note.mark}`);
         if (note.mark === "stepped_down" && note.text.includes("do not let it lead")) world.mark("leader_removed");
-        if (note.mark === "stepped_down" && note.text.includes("no quorum has gone beyond")) world.mark("leader_yields");
+        if (note.mark === "stepped_down" && note.text.includes("no quorum has gone beyond"))
+          world.mark("leader_yields");
         if (note.level !== "debug") world.say(`${machine.id}: ${note.text}`);
       },
     },
