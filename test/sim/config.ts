@@ -65,6 +65,9 @@ export interface SimConfig {
   readonly progress: boolean;
   /** `beyond` the bound that leases stand on (DESIGN 7), I8 is not demanded; everything else is. */
   readonly clocks: "within" | "beyond";
+  /** From so long after the faults began a sidecar that starts has this `detect`; 0: it stays what it was. */
+  readonly loweredDetectMs: number;
+  readonly loweredAfterUs: number;
   /** Founders without a Postgres, as bits. */
   readonly witnesses: number;
   /** Scenes that chance alone would seldom play (scenes.ts). */
@@ -119,7 +122,11 @@ const LEASE_SCENES = [
   "disk_hangs_with_a_fence_due",
 ] as const;
 /** Several actions that belong together (scenes.ts). */
-export type SceneKind = (typeof LEASE_SCENES)[number] | "newest_on_a_witness" | "newest_on_an_ineligible";
+export type SceneKind =
+  | (typeof LEASE_SCENES)[number]
+  | "detect_lowered"
+  | "newest_on_a_witness"
+  | "newest_on_an_ineligible";
 
 const MACHINES_MAX = 7;
 
@@ -192,6 +199,7 @@ export function drawConfig(seed: number): SimConfig {
 /** Before there were leases, witnesses and scenes. */
 export const NOTHING_MORE = {
   ...{ leases: false, progress: false, clocks: "within", witnesses: 0, scenes: [] },
+  ...{ loweredDetectMs: 0, loweredAfterUs: 0 },
 } as const satisfies Partial<SimConfig>;
 
 function withLeases(config: SimConfig): SimConfig {
@@ -206,13 +214,17 @@ function withLeases(config: SimConfig): SimConfig {
     if (kind === "clock_jump" && clocks === "within") continue;
     if (rng.below(3) === 0) faults[kind] = rng.between(1, MOST[kind]);
   }
+  const scenes = Array.from({ length: rng.between(0, 3) }, () => rng.pick(LEASE_SCENES));
+  const lowered = detectMs === 3000 && rng.below(2) === 0;
+  const chaosUs = Math.floor(config.chaosUs * longer);
   return {
-    ...{ ...config, detectMs, clocks, faults, leases: true, progress: rng.below(2) === 0 },
-    chaosUs: Math.floor(config.chaosUs * longer),
+    ...{ ...config, detectMs, chaosUs, clocks, faults, leases: true, progress: rng.below(2) === 0 },
+    loweredDetectMs: lowered ? 1000 : 0,
+    loweredAfterUs: lowered ? rng.below(chaosUs) : 0,
+    scenes: lowered ? [...scenes, "detect_lowered"] : scenes,
     spikeUs: Math.floor(config.spikeUs * longer),
     duplicateWithinUs: Math.floor(config.duplicateWithinUs * longer),
     clockDriftPpm: clocks === "beyond" ? rng.pick([100_000, 300_000]) : rng.pick([0, 100, CLOCK_PPM_MAX]),
-    scenes: Array.from({ length: rng.between(0, 3) }, () => rng.pick(LEASE_SCENES)),
   };
 }
 

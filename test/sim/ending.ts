@@ -128,6 +128,8 @@ function heal(world: World, core: readonly Machine[]): void {
     machine.diskFailsUntilUs = 0;
     machine.postgres.stalledUntilUs = 0;
     machine.thaw();
+    // All of a cluster have one configuration in the end.
+    if (machine.loop !== null && machine.loop.state.config.timings.detectMs !== world.detectMs) machine.endSidecar();
     machine.powerOn();
   }
 }

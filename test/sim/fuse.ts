@@ -57,6 +57,11 @@ export class Fuse {
     });
   }
 
+  /** Until it would burn; 0 if it does not. */
+  get leftUs(): number {
+    return Number.isFinite(this.atUs) ? Math.max(0, this.atUs - this.machine.world.nowUs) : 0;
+  }
+
   /** A new sidecar has ended what there was. */
   renew(): void {
     this.atUs = Number.POSITIVE_INFINITY;

@@ -193,7 +193,7 @@ export class Machine {
       boot: `${this.id}.${this.boot}`,
       initial: world.initial,
       witness: this.witness,
-      timings: timingsFrom(world.config.detectMs, world.config),
+      timings: timingsFrom(world.detectMs, world.config),
       host: this.id,
       postgresPort: 5432,
       postgresVersion: null,

@@ -58,6 +58,7 @@ function play(world: World, schedule: readonly Action[]): void {
     world.hurried = false;
   }
   world.say("--- the faults begin");
+  world.chaosFromUs = world.nowUs;
   const before = world.checker.established.size;
   plan(world, schedule, () => chaos);
   world.run(world.nowUs + chaosUs);

@@ -27,7 +27,12 @@ function drawScene(kind: SceneKind, rng: Rng, config: SimConfig): Action[] {
     case "leader_frozen":
       return [{ at, kind: "pause", node, forUs }, ...reads(at, forUs, rng)];
     case "leader_suspended":
-      return [{ at, kind: "suspend", node, forUs }, ...reads(at, forUs, rng)];
+      return [
+        { at, kind: "suspend", node, forUs },
+        ...reads(at, forUs, rng),
+        // Now and then nobody tells it, when it goes on, what happened meanwhile.
+        ...(rng.below(2) === 0 ? isolation(at, forUs + 2 * detectUs, all) : []),
+      ];
     case "sidecar_frozen":
       return [{ at, kind: "pause_sidecar", node, forUs }, ...reads(at, forUs, rng)];
     case "sidecar_killed":
@@ -40,6 +45,17 @@ function drawScene(kind: SceneKind, rng: Rng, config: SimConfig): Action[] {
     }
     case "disk_hangs_with_a_fence_due":
       return [...isolation(at, forUs, all), { at: at + rng.below(detectUs), kind: "disk_hangs", node, forUs }];
+    case "detect_lowered":
+      // One after the other, the leader last if it can be; it is cut off when its followers have just started again.
+      return [
+        ...Array.from({ length: nodes }, (_, i) => ({
+          at: config.loweredAfterUs + i * rng.below(detectUs),
+          kind: "sidecar_dies" as const,
+          node: i,
+          forUs: 5_000,
+        })),
+        ...isolation(config.loweredAfterUs + rng.below(detectUs), 2 * detectUs, all),
+      ];
     case "newest_on_a_witness":
       return newestOn(config.witnesses, at, rng, config);
     case "newest_on_an_ineligible": {

@@ -40,7 +40,7 @@ const WORLD = [
   ...["lease_of_an_unknown_leader_waited_for", "lease_under_a_joint_rule", "leader_yields"],
   ...["established_with_leases_under_several_rulesets", "void_written_with_leases", "change_done_with_leases"],
   ...["found_undecided_finished_with_leases", "emergency_fence_asked", "fenced_behind_an_operation", "fuse_burnt"],
-  ...["orphans_left", "stale_read", "stale_after_a_thaw", "stale_beyond_the_clocks_bound"],
+  ...["orphans_left", "fence_took_long", "stale_read", "stale_after_a_thaw", "stale_beyond_the_clocks_bound"],
   ...["action suspend", "action pause_postgres", "action clock_jump", "change_of demote"],
   ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
   ...["led_after_a_catch_up"],

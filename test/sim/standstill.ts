@@ -18,6 +18,8 @@ const SESSIONS: ReadonlySet<string> = new Set(["write_record", "set_door", "set_
 /** Whatever ends with a Postgres that stands still, or is gone: revocation, catch-up, fences. */
 export abstract class Standstill extends OperationQueue {
   private waitingReplay: (() => void)[] = [];
+  /** When the emergency fence is over: nothing is started before. */
+  private fencedAtUs = 0;
   /** From the moment a promotion was asked for, this may be a primary. */
   protected maybePrimary = false;
   /** A session of ours is open: its end is noticed. */
@@ -37,10 +39,20 @@ export abstract class Standstill extends OperationQueue {
     for (const run of waiting) run();
   }
 
-  /** SIGKILL at once; an operation that talked to Postgres sees its session close. */
+  /**
+   * SIGKILL at once; an operation that talked to Postgres sees its session close. On a machine that has much to do it may
+   * take as long as the lease leaves it: only what begins at its end is sure to be quick.
+   */
   protected emergencyFence(boot: number): void {
-    const { postgres } = this;
-    this.world.after(postgres.machine.rng.between(KILL[0], KILL[1]), () => {
+    const { postgres, world } = this;
+    const { rng, fuse } = postgres.machine;
+    let us = rng.between(KILL[0], KILL[1]);
+    if (!world.network.calm && rng.below(4) === 0 && fuse.leftUs > us) {
+      us = rng.between(us, fuse.leftUs);
+      world.mark("fence_took_long");
+    }
+    this.fencedAtUs = world.nowUs + us;
+    world.after(us, () => {
       postgres.kill("emergency fence");
       this.maybePrimary = false;
       if (this.current !== null && SESSIONS.has(this.current.action.kind)) this.fail("the session was closed");
@@ -57,6 +69,8 @@ export abstract class Standstill extends OperationQueue {
   protected revoke(names: string | null): void {
     const { postgres } = this;
     if (!postgres.hasData) return this.fail("there is no data directory");
+    const fencingUs = this.fencedAtUs - this.world.nowUs;
+    if (fencingUs > 0) return this.step(fencingUs, () => this.revoke(names));
     if (this.maybePrimary || !this.watched || !postgres.running) {
       this.takeStep(postgres.running ? FENCE : [0, 1_000], () => {
         this.killed("fenced to be started as a standby");

@@ -35,6 +35,8 @@ export class World {
   readonly marks = new Map<string, number>();
   /** Lines, if somebody wants to read them. */
   readonly trace: string[] | null;
+  /** When the faults begin. */
+  chaosFromUs = Number.POSITIVE_INFINITY;
   private readonly heap = new EventHeap();
   private readonly markHashes = new Map<string, number>();
   private hash = 0x811c9dc5;
@@ -60,6 +62,12 @@ export class World {
     this.clients = new Clients(this);
     this.operators = new Operators(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
+  }
+
+  /** What a sidecar is configured with if it starts now. */
+  get detectMs(): number {
+    const { detectMs, loweredDetectMs, loweredAfterUs } = this.config;
+    return loweredDetectMs > 0 && this.nowUs >= this.chaosFromUs + loweredAfterUs ? loweredDetectMs : detectMs;
   }
 
   rng(concern: string): Rng {

@@ -160,6 +160,15 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     script: "lease_fence_behind_an_operation.txt",
   },
   {
+    name: "restart-answers-for-its-own-lease-only",
+    file: "src/core/lease/book.ts",
+    find: "holdMs(Math.max(timings.leaseMs, leaseMs))",
+    replace: "holdMs(timings.leaseMs)",
+    why: "DESIGN 7 ◆: a node that restarted reports a full lease: as long as it granted them, whatever it is configured with now",
+    hint: "leases, and `detect` lowered between two starts",
+    script: "lease_detect_lowered.txt",
+  },
+  {
     name: "leader-without-a-postgres-stays",
     file: "src/core/keeper/reports.ts",
     find: "  stepDown(turn, reason);\n",
