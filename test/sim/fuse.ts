@@ -57,6 +57,11 @@ export class Fuse {
     });
   }
 
+  /** Its clock missed so much. */
+  lag(us: number): void {
+    this.atUs += us;
+  }
+
   /** Until it would burn; 0 if it does not. */
   get leftUs(): number {
     return Number.isFinite(this.atUs) ? Math.max(0, this.atUs - this.machine.world.nowUs) : 0;

@@ -93,9 +93,11 @@ export class Machine {
   /** The time since boot goes on in a suspension: what the clock may miss of it is bounded, if it is a good one. */
   suspend(forUs: number): void {
     const { world } = this;
-    this.freeze(forUs);
+    const before = this.laggedUs;
     if (world.config.clocks === "beyond") this.laggedUs += forUs;
-    else this.laggedUs = Math.max(this.laggedUs - forUs, this.rng.below(Math.min(forUs, CLOCK_LAG_MAX_MS * 1000)));
+    else this.laggedUs = Math.max(before - forUs, this.rng.below(Math.min(forUs, CLOCK_LAG_MAX_MS * 1000)));
+    this.fuse.lag(this.laggedUs - before);
+    this.freeze(forUs);
   }
 
   /** The run is healed: whatever stood still goes on. */

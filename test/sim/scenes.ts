@@ -12,7 +12,8 @@ export function drawScenes(config: SimConfig): Action[] {
 function drawScene(kind: SceneKind, rng: Rng, config: SimConfig): Action[] {
   const { chaosUs, nodes, detectMs } = config;
   const detectUs = detectMs * 1000;
-  const at = rng.below(chaosUs);
+  // The faults must not be over before the scene is.
+  const at = rng.below(Math.floor((chaosUs * 2) / 3));
   const forUs = detectUs * rng.between(1, 5);
   const node = LEADER;
   const all = 2 ** nodes - 1;
