@@ -93,6 +93,8 @@ export type PostgresAction =
   | { readonly kind: "swap"; readonly term: Term }
   | { readonly kind: "discard_old" }
   | { readonly kind: "fence" }
+  /** The same with SIGKILL at once, whatever else is under way: what is fails by it. Reports `gone` and nothing else. */
+  | { readonly kind: "emergency_fence" }
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }
   /** A small WAL record: releases waiters that a reconnected follower would leave hanging (trap 13). */
   | { readonly kind: "nudge" }

@@ -31,6 +31,11 @@ export interface Durable {
   readonly joining: Term;
   /** This node's data once held a copy that may have counted. If it is gone, the node does not vote. */
   readonly held: boolean;
+  /**
+   * The longest lease that this node may have granted and that may still run, in ms: on disk before it grants one. A sidecar
+   * that starts with a shorter one answers for this one. Absent in files that are older than leases.
+   */
+  readonly leaseMs?: number;
 }
 
 export interface Promised {
@@ -224,7 +229,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       leading: null,
       catchUp: null,
       progress: NO_PROGRESS,
-      lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
+      lease: freshBook(config.timings, durable, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
       leaderSeenMs: nowMs,

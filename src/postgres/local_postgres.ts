@@ -48,6 +48,8 @@ export class LocalPostgres implements PostgresPort {
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
+  /** An emergency fence under way: what starts a Postgres meanwhile would start it for nothing. */
+  private fencing: Promise<void> = Promise.resolve();
   /** What was last said of the table of rulesets. */
   private tableTrouble = "";
 
@@ -102,6 +104,9 @@ export class LocalPostgres implements PostgresPort {
       case "cancel_catch_up":
         // None is ever under way: it is refused below, and its report ends it.
         return;
+      case "emergency_fence":
+        this.emergencyFence();
+        return;
       case "observe":
         this.observer.pace(action.everyMs, action.as);
         return;
@@ -123,8 +128,14 @@ export class LocalPostgres implements PostgresPort {
   }
 
   emergencyFence(): void {
+    const fenced = fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+    this.fencing = fenced.then(
+      () => {},
+      () => {},
+    );
     this.background("the emergency fence", async () => {
-      await fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+      await fenced;
+      this.options.report({ kind: "gone" });
     });
   }
 
@@ -165,7 +176,10 @@ export class LocalPostgres implements PostgresPort {
   }
 
   private async workOff(): Promise<void> {
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) await this.carryOut(next);
+    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+      await this.fencing;
+      await this.carryOut(next);
+    }
     this.busy = false;
   }
 

@@ -27,7 +27,8 @@ function isDurable(value: unknown): value is Durable {
     typeof value.promotionStarted === "bigint" &&
     typeof value.founding === "bigint" &&
     typeof value.joining === "bigint" &&
-    typeof value.held === "boolean"
+    typeof value.held === "boolean" &&
+    (value.leaseMs === undefined || typeof value.leaseMs === "number")
   );
 }
 

@@ -43,6 +43,8 @@ export interface Machine {
   diskHangs: boolean;
   /** Sidecar and Postgres stand still; time does not. */
   frozen: boolean;
+  /** Its silence that makes a suspicion, in ms: the sidecar takes it when it starts. */
+  detectMs: number;
   /** How fast its clock runs. */
   clockRate: number;
   waitingPersist: (() => void) | null;

@@ -150,6 +150,11 @@ export class PostgresTable {
         return undefined;
       case "swap":
         return this.swap(op);
+      case "emergency_fence": {
+        const { running } = this;
+        this.stop();
+        return running ? { kind: "exited", reason: "its emergency fence" } : undefined;
+      }
       case "fence":
         this.stop();
         return { kind: "fenced", op };

@@ -21,6 +21,7 @@ import { World } from "./world.js";
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
+ *   detect N MS                                what its next start is configured with
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
  *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal ack; `pg N ACTION`
@@ -179,6 +180,9 @@ export class Script {
         return;
       case "thaw":
         return world.thaw(first());
+      case "detect":
+        first().detectMs = Number(args[1]);
+        return;
       case "clock":
         first().clockRate = Number(args[1]);
         return;

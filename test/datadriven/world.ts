@@ -16,7 +16,7 @@ import type { Kind, Request } from "./message_text.js";
 import { actionText, answerText, requestText } from "./message_text.js";
 import type { Entry } from "./postgres_table.js";
 import { PostgresTable } from "./postgres_table.js";
-import { configOf } from "./sidecar_config.js";
+import { configOf, DETECT_MS } from "./sidecar_config.js";
 import { portsOf } from "./sidecar_ports.js";
 
 const STEPS_MAX = 20_000;
@@ -56,7 +56,7 @@ export class World {
   add(id: NodeId, initial: InitialRuleset, leases = false, progress = false): void {
     const postgres = new PostgresTable(id);
     postgres.nudged = progress;
-    const time = { leases, progress, frozen: false, clockRate: 1 };
+    const time = { leases, progress, frozen: false, detectMs: DETECT_MS, clockRate: 1 };
     const rest = { ...time, incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
     this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, ...rest });
   }
@@ -229,6 +229,8 @@ export class World {
       this.say(`${id} postgres ${actionText(operation.action)}${failed}`);
     }
     if (report !== undefined) machine.loop.deliver({ kind: "postgres", report });
+    if (operation.action.kind === "emergency_fence")
+      machine.loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
     return true;
   }
 

@@ -1,6 +1,6 @@
+import type { Action } from "./action.js";
+import { LEADER } from "./action.js";
 import type { Machine } from "./machine.js";
-import type { Action } from "./schedule.js";
-import { LEADER } from "./schedule.js";
 import { holds } from "./wal.js";
 import type { World } from "./world.js";
 
@@ -128,11 +128,13 @@ function maskNow(world: World, mask: number): number {
 }
 
 type OnNode = Exclude<Extract<Action, { readonly node: number }>, { readonly kind: "change" }>;
-type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" }>;
+type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" | "clock_jump" }>;
 
 function applyTo(world: World, machine: Machine, action: OnNode): void {
   if (action.kind === "slot_lost") {
     for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
+  } else if (action.kind === "clock_jump") {
+    machine.jumpClock(action.byMs);
   } else if (action.kind === "dies_at_effect") {
     if (machine.loop === null) return;
     machine.effectsLeft = action.effects;
@@ -152,13 +154,15 @@ function applyLasting(world: World, machine: Machine, action: Lasting): void {
     case "sidecar_dies":
       return machine.dieSidecar(forUs);
     case "postgres_dies":
-      return machine.postgres.kill("killed");
+      return machine.postgres.killPostmaster();
     case "shutdown":
       return shutDown(world, machine, forUs);
     case "pause":
-      machine.pauseSidecar(forUs);
-      machine.postgres.pausedUntilUs = world.nowUs + forUs;
-      return;
+      return machine.freeze(forUs);
+    case "suspend":
+      return machine.suspend(forUs);
+    case "pause_postgres":
+      return machine.postgres.pause(forUs);
     case "pause_sidecar":
       return machine.pauseSidecar(forUs);
     case "disk_hangs":

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { replay } from "../datadriven/replay.js";
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
+import { NOTHING_MORE } from "./config.js";
 import { parseScenario, scenarioLines } from "./scenario_text.js";
-import type { Action } from "./schedule.js";
 
 export interface Scenario {
   readonly config: SimConfig;

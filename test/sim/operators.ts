@@ -1,8 +1,8 @@
 import type { Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/ruleset/wanted.js";
+import type { Action, ChangeKind } from "./action.js";
 import type { Machine } from "./machine.js";
 import { Rng } from "./prng.js";
-import type { Action, ChangeKind } from "./schedule.js";
 import type { World } from "./world.js";
 
 /** What an operator knows of what it asked for, and what was written of it. */
@@ -29,7 +29,7 @@ export class Operators {
       return;
     }
     const call = `operator ${this.ledger.size + 1}`;
-    const wanted = drawWanted(world, machine, asked, action.what, new Rng(action.draw, "wanted"));
+    const wanted = drawWanted(world, machine, asked, action);
     const request: ChangeRequest = { ...wanted, waitMs: action.waitMs, cause: call };
     this.ledger.set(call, { outcome: "waiting", written: [], proposed: null });
     world.mark(`change_of ${action.what}`);
@@ -94,7 +94,13 @@ function leaderFirst(machine: Machine): Ruleset | undefined {
 
 type Wanted = Pick<ChangeRequest, "policy" | "cohort">;
 
-function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKind, rng: Rng): Wanted {
+interface Asking {
+  readonly what: ChangeKind;
+  readonly draw: number;
+}
+
+function drawWanted(world: World, leader: Machine, now: Ruleset, { what, draw }: Asking): Wanted {
+  const rng = new Rng(draw, "wanted");
   const ids = now.cohort.map((m) => m.id);
   const others = world.machines.map((m) => m.id).filter((id) => !ids.includes(id));
   const without = (id: string) => ids.filter((i) => i !== id);
@@ -119,7 +125,19 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
       const eligible = now.cohort.find((m) => m.id === turned)?.eligible !== true;
       return {
         policy: null,
-        cohort: ids.map((id) => ({ ...memberOf(world, id, rng), eligible: id === turned ? eligible : null })),
+        cohort: ids.map((id) => ({
+          ...memberOf(world, id, rng),
+          eligible: id === turned && world.named(id)?.witness !== true ? eligible : null,
+        })),
+      };
+    }
+    case "demote": {
+      const turned = `n${draw + 1}`;
+      return {
+        policy: null,
+        cohort: ids.map((id) => ({
+          ...{ id, incarnation: null, labels: null, eligible: id === turned && id !== leader.id ? false : null },
+        })),
       };
     }
     case "disjoint":
@@ -128,7 +146,7 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
       const some = world.machines.filter(() => rng.below(2) === 0).map((m) => m.id);
       const eligible = () => (rng.below(4) === 0 ? false : null);
       const wanted = cohort(some.length > 0 ? some : ids);
-      return { ...wanted, cohort: wanted.cohort?.map((m) => ({ ...m, eligible: eligible() })) ?? null };
+      return { ...wanted, cohort: wanted.cohort?.map((m) => ({ ...m, eligible: m.eligible ?? eligible() })) ?? null };
     }
   }
 }
@@ -136,7 +154,8 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
 /** Sometimes by the incarnation it shows: a wiped node is put back by hand. */
 function memberOf(world: World, id: string, rng: Rng): WantedMember {
   const incarnation = rng.below(2) === 0 ? (world.named(id)?.disk?.incarnation ?? null) : null;
-  return { id, incarnation, labels: null, eligible: null };
+  // Whoever asks for rules knows which machines have a Postgres.
+  return { id, incarnation, labels: null, eligible: world.named(id)?.witness === true ? false : null };
 }
 
 function anyPolicy(rng: Rng, nodes: number): Policy {

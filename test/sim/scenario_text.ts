@@ -7,11 +7,11 @@
  *   latencyUs 170..2170
  *   385.943 pause node=leader for=491.508ms
  *
- * What is 0 or false is left out, and so is what the schedule was drawn from. Nodes are called by their names; times are ms.
+ * What is 0 or false or as in `NOTHING_MORE` is left out, and so is what the schedule was drawn from. Nodes are called by their names; times are ms.
  */
-import { CONFIG_VERSION, drawConfig, type SimConfig } from "./config.js";
+import { type Action, LEADER } from "./action.js";
+import { CONFIG_VERSION, drawConfig, NOTHING_MORE, type SimConfig } from "./config.js";
 import type { Scenario } from "./kept.js";
-import { type Action, LEADER } from "./schedule.js";
 
 type Value = SimConfig[keyof SimConfig];
 
@@ -20,7 +20,9 @@ const OF_THE_DRAW: ReadonlySet<string> = new Set(["version", "faults", "writes",
 const LEADER_NAME = "leader";
 
 export function scenarioLines({ config, schedule }: Scenario): string[] {
-  const fields = Object.entries(config).filter(([name, value]) => !OF_THE_DRAW.has(name) && !isOff(value as Value));
+  const fields = Object.entries(config).filter(
+    ([name, value]) => !OF_THE_DRAW.has(name) && !isOff(name, value as Value),
+  );
   return [...fields.map(([name, value]) => `${name} ${valueText(value as Value)}`), ...schedule.map(actionText)];
 }
 
@@ -28,7 +30,7 @@ export function scenarioLines({ config, schedule }: Scenario): string[] {
 export function parseScenario(lines: readonly string[]): Scenario {
   const config: Record<string, unknown> = {};
   const template = drawConfig(1);
-  for (const [name, value] of Object.entries(template) as [string, Value][]) config[name] = whenLeftOut(value);
+  for (const [name, value] of Object.entries(template) as [string, Value][]) config[name] = whenLeftOut(name, value);
   const schedule: Action[] = [];
   for (const line of lines) {
     const [head = "", ...words] = line.trim().split(/\s+/);
@@ -46,11 +48,15 @@ function none<K extends string>(faults: Readonly<Record<K, number>>): Record<K, 
   return Object.fromEntries(Object.keys(faults).map((kind) => [kind, 0])) as Record<K, number>;
 }
 
-function isOff(value: Value): boolean {
-  return value === 0 || value === false;
+const USUAL: Readonly<Partial<Record<string, Value>>> = NOTHING_MORE;
+
+function isOff(name: string, value: Value): boolean {
+  return value === 0 || value === false || JSON.stringify(value) === JSON.stringify(USUAL[name]);
 }
 
-function whenLeftOut(value: Value): 0 | false | undefined {
+function whenLeftOut(name: string, value: Value): Value | undefined {
+  const usual = USUAL[name];
+  if (usual !== undefined) return usual;
   return typeof value === "number" ? 0 : typeof value === "boolean" ? false : undefined;
 }
 
@@ -66,7 +72,7 @@ function parseValue(words: readonly string[]): unknown {
   if (first === "yes" && second === undefined) return true;
   if (first === "majority") return { kind: first };
   if (first === "at_least") return { kind: first, copies: Number(second) };
-  if (first === "core" || first === "too_few") return first;
+  if (["core", "too_few", "within", "beyond"].includes(first)) return first;
   if (first.startsWith("{")) return JSON.parse(words.join(" "));
   const range = /^(\d+)\.\.(\d+)$/.exec(first);
   if (range !== null) return [Number(range[1]), Number(range[2])];

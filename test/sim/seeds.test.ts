@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Action } from "./action.js";
 import { runBatch } from "./batch.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
@@ -9,7 +10,6 @@ import { keptIn, keptRuns, SCRIPTS, scriptText } from "./kept.js";
 import type { SeedOutcome } from "./run_seed.js";
 import { runSeed } from "./run_seed.js";
 import { parseScenario, scenarioLines } from "./scenario_text.js";
-import type { Action } from "./schedule.js";
 import { drawSchedule } from "./schedule.js";
 
 /** The same schedule under other draws of the world: a change of the world moves every latency of a kept run. */

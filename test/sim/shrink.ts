@@ -1,7 +1,7 @@
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
 import type { Scenario } from "./kept.js";
 import { runSeed } from "./run_seed.js";
-import type { Action } from "./schedule.js";
 import { withoutNode } from "./without_node.js";
 
 /** Rates that a smaller reproduction can do without. */

@@ -12,6 +12,7 @@ const NOTES = [
   ...["change_asked", "change_joint", "change_proposed", "change_marked", "change_done", "change_refused"],
   ...["change_voided", "change_abandoned", "change_waits", "change_needless", "change_left_undecided"],
   ...["found_voided", "replaces_wiped", "seated", "released", "outside", "inside"],
+  ...["lease_awaited", "lease_not_held", "lease_lost", "needs_catch_up", "catch_up_failed"],
 ].map((mark) => `note ${mark}`);
 
 const REFUSALS = [
@@ -35,6 +36,14 @@ const WORLD = [
   ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
   ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
+  ...["lease_waited_out", "lease_over_by_then", "lease_released_first_hand", "lease_of_a_recruited_leader"],
+  ...["lease_of_an_unknown_leader_waited_for", "lease_under_a_joint_rule", "leader_yields"],
+  ...["established_with_leases_under_several_rulesets", "void_written_with_leases", "change_done_with_leases"],
+  ...["found_undecided_finished_with_leases", "emergency_fence_asked", "fenced_behind_an_operation", "fuse_burnt"],
+  ...["orphans_left", "fence_took_long", "stale_read", "stale_after_a_thaw", "stale_beyond_the_clocks_bound"],
+  ...["action suspend", "action pause_postgres", "action clock_jump", "change_of demote"],
+  ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
+  ...["led_after_a_catch_up"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),

@@ -131,3 +131,28 @@ export function historyOf(tip: Tip): History {
     ancestors.push({ timeline: at.branch.timeline, end: BigInt(lsnOf(at)) });
   return { timeline: tip.branch.timeline, ancestors: ancestors.reverse() };
 }
+
+export function sayTip(tip: Tip | null): string {
+  return tip === null ? "nothing" : `${tip.branch.timeline}:${lsnOf(tip)}`;
+}
+
+/** The part of a log up to an LSN of one of its timelines. */
+export function cutAt(tip: Tip | null, lsn: bigint, timeline: bigint): Tip | null {
+  let at = tip;
+  while (at !== null && at.branch.timeline > timeline) at = at.branch.parent;
+  if (at === null || at.branch.timeline !== timeline) return at;
+  let { count } = at;
+  while (count > 0 && BigInt(at.branch.records[count - 1]?.end ?? 0) > lsn) count--;
+  return { branch: at.branch, count };
+}
+
+/** Where a record stands in a log; null if it is not there. */
+export function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
+  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
+    for (const index of at.branch.rulesets) {
+      if (index < at.count && at.branch.records[index]?.ruleset === record)
+        return { branch: at.branch, count: index + 1 };
+    }
+  }
+  return null;
+}

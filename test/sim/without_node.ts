@@ -1,5 +1,5 @@
+import { type Action, LEADER } from "./action.js";
 import type { Scenario } from "./kept.js";
-import { type Action, LEADER } from "./schedule.js";
 
 /** The run with one machine fewer, the others called by new numbers; null if its policy would need it. */
 export function withoutNode({ config, schedule }: Scenario, gone: number): Scenario | null {

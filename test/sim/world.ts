@@ -10,6 +10,7 @@ import { Network } from "./network.js";
 import { Operators } from "./operators.js";
 import { Rng, textHash } from "./prng.js";
 import { Promises } from "./promises.js";
+import { StaleReads } from "./stale_reads.js";
 import { Streams } from "./streams.js";
 import { Violation } from "./violation.js";
 
@@ -27,6 +28,7 @@ export class World {
   readonly calls: Calls;
   readonly streams: Streams;
   readonly checker: Checker;
+  readonly staleReads: StaleReads;
   readonly promises: Promises;
   readonly clients: Clients;
   readonly operators: Operators;
@@ -34,6 +36,8 @@ export class World {
   readonly marks = new Map<string, number>();
   /** Lines, if somebody wants to read them. */
   readonly trace: string[] | null;
+  /** When the faults begin. */
+  chaosFromUs = Number.POSITIVE_INFINITY;
   private readonly heap = new EventHeap();
   private readonly markHashes = new Map<string, number>();
   private hash = 0x811c9dc5;
@@ -45,16 +49,26 @@ export class World {
     this.trace = tracing ? [] : null;
     this.initial = {
       policy: config.policy,
-      nodes: config.zones.slice(0, config.founders).map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
+      nodes: config.zones.slice(0, config.founders).map((zone, i) => {
+        const node = { id: `n${i + 1}`, labels: { zone } };
+        return (config.witnesses & (1 << i)) === 0 ? node : { ...node, witness: true };
+      }),
     };
     this.network = new Network(this);
     this.calls = new Calls(this);
     this.streams = new Streams(this);
     this.checker = new Checker(this);
+    this.staleReads = new StaleReads(this);
     this.promises = new Promises(this);
     this.clients = new Clients(this);
     this.operators = new Operators(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
+  }
+
+  /** What a sidecar is configured with if it starts now. */
+  get detectMs(): number {
+    const { detectMs, loweredDetectMs, loweredAfterUs } = this.config;
+    return loweredDetectMs > 0 && this.nowUs >= this.chaosFromUs + loweredAfterUs ? loweredDetectMs : detectMs;
   }
 
   rng(concern: string): Rng {
@@ -103,6 +117,11 @@ export class World {
       this.markHashes.set(name, hash);
     }
     this.stir(hash);
+  }
+
+  /** The same for a state that lasts. */
+  markOnce(name: string): void {
+    if (!this.marks.has(name)) this.mark(name);
   }
 
   say(line: string): void {
