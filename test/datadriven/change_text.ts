@@ -11,7 +11,9 @@ export function changeFrom(text: string): ChangeRequest {
     .replace(/\{[^}]*\}/, " ")
     .trim()
     .split(/\s+/);
-  const policy = rest.some((word) => ["majority", "at_least"].includes(word) || /^n\d:/.test(word)) ? policyFrom(rest) : null;
+  const policy = rest.some((word) => ["majority", "at_least"].includes(word) || /^n\d:/.test(word))
+    ? policyFrom(rest)
+    : null;
   const wait = rest.indexOf("wait");
   return {
     policy,

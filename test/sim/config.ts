@@ -1,8 +1,9 @@
-import type { Policy } from "../../src/core/ruleset/ruleset.js";
+import { subsetsOfSize } from "../../src/core/quorum/sufficiency.js";
+import type { PerLeaderPolicy, Policy } from "../../src/core/ruleset/ruleset.js";
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
-export const CONFIG_VERSION = 2;
+export const CONFIG_VERSION = 3;
 
 /** To be turned on with the leases of DESIGN 7: I8 is a violation from then on. */
 const CORE_HAS_LEASES = false;
@@ -137,6 +138,19 @@ function policyFor(rng: Rng, nodes: number): Policy {
   return { kind: "at_least", copies: rng.between(2, nodes) };
 }
 
+/** Now and then each leader has quorums of its own: any so many of some followers, which is what Postgres can be told. */
+function perLeader(seed: number, nodes: number): PerLeaderPolicy | null {
+  const rng = new Rng(seed, "quorums per leader");
+  if (rng.below(6) !== 0) return null;
+  const ids = Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
+  const quorums = ids.map((leader) => {
+    const some = ids.filter((id) => id !== leader && rng.below(3) !== 0);
+    const followers = some.length > 0 ? some : ids.filter((id) => id !== leader).slice(0, 1);
+    return [leader, subsetsOfSize(followers, rng.between(1, followers.length))] as const;
+  });
+  return { kind: "per_leader", quorums: Object.fromEntries(quorums) };
+}
+
 /** Swarm: a handful of kinds in each run and none of the others, so that those present can do their work. */
 function faultsFor(rng: Rng): Record<FaultKind, number> {
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
@@ -155,6 +169,13 @@ function rare(rng: Rng, odds: number, most: number): number {
 }
 
 export function drawConfig(seed: number): SimConfig {
+  const config = drawCounting(seed);
+  // A founder that is never established gives up its term for nobody (own_term.ts), though others might go on then.
+  const policy = config.founded ? perLeader(seed, config.founders) : null;
+  return policy === null ? config : { ...config, policy };
+}
+
+function drawCounting(seed: number): SimConfig {
   const rng = new Rng(seed, "config");
   const operators = new Rng(seed, "operators");
   const founders = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);

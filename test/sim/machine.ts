@@ -133,7 +133,8 @@ export class Machine {
       self: this.id,
       boot: `${this.id}.${this.boot}`,
       initial: world.initial,
-      timings: timingsFrom(world.config.detectMs),
+      // Where quorums differ from leader to leader, another one may go on where this one cannot: I9 asks for it.
+      timings: timingsFrom(world.config.detectMs, { progress: world.config.policy.kind === "per_leader" }),
       host: this.id,
       postgresPort: 5432,
       postgresVersion: null,
