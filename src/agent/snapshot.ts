@@ -100,7 +100,14 @@ function rulesetJson(rules: InForce) {
 }
 
 function policyJson(policy: Policy) {
-  return policy.kind === "majority" ? "majority" : { at_least: policy.copies };
+  switch (policy.kind) {
+    case "majority":
+      return "majority";
+    case "at_least":
+      return { at_least: policy.copies };
+    case "per_leader":
+      return { per_leader: policy.quorums };
+  }
 }
 
 /** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */

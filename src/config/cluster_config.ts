@@ -1,4 +1,4 @@
-import type { Policy } from "../core/ruleset/ruleset.js";
+import type { CountingPolicy } from "../core/ruleset/ruleset.js";
 import type { Timings } from "./derive.js";
 import type { LogLevel } from "./schema.js";
 
@@ -41,7 +41,7 @@ export interface ClusterConfig {
   readonly cluster: string;
   /** Sorted by id; the seeds and the first cohort. */
   readonly nodes: readonly NodeConfig[];
-  readonly policy: Policy;
+  readonly policy: CountingPolicy;
   readonly insecure: boolean;
   readonly timings: Timings;
   /** As it was named on the command line. */

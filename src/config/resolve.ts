@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import type { Policy } from "../core/ruleset/ruleset.js";
+import type { CountingPolicy } from "../core/ruleset/ruleset.js";
 import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
 import { credentials } from "./cluster_config.js";
 import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
@@ -64,7 +64,12 @@ export function resolveNode(file: string, top: FileConfig, id: string, passwords
   };
 }
 
-export function resolveCluster(file: string, top: FileConfig, policy: Policy, passwords: Passwords): ClusterConfig {
+export function resolveCluster(
+  file: string,
+  top: FileConfig,
+  policy: CountingPolicy,
+  passwords: Passwords,
+): ClusterConfig {
   return {
     cluster: top.cluster ?? "",
     nodes: Object.keys(top.nodes ?? {})

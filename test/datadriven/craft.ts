@@ -1,7 +1,13 @@
 import type { Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import type { World } from "./world.js";
 
+/** `majority`, `at_least K`, or for each leader the sets of followers any of which is enough with it: `n1:n2+n3 n4:n5|n6`. */
 export function policyFrom(words: readonly string[]): Policy {
+  const perLeader = words.filter((word) => /^n\d:/.test(word)).map((word) => word.split(":"));
+  if (perLeader.length > 0) {
+    const quorums = perLeader.map(([leader, sets = ""]) => [leader, sets.split("|").map((set) => set.split("+"))]);
+    return { kind: "per_leader", quorums: Object.fromEntries(quorums) };
+  }
   const at = words.indexOf("at_least");
   return at < 0 ? { kind: "majority" } : { kind: "at_least", copies: Number(words[at + 1]) };
 }

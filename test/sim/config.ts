@@ -1,4 +1,5 @@
-import type { Policy } from "../../src/core/ruleset/ruleset.js";
+import { subsetsOfSize } from "../../src/core/quorum/sufficiency.js";
+import type { PerLeaderPolicy, Policy } from "../../src/core/ruleset/ruleset.js";
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
@@ -174,6 +175,19 @@ function policyFor(rng: Rng, nodes: number): Policy {
   return { kind: "at_least", copies: rng.between(2, nodes) };
 }
 
+/** Now and then each leader has quorums of its own: any so many of some followers, which is what Postgres can be told. */
+function perLeader(seed: number, nodes: number): PerLeaderPolicy | null {
+  const rng = new Rng(seed, "quorums per leader");
+  if (rng.below(6) !== 0) return null;
+  const ids = Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
+  const quorums = ids.map((leader) => {
+    const some = ids.filter((id) => id !== leader && rng.below(3) !== 0);
+    const followers = some.length > 0 ? some : ids.filter((id) => id !== leader).slice(0, 1);
+    return [leader, subsetsOfSize(followers, rng.between(1, followers.length))] as const;
+  });
+  return { kind: "per_leader", quorums: Object.fromEntries(quorums) };
+}
+
 /** Swarm: a handful of kinds in each run and none of the others, so that those present can do their work. */
 function faultsFor(rng: Rng): Record<FaultKind, number> {
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
@@ -193,7 +207,7 @@ function rare(rng: Rng, odds: number, most: number): number {
 
 /** What is drawn on top, by generators of its own: a seed without leases and witnesses is the seed that it was. */
 export function drawConfig(seed: number): SimConfig {
-  return withWitnesses(withLeases(drawBase(seed)));
+  return withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed))));
 }
 
 /** Before there were leases, witnesses and scenes. */
@@ -218,7 +232,7 @@ function withLeases(config: SimConfig): SimConfig {
   const lowered = detectMs === 3000 && rng.below(2) === 0;
   const chaosUs = Math.floor(config.chaosUs * longer);
   return {
-    ...{ ...config, detectMs, chaosUs, clocks, faults, leases: true, progress: rng.below(2) === 0 },
+    ...{ ...config, detectMs, chaosUs, clocks, faults, leases: true, progress: config.progress || rng.below(2) === 0 },
     loweredDetectMs: lowered ? 1000 : 0,
     loweredAfterUs: lowered ? rng.below(chaosUs) : 0,
     scenes: lowered ? [...scenes, "detect_lowered"] : scenes,
@@ -232,7 +246,7 @@ function withLeases(config: SimConfig): SimConfig {
 function withWitnesses(config: SimConfig): SimConfig {
   const rng = new Rng(config.seed, "witnesses");
   const kind = rng.pick(["none", "none", "none", "none", "witnesses", "witnesses", "ineligible"] as const);
-  if (kind === "none") return config;
+  if (kind === "none" || config.policy.kind === "per_leader") return config;
   const { founders } = config;
   let witnesses = 0;
   const most = Math.max(1, founders - 2);
@@ -241,6 +255,13 @@ function withWitnesses(config: SimConfig): SimConfig {
   const scene = kind === "witnesses" ? "newest_on_a_witness" : "newest_on_an_ineligible";
   const scenes = [...config.scenes, ...Array.from({ length: rng.between(1, 2) }, () => scene as SceneKind)];
   return { ...config, witnesses, policy, scenes };
+}
+
+/** Where quorums differ from leader to leader, another one may go on where this one cannot: I9 asks for it. */
+function withQuorumsPerLeader(config: SimConfig): SimConfig {
+  // A founder that is never established gives up its term for nobody (own_term.ts), though others might go on then.
+  const policy = config.founded ? perLeader(config.seed, config.founders) : null;
+  return policy === null ? config : { ...config, policy, progress: true };
 }
 
 function drawBase(seed: number): SimConfig {

@@ -1,4 +1,4 @@
-import type { Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import { type Policy, policyText, type Ruleset, type RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/ruleset/wanted.js";
 import type { Action, ChangeKind } from "./action.js";
 import type { Machine } from "./machine.js";
@@ -165,12 +165,12 @@ function anyPolicy(rng: Rng, nodes: number): Policy {
 
 /** As it is, if the new cohort can keep it; now and then even if it cannot. */
 function policyFor(rng: Rng, now: Policy, nodes: number): Policy | null {
-  const fits = now.kind === "majority" || now.copies <= nodes || rng.below(8) === 0;
+  const fits = now.kind !== "at_least" || now.copies <= nodes || rng.below(8) === 0;
   return fits && rng.below(2) === 0 ? null : anyPolicy(rng, nodes);
 }
 
 function sayWanted({ policy, cohort, waitMs }: ChangeRequest): string {
-  const rule = policy === null ? "the policy there is" : policy.kind === "majority" ? "majority" : `${policy.copies}`;
+  const rule = policy === null ? "the policy there is" : policyText(policy);
   const members = cohort?.map((m) => `${m.id}${m.eligible === false ? "!" : ""}`).join("+") ?? "the same nodes";
   return `${rule} of ${members}, waiting ${waitMs} ms`;
 }

@@ -64,7 +64,7 @@ function valueText(value: Value): string {
   if (value === true) return "yes";
   if (Array.isArray(value)) return value.join(typeof value[0] === "number" ? ".." : " ");
   if (typeof value !== "object") return String(value);
-  return "kind" in value ? Object.values(value).join(" ") : JSON.stringify(value);
+  return "kind" in value && value.kind !== "per_leader" ? Object.values(value).join(" ") : JSON.stringify(value);
 }
 
 function parseValue(words: readonly string[]): unknown {

@@ -5,10 +5,11 @@ import type { Scenario } from "./kept.js";
 export function withoutNode({ config, schedule }: Scenario, gone: number): Scenario | null {
   const founders = gone < config.founders ? config.founders - 1 : config.founders;
   const { policy } = config;
-  if (founders < 2 || (policy.kind === "at_least" && policy.copies > founders)) return null;
+  if (policy.kind === "per_leader" || founders < 2 || (policy.kind === "at_least" && policy.copies > founders))
+    return null;
   const zones = config.zones.filter((_, i) => i !== gone);
   return {
-    config: { ...config, nodes: config.nodes - 1, founders, zones },
+    config: { ...config, nodes: config.nodes - 1, founders, zones, witnesses: maskWithout(config.witnesses, gone) },
     schedule: schedule.flatMap((action) => actionWithout(action, gone)),
   };
 }

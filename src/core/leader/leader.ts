@@ -147,7 +147,9 @@ export function advanceLeader(turn: Turn): void {
     updateLeading(turn, { mark: "writing" });
     return writeRecord(turn, leading);
   }
-  if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
+  // Seen by the step before: a quorum may have it sooner than this node hears that it is written.
+  const { mark } = turn.before.volatile.leading ?? leading;
+  if (typeof mark === "bigint" && leading.mark === mark && leading.quorumLsn >= mark) {
     // Only now may the rules before this one be let go (DESIGN 6.4).
     updateLeading(turn, { mark: "durable", obliged: [leading.ruleset] });
     turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });
