@@ -45,7 +45,8 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
 };
 
 describe("what the loops of a script did is done again", () => {
-  const names = readdirSync(SCRIPTS).filter((name) => name.endsWith(".txt"));
+  // The loops of a simulated run are another world's, which writes nothing down.
+  const names = readdirSync(SCRIPTS).filter((name) => name.endsWith(".txt") && !name.startsWith("sim_"));
   it.each(names)("%s", (name) => {
     const records = recordScript(commandsOf(readFileSync(new URL(name, SCRIPTS), "utf8")));
     const report = replayRecords([...records].map(([id, recorded]) => parseRecord(id, recorded)));
