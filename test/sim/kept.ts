@@ -43,7 +43,9 @@ export function keptRuns(which: "." | "open" = "."): { readonly name: string; re
 /** @throws Error if the file cannot be read. */
 export function keptIn(path: string): Kept {
   const text = readFileSync(path, "utf8");
-  return path.endsWith(".json") ? (JSON.parse(text) as Kept) : parseScript(text);
+  if (!path.endsWith(".json")) return parseScript(text);
+  const kept = JSON.parse(text) as Kept;
+  return { ...kept, config: { ...NOTHING_MORE, ...kept.config } };
 }
 
 /**
