@@ -169,6 +169,14 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     script: "lease_detect_lowered.txt",
   },
   {
+    name: "granted-before-it-is-answered-for",
+    file: "src/core/lease/granting.ts",
+    find: "  answerFor(turn);\n",
+    replace: "",
+    why: "I8: what a start with a shorter lease must answer for is on disk before the grant is heard of",
+    script: "lease_detect_lowered.txt",
+  },
+  {
     name: "leader-without-a-postgres-stays",
     file: "src/core/keeper/reports.ts",
     find: "  stepDown(turn, reason);\n",
