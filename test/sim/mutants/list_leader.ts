@@ -53,8 +53,8 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   {
     name: "old-rules-let-go-before-the-mark-is-durable",
     file: LEADER,
-    find: 'if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {',
-    replace: 'if (typeof leading.mark === "bigint") {',
+    find: 'if (typeof mark === "bigint" && leading.mark === mark && leading.quorumLsn >= mark) {',
+    replace: 'if (typeof mark === "bigint") {',
     why: "DESIGN 6.4 ◆: the decided mark is durable, then the old rules are let go",
     hint: "an undecided ruleset, and a follower that lags",
     script: "mark_must_be_durable_before_the_old_rules_go.txt",
