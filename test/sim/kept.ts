@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Scenario } from "./shrink.js";
@@ -20,7 +20,7 @@ const FOLDER = fileURLToPath(new URL("./seeds/", import.meta.url));
 /** Runs that were mended, or those still `open`. */
 export function keptRuns(which: "." | "open" = "."): { readonly name: string; readonly kept: Kept }[] {
   const folder = join(FOLDER, which);
-  return readdirSync(folder)
+  return (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => name.endsWith(".json"))
     .sort()
     .map((name) => ({ name, kept: JSON.parse(readFileSync(join(folder, name), "utf8")) as Kept }));

@@ -24,8 +24,9 @@ describe("runs that once broke an invariant", () => {
   }
 });
 
-describe("holes that are known and open: once mended, move the run to the others", () => {
-  for (const { name, kept } of keptRuns("open")) {
+const open = keptRuns("open");
+describe.runIf(open.length > 0)("holes that are known and open: once mended, move the run to the others", () => {
+  for (const { name, kept } of open) {
     test(`${name}: ${kept.note}`, () => {
       const broken = variants(kept, 100).filter((o) => o.violation?.invariant === kept.invariant);
       expect(broken.length).toBeGreaterThan(0);
