@@ -216,7 +216,7 @@ export class Loop {
       this.toSelf({
         kind: "recruit_result",
         peer,
-        request: { term: election.term, attempt: election.attempt },
+        request: { term: election.term, attempt: election.attempt, seen: null },
         result: effect.result,
       });
     }

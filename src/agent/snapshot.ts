@@ -144,7 +144,7 @@ function nodeJson(
   const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
   const sender = state.volatile.leading?.senders[place.id];
   const reachable = entry?.reachable ?? false;
-  const past = (state.volatile.peers[place.id]?.pastSinceMs ?? null) !== null;
+  const past = state.volatile.peers[place.id]?.forgot === true;
   // The leader's Postgres hears of a follower's position sooner than the sidecars tell one another.
   const told = status?.flushLsn ?? null;
   const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;

@@ -8,6 +8,7 @@
  */
 import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
 import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
+import { recall, regainVote } from "./acceptor/past.js";
 import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
@@ -46,6 +47,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   const turn = new Turn(before);
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
+  regainVote(turn);
   noteMembership(turn);
   keepLease(turn);
   watchProgress(turn);
@@ -72,10 +74,12 @@ function route(turn: Turn, event: Event): void {
       return;
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
+      for (const seen of event.status.seen) recall(turn, event.peer, seen);
       return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
       return losePeer(turn, event.peer, event.reason);
     case "recruit":
+      if (event.request.seen !== null) recall(turn, event.from.node, event.request.seen);
       return onRecruit(turn, event.call, event.from, event.request);
     case "promote":
       return onPromote(turn, event.call, event.from, event.request);
@@ -86,6 +90,7 @@ function route(turn: Turn, event: Event): void {
     case "catch_up_result":
       return onCatchUpResult(turn, event.peer, event.request, event.result);
     case "recruit_result":
+      if (event.result.ok === true) for (const seen of event.result.answer.seen) recall(turn, event.peer, seen);
       return onRecruitResult(turn, event.peer, event.request, event.result);
     case "promote_result":
       return onPromoteResult(turn, event.peer, event.request, event.result);

@@ -9,7 +9,18 @@ import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
-import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
+import type {
+  Attempt,
+  Blocked,
+  CatchUpEnd,
+  ElectionPhases,
+  NodeStatus,
+  PromiseMade,
+  PromoteRequest,
+  RejoinFacts,
+  Seen,
+} from "./messages.js";
+import { BOOT_UNKNOWN } from "./messages.js";
 import type { LocalPostgres } from "./postgres_known.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
@@ -23,6 +34,16 @@ export interface Durable {
   readonly systemIdentifier: string | null;
   /** No agent of a lower term gets anything from this node. One attempt a term, ever. */
   readonly promise: Promised;
+  /**
+   * The last promises, oldest first, the present one included: so that it can be told from outside whether this node has
+   * forgotten one. Empty in a file of a version that did not keep them, until the next promise.
+   */
+  readonly promises: readonly PromiseMade[];
+  /**
+   * It is from the past: it learned that it had promised what it knows nothing of. Whatever else it once held may be gone
+   * as well, so it has no vote until it has caught up (DESIGN 5.7, 8).
+   */
+  readonly nonVoter: boolean;
   /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
   readonly promotionStarted: Term;
   /** The term under which this node ran initdb, until a ruleset record stands in that log; else 0. */
@@ -40,7 +61,7 @@ export interface Durable {
 
 export interface Promised {
   readonly term: Term;
-  /** Null only before the first promise. */
+  /** Null before the first promise, and for one that others remember and this node forgot. */
   readonly attempt: Attempt | null;
 }
 
@@ -150,6 +171,8 @@ export interface Leading extends RulesInOffice {
   readonly checkpointed: boolean;
   /** Since when a member has been refusing this term for a higher promise; null if none does. */
   readonly refusedSinceMs: number | null;
+  /** What non-voters have to reach, as far as it is known; null while the next look at Postgres will tell. */
+  readonly ends: Readonly<Record<NodeId, { readonly boot: string; readonly end: CatchUpEnd | null }>>;
 }
 
 export interface SenderState {
@@ -176,13 +199,10 @@ export interface Peer {
   readonly lost: string | null;
   /** Since when it has been trying for the term it tries for now. */
   readonly electingSinceMs: number;
-  /** The highest promise this incarnation was ever seen with, and under which start of its sidecar. */
-  readonly highest: { readonly promise: Term; readonly boot: string };
-  /**
-   * It came back below that: it was restored from a snapshot, and has forgotten what it promised. Its vote does not
-   * count until it holds what its leader held after this was noticed (DESIGN 8).
-   */
-  readonly pastSinceMs: number | null;
+  /** The last promise this incarnation was seen with, and under which start of its sidecar it was seen. */
+  readonly seen: (Seen & { readonly under: string }) | null;
+  /** It has forgotten that one: it was restored from a snapshot, and does not know it yet (DESIGN 8). */
+  readonly forgot: boolean;
 }
 
 export interface BootData {
@@ -255,6 +275,8 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
     incarnation,
     systemIdentifier: null,
     promise: { term: TERM_NONE, attempt: null },
+    promises: [{ term: TERM_NONE, boot: BOOT_UNKNOWN }],
+    nonVoter: false,
     promotionStarted: TERM_NONE,
     founding: TERM_NONE,
     joining: TERM_NONE,
@@ -263,6 +285,11 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
 }
 
 /** Data that may have counted is gone: the node answers nothing that depends on it and is refused by name. */
-export function hasLostItsData(state: State): boolean {
+export function hasLostItsData(state: Pick<State, "durable" | "volatile">): boolean {
   return state.durable.held && state.volatile.postgres.data !== "present";
+}
+
+/** Whether its answer counts in a recruitment. */
+export function hasVote(state: Pick<State, "durable" | "volatile">): boolean {
+  return !state.durable.nonVoter && !hasLostItsData(state);
 }

@@ -5,15 +5,19 @@ import type { StateCodec } from "./state_format.js";
 /** The node's durable word as text. Whatever `encode` cannot have written is refused, never guessed at. */
 export const durableCodec: StateCodec<Durable> = {
   encode: (durable) => encodeBigintJson(durable),
-  decode: (text) => {
+  decode: (text, format) => {
     const value = decodeBigintJson(text);
-    if (!isDurable(value)) throw new SyntaxError("the payload is not a node's durable state");
-    return value;
+    const upgraded = format === 1 && isRecord(value) ? { ...value, ...KEPT_SINCE_2 } : value;
+    if (!isDurable(upgraded)) throw new SyntaxError("the payload is not a node's durable state");
+    return upgraded;
   },
 };
 
+/** What was promised before was not kept, so nothing is said of it. */
+const KEPT_SINCE_2 = Object.freeze({ promises: [], nonVoter: false });
+
 function isDurable(value: unknown): value is Durable {
-  if (!isRecord(value) || !isRecord(value.promise)) return false;
+  if (!isRecord(value) || !isRecord(value.promise) || !Array.isArray(value.promises)) return false;
   const { attempt, term } = value.promise;
   const attemptFits =
     attempt === null || (isRecord(attempt) && typeof attempt.node === "string" && typeof attempt.nonce === "string");
@@ -24,6 +28,8 @@ function isDurable(value: unknown): value is Durable {
     (value.systemIdentifier === null || typeof value.systemIdentifier === "string") &&
     typeof term === "bigint" &&
     attemptFits &&
+    value.promises.every((made) => isRecord(made) && typeof made.term === "bigint" && typeof made.boot === "string") &&
+    typeof value.nonVoter === "boolean" &&
     typeof value.promotionStarted === "bigint" &&
     typeof value.founding === "bigint" &&
     typeof value.joining === "bigint" &&

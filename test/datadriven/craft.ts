@@ -42,9 +42,12 @@ export function craft(world: World, line: string): void {
   const system = /system=(\S+)/.exec(rest)?.[1] ?? "system-crafted";
   if (hasData) Object.assign(postgres, { data: "present", system });
   const held = hasData && !/held=no/.test(rest);
+  const word = world.durableOf(machine);
   machine.disk = {
-    ...world.durableOf(machine),
+    ...word,
     promise: { term: promise, attempt: promise === 0n ? null : { node: "n9", nonce: "crafted" } },
+    // What it has promised as itself is no news.
+    promises: word.promise.term === promise ? word.promises : [0n, promise].map((term) => ({ term, boot: "crafted" })),
     ...(held ? { held: true, systemIdentifier: system } : {}),
   };
 }

@@ -5,13 +5,6 @@ import { Rng } from "./prng.js";
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
 export const CONFIG_VERSION = 3;
 
-/**
- * To be turned on when a node restored from a snapshot finds out by itself. Today only those peers know that hear it
- * before it has promised again; a coordinator that did not hear it counts its vote, and writes are lost
- * (seeds/open/i1_148.json).
- */
-const CORE_KNOWS_THE_PAST = false;
-
 /** Chances are out of a million, times in microseconds of virtual time, ranges inclusive. */
 export interface SimConfig {
   readonly version: number;
@@ -194,7 +187,6 @@ function faultsFor(rng: Rng): Record<FaultKind, number> {
   for (let i = rng.between(2, 7); i > 0; i--) {
     const kind = rng.pick(SWARM_KINDS);
     if (LASTING.has(kind) && rng.below(3) !== 0) continue;
-    if (kind === "restored" && !CORE_KNOWS_THE_PAST) continue;
     faults[kind] = rng.between(1, MOST[kind]);
   }
   return faults;

@@ -16,7 +16,7 @@ const QUIET_DETECTS = 2;
 
 /** Whether this machine can take part again: neither its word nor its data was taken from it. */
 function usable(machine: Machine): boolean {
-  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine.world, machine)) return false;
+  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine)) return false;
   if (machine.disk === null) return true;
   return machine.disk.founding !== 0n || machine.postgres.hasData || !machine.disk.held;
 }

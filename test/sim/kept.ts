@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { replay } from "../datadriven/replay.js";
@@ -34,7 +34,7 @@ const DRAWS = 10;
 /** Runs of `seeds/`, or those still `open`. */
 export function keptRuns(which: "." | "open" = "."): { readonly name: string; readonly kept: Kept }[] {
   const folder = fileURLToPath(new URL(`./seeds/${which}/`, import.meta.url));
-  return readdirSync(folder)
+  return (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => /\.(json|txt)$/.test(name))
     .sort()
     .map((name) => ({ name, kept: keptIn(join(folder, name)) }));

@@ -1,6 +1,7 @@
 import { Loop } from "../../src/agent/loop.js";
 import type { Event } from "../../src/core/events.js";
 import { CLOCK_LAG_MAX_MS } from "../../src/core/lease/bounds.js";
+import type { PromiseMade } from "../../src/core/messages.js";
 import type { Durable } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { timingsFrom } from "../../src/core/timings.js";
@@ -38,7 +39,7 @@ export class Machine {
   damaged = false;
   snapshot: { readonly disk: Durable; readonly flushed: Tip } | null = null;
   /** Restored from a snapshot: the promise that it has forgotten. */
-  past: bigint | null = null;
+  past: PromiseMade | null = null;
   /** Copies that it held and that a fault destroyed which no policy covers. */
   readonly formerCopies: { readonly incarnation: string; readonly tip: Tip }[] = [];
   publishedUs = 0;

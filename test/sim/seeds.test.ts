@@ -61,8 +61,9 @@ describe("a run written as lines", () => {
   });
 });
 
-describe("holes that are known and open: once mended, move the run to the others", () => {
-  for (const { name, kept } of keptRuns("open")) {
+const open = keptRuns("open");
+describe.runIf(open.length > 0)("holes that are known and open: once mended, move the run to the others", () => {
+  for (const { name, kept } of open) {
     test(
       `${name}: ${kept.note}`,
       () => {

@@ -29,6 +29,7 @@ const WORLD = [
   ...["swap_finished_after_crash", "slot_busy", "slot_missing", "cascade", "standby_opens"],
   ...["operation_failed_before promote", "operation_failed_after promote", "operation_failed_after swap"],
   ...["operation_failed_after revoke", "operation_failed_after write_record", "damage data_lost", "damage wiped"],
+  ...["damage restored", "note from_the_past", "note peer_from_the_past", "note caught_up_from_the_past"],
   ...["damage state_torn", "write_refused", "write_unknown", "write_acknowledged", "read_from_leader"],
   ...["read_from_standby", "read_in_an_old_session", "two_open_leaders", "chosen_but_never_established"],
   ...["two_coordinators", "established_after_another", "leader_again", "established_by_all_but_one"],

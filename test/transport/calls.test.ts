@@ -23,7 +23,11 @@ import {
 } from "./cluster_of_transports.js";
 
 const ATTEMPT = { node: "n1", nonce: "x1" };
-const RECRUIT: RecruitRequest = { term: 7n, attempt: ATTEMPT };
+const RECRUIT: RecruitRequest = {
+  term: 7n,
+  attempt: ATTEMPT,
+  seen: { node: "n2", incarnation: "inc-n2", term: 6n, boot: "b1", end: { boot: "b2", lsn: 1n } },
+};
 const ANSWER = {
   position: { timeline: 6n, lsn: 0xffff_ffff_0000_0001n },
   rulesets: [],
@@ -32,6 +36,8 @@ const ANSWER = {
   systemIdentifier: "7399",
   initial: "majority; n1{}",
   leases: [{ leader: null, term: 0n, ms: 12.5 }],
+  promises: [{ term: 7n, boot: "b2" }],
+  seen: [{ node: "n3", incarnation: "inc-n3", term: 5n, boot: "b1", end: null }],
 };
 const FOLLOW: FollowRequest = {
   term: 7n,

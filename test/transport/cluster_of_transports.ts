@@ -115,6 +115,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     systemIdentifier: null,
     initial: "majority; n1{} n2{} n3{}",
     promise: 0n,
+    promises: [],
     role: "none",
     term: 0n,
     leader: null,
@@ -135,6 +136,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     fencedUntil: 0n,
     leaseAsk: null,
     leaseGrant: null,
+    seen: [],
     facts: {
       postgresVersion: null,
       host: HOST,

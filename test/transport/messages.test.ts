@@ -89,11 +89,15 @@ describe("malformed messages become a reason", () => {
   });
 
   it.each([
-    ["a term of 2^31", { term: 1n << 31n, attempt: ATTEMPT }, /term 2147483648 is outside/],
-    ["a term nobody leads under", { term: 1n, attempt: ATTEMPT }, /term 1 is outside/],
-    ["a node id in capitals", { term: 2n, attempt: { node: "N1", nonce: "x" } }, /attempt\.node is no node id: "N1"/],
-    ["an empty nonce", { term: 2n, attempt: { node: "n1", nonce: "" } }, /attempt\.nonce/],
-    ["an oversize nonce", { term: 2n, attempt: { node: "n1", nonce: "x".repeat(65) } }, /attempt\.nonce/],
+    ["a term of 2^31", { term: 1n << 31n, attempt: ATTEMPT, seen: null }, /term 2147483648 is outside/],
+    ["a term nobody leads under", { term: 1n, attempt: ATTEMPT, seen: null }, /term 1 is outside/],
+    [
+      "a node id in capitals",
+      { term: 2n, attempt: { node: "N1", nonce: "x" }, seen: null },
+      /attempt\.node is no node id: "N1"/,
+    ],
+    ["an empty nonce", { term: 2n, attempt: { node: "n1", nonce: "" }, seen: null }, /attempt\.nonce/],
+    ["an oversize nonce", { term: 2n, attempt: { node: "n1", nonce: "x".repeat(65) }, seen: null }, /attempt\.nonce/],
   ])("%s", (_, body, reason) => {
     expect(refusalOf(codecs.recruitRequest, body)).toMatch(reason);
   });

@@ -13,7 +13,7 @@ for (const { id, transport } of [n1, n2]) {
   await transport.start();
 }
 await until("both are connected", () => n1.of("peerStatus").length > 0 && n2.of("peerStatus").length > 0);
-n1.transport.recruit("n2", { term: 2n, attempt: { node: "n1", nonce: "x" } });
+n1.transport.recruit("n2", { term: 2n, attempt: { node: "n1", nonce: "x" }, seen: null });
 await until("a call is open", () => n2.of("recruit").length > 0);
 const asked = await fetchStatus({ host: HOST, port: a, cluster: "shop", deadlineMs: 1_000 });
 const startedMs = performance.now();

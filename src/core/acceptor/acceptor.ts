@@ -6,6 +6,7 @@
  * `Recruit` it needs the final position: the keeper brings Postgres to a standstill, and `answerPending` replies.
  */
 
+import { allSeen } from "../detector/peers.js";
 import { beginLeading, stepDown } from "../leader/office.js";
 import { yields } from "../leader/progress_seen.js";
 import { leasesLeft } from "../lease/granting.js";
@@ -18,7 +19,7 @@ import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCod
 import { sameAttempt } from "../messages.js";
 import type { RulesetRecord } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
-import { hasLostItsData } from "../state.js";
+import { hasLostItsData, hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 
 export function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
@@ -39,8 +40,8 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
-  // It cannot know that it is from the past, and would count its own answer: its peers know (DESIGN 8).
-  if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)
+  // It does not know yet that it is from the past, and would count its own answer: its peers know (DESIGN 8).
+  if (turn.volatile.peers[from.node]?.forgot === true)
     return reply("non_voter", `${from.node} was restored from the past and has not caught up: it elects nobody`);
   if (yields(turn)) return reply("not_ready", `${turn.self} gave up its term for others to go on without it`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
@@ -77,7 +78,7 @@ function enqueue(turn: Turn, call: string, request: RecruitRequest): void {
   turn.set({ pending: { term: request.term, attempt: request.attempt, calls: [...calls, call] } });
 }
 
-function failPending(turn: Turn, code: RefusalCode, reason: string): void {
+export function failPending(turn: Turn, code: RefusalCode, reason: string): void {
   for (const call of turn.volatile.pending?.calls ?? [])
     turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
   turn.set({ pending: null });
@@ -98,11 +99,13 @@ export function answerPending(turn: Turn): void {
         answer: {
           position: held.position,
           rulesets: held.rulesets,
-          voter: !hasLostItsData(turn.state()),
+          voter: hasVote(turn),
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
           initial: initialRulesetText(turn.config.initial),
           leases: leasesLeft(turn.state()),
+          promises: turn.durable.promises,
+          seen: allSeen(turn.state()),
         },
       },
     });
@@ -154,6 +157,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (following !== null && following.term >= request.term)
     return reply("already_follows", `${turn.self} follows ${following.leader} under term ${following.term}`);
   if (hasLostItsData(turn.state())) return reply("non_voter", `${turn.self} has lost its data`);
+  if (turn.durable.nonVoter) return reply("non_voter", `${turn.self} is from the past and has not caught up`);
   const held = finalPosition(turn);
   if (held === null) return reply("not_ready", `${turn.self} has not come to a standstill`);
   if (comparePositions(held.position, request.position) !== 0) {
@@ -240,7 +244,7 @@ function containedIn(turn: Turn, request: FollowRequest): boolean | null {
 }
 
 /** A clone taken from the leader of another term is of no use, and must never be swapped in. */
-function cancelClone(turn: Turn): void {
+export function cancelClone(turn: Turn): void {
   // Once the swap is under way the clone is the data: its report ends the operation.
   if (turn.postgres.clone === null || turn.postgres.op?.what === "swap") return;
   turn.background({ kind: "cancel_clone" });

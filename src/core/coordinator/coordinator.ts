@@ -10,7 +10,7 @@ import { waitsForQuorum } from "../leader/waiting.js";
 import { TERM_NONE } from "../log/position.js";
 import type { Blocked } from "../messages.js";
 import type { Suspicion } from "../state.js";
-import { hasLostItsData } from "../state.js";
+import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
 import { decide } from "./decide.js";
@@ -45,7 +45,7 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
       turn.set({ election: { ...idle, fruitless: 0 } });
     return;
   }
-  if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
+  if (turn.volatile.stopping || !hasVote(turn)) return;
   const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, byRank(turn.state()));
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked, possibleSinceMs: null });

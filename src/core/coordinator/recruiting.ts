@@ -1,5 +1,6 @@
 /** Recruiting: one attempt at a term, until the answers suffice or it is outbid. */
 import { isFresh } from "../detector/detector.js";
+import { seenOf } from "../detector/peers.js";
 import type { Unreachable } from "../events.js";
 import { TERM_FIRST, TERM_NONE } from "../log/position.js";
 import type { RecruitRequest, RecruitResult } from "../messages.js";
@@ -68,7 +69,7 @@ export function goOnRecruiting(turn: Turn, was: Recruiting): void {
 /** Nodes whose Postgres runs are asked at once; a dead one would have to start first, which takes processor time from the others. */
 function ask(turn: Turn, election: Recruiting): Recruiting {
   const state = turn.state();
-  const request: RecruitRequest = { term: election.term, attempt: election.attempt };
+  const { term, attempt } = election;
   const asked = [...election.asked];
   for (const id of electorate(turn, election)) {
     if (asked.includes(id)) continue;
@@ -76,6 +77,7 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
     const quick = id === turn.self || (isFresh(state, peer) && isUp(peer.status));
     if (!quick && turn.nowMs < election.askLateMs) continue;
     asked.push(id);
+    const request: RecruitRequest = { term, attempt, seen: seenOf(state, id) };
     turn.emit({ kind: "send_recruit", to: id, request });
   }
   return { ...election, asked };

@@ -1,11 +1,12 @@
 import { corroborates, isFresh } from "../detector/detector.js";
+import { isDoubted } from "../detector/peers.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
 import { mayCoordinate } from "../ruleset/membership.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
-import { hasLostItsData } from "../state.js";
+import { hasVote } from "../state.js";
 import { postgresState } from "../status.js";
 import type { Answer } from "./decide.js";
 
@@ -26,7 +27,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
       incarnation: durable.incarnation,
       position: volatile.postgres.position,
       rulesets: volatile.postgres.rulesets,
-      voter: !hasLostItsData(state),
+      voter: hasVote(state),
       systemIdentifier: durable.systemIdentifier,
       initial: initialRulesetText(config.initial),
     });
@@ -40,7 +41,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
       incarnation: status.incarnation,
       position: status.position,
       rulesets: status.rulesets,
-      voter: status.voter && peer.pastSinceMs === null,
+      voter: !isDoubted(peer),
       systemIdentifier: status.systemIdentifier,
       initial: status.initial,
     });

@@ -6,12 +6,10 @@
  * rest: each call looks at the stage and does the next thing.
  */
 import type { Lsn } from "../log/lsn.js";
-import { satisfiedAll } from "../quorum/policy.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
 import { compact } from "../ruleset/in_force.js";
 import type { NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
 import { memberOf, sameRuleset } from "../ruleset/ruleset.js";
-import { seated } from "../ruleset/seats.js";
 import type { ChangeRefusal, ChangeRequest } from "../ruleset/wanted.js";
 import { rulesetWanted } from "../ruleset/wanted.js";
 import type { Leading } from "../state.js";
@@ -23,6 +21,7 @@ import { shownIncarnation } from "./followers.js";
 import { stepDown, updateLeading } from "./office.js";
 import { obstacleTo } from "./readiness.js";
 import { isServed } from "./seating.js";
+import { isQuorumConnected } from "./waiting.js";
 
 /** An operator asks for other rules. */
 export function onChangeRuleset(turn: Turn, call: string, request: ChangeRequest): void {
@@ -97,7 +96,8 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
     case "writing":
       return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "writing") : undefined;
     case "proposed":
-      if (enforced && isDurable(leading, change.proposedLsn) && isConnected(turn, leading))
+      // Once it is marked there is no way back: nothing is marked while those whom it needs are gone.
+      if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))
         return write(turn, change, "marking");
       return late ? write(turn, change, "voiding") : undefined;
     case "marking":
@@ -114,12 +114,6 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
 /** Under every ruleset in force: the quorum LSN knows no other measure. */
 function isDurable(leading: Leading, lsn: Lsn | null): boolean {
   return lsn !== null && leading.quorumLsn >= lsn;
-}
-
-/** Once it is marked there is no way back: nothing is marked while those whom it needs are gone. */
-function isConnected(turn: Turn, leading: Leading): boolean {
-  const there = new Set([turn.self, ...Object.keys(leading.senders)]);
-  return satisfiedAll(seated(leading.obliged, leading.seats), turn.self, there);
 }
 
 function considerJoining(turn: Turn, leading: Leading, change: Waiting): void {

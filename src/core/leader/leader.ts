@@ -84,9 +84,25 @@ export function onObserved(turn: Turn, seen: Observation): void {
   for (const [id, sender] of Object.entries(senders)) flushed.set(id, sender.flushLsn);
   // A position ends with its connection, but what a quorum once had stays durable.
   const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed, leading.seats));
-  updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
+  const ends = endsFor(turn, leading, seen.flushLsn);
+  updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum, ends });
   if (connected) turn.background({ kind: "nudge" });
   holdNames(turn, seen.names);
+}
+
+/**
+ * How far each non-voter has to flush: all that was acknowledged with its copy before this start of its sidecar lies below.
+ * The first look at Postgres after it was heard may be older than that start, the next one is not.
+ */
+function endsFor(turn: Turn, leading: Leading, flushLsn: Lsn): Leading["ends"] {
+  const ends: Record<NodeId, Leading["ends"][NodeId]> = {};
+  for (const [id, { status }] of Object.entries(turn.volatile.peers)) {
+    if (status === null || status.voter) continue;
+    const { boot } = status;
+    const known = leading.ends[id]?.boot === boot ? leading.ends[id] : undefined;
+    ends[id] = known === undefined ? { boot, end: null } : { boot, end: known.end ?? { boot, lsn: flushLsn } };
+  }
+  return ends;
 }
 
 /** Somebody else set the names: until ours are back, commits are released by a rule that is not the policy (I6). */

@@ -63,6 +63,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       establishedMs: null,
       checkpointed: false,
       refusedSinceMs: null,
+      ends: {},
     },
   });
   turn.operate(
