@@ -35,15 +35,15 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: "marked-before-it-is-durable",
     file: CHANGE,
-    find: "if (enforced && isDurable(leading, change.proposedLsn) && isConnected(turn, leading))",
-    replace: "if (enforced && isConnected(turn, leading))",
+    find: "if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
+    replace: "if (enforced && isQuorumConnected(turn, leading))",
     why: "DESIGN 6.4 ◆, I7: when it is durable under both, the mark",
     script: "change_of_policy.txt",
   },
   {
     name: "marked-while-those-it-needs-are-gone",
     file: CHANGE,
-    find: "if (enforced && isDurable(leading, change.proposedLsn) && isConnected(turn, leading))",
+    find: "if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
     replace: "if (enforced && isDurable(leading, change.proposedLsn))",
     why: "DESIGN 6.5: a change whose nodes die must not block traffic for ever, and a mark is never taken back",
   },

@@ -31,7 +31,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "lease-forgotten-in-a-restart",
     file: "src/core/lease/book.ts",
-    find: "promised ? nowMs + holdMs(timings.leaseMs) : nowMs;",
+    find: "promised ? nowMs + holdMs(Math.max(timings.leaseMs, leaseMs)) : nowMs;",
     replace: "nowMs;",
     why: "DESIGN 7 ◆, H13: a node that restarted reports a full lease",
     script: "lease_granter_restarts.txt",
@@ -87,8 +87,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "a-grant-from-the-past-counts",
     file: HOLDING,
-    find: "    ([id]) => (volatile.peers[id]?.pastSinceMs ?? null) === null,\n",
-    replace: "    () => true,\n",
+    find: ".filter(([id]) => !isDoubted(volatile.peers[id]))",
+    replace: "",
     why: "DESIGN 8: a node that came back below its promise is from the past, and what it grants says nothing",
   },
   {
