@@ -86,9 +86,9 @@ describe("config check", () => {
   });
 
   test("warns of what is allowed but not wanted", async () => {
-    const { code, stdout } = await cli(["config", "check", await file(`${GOOD}http: { port: 8009 }\n`)]);
+    const { code, stdout } = await cli(["config", "check", await file(GOOD.replace("majority", "{ at_least: 3 }"))]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^warning: .*quorate.yaml:5:1 http: HTTP is not served/m);
+    expect(stdout).toMatch(/^warning: .*quorate.yaml:3:\d+ policy: 3 copies on 3 nodes/m);
   });
 });
 
