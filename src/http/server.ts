@@ -70,6 +70,10 @@ export class HttpServer {
     // A place for the next one: who was turned away asks again soon.
     this.server.on("drop", () => this.server.closeIdleConnections());
     this.server.on("clientError", (_error, socket) => socket.destroy());
+    // No more descriptors, for example: without a listener it would end the sidecar, and with it Postgres.
+    this.server.on("error", (error) => {
+      if (this.server.listening) options.log.warn(`HTTP: a connection could not be taken: ${error.message}`);
+    });
   }
 
   /** Null while it does not listen. */

@@ -31,7 +31,10 @@ export class Watchdog {
   }
 
   private async beat(everyMs: number): Promise<void> {
-    const line = await this.progress();
+    const line = await this.progress().catch((error: unknown) => {
+      this.warn(`the loop could not be looked at: ${String(error)}`);
+      return null;
+    });
     if (this.stopped) return;
     if (line === null) this.warn("the loop does not turn: systemd is not told that this sidecar lives");
     else void this.manager.send({ WATCHDOG: "1", STATUS: line });

@@ -160,6 +160,15 @@ describe("the HTTP server", () => {
     expect(await check(port, "GET /")).toBe("HTTP/1.1 200 OK");
   });
 
+  test("a connection that the system cannot hand over is said, and ends nothing", async () => {
+    const { server, said } = serverOf();
+    await server.start();
+    const { server: inner } = server as unknown as { server: { emit(name: string, error: Error): boolean } };
+    expect(inner.emit("error", new Error("accept EMFILE"))).toBe(true);
+    expect(said).toEqual([expect.stringContaining("accept EMFILE")]);
+    expect(await check(server.port ?? 0, "HEAD /")).toBe("HTTP/1.1 200 OK");
+  });
+
   test("a port that somebody else has is said once and served as soon as it is free", async () => {
     const other = createTcpServer();
     await new Promise<void>((resolve) => other.listen({ host: HOST, port: 0 }, resolve));
