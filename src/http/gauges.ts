@@ -1,5 +1,5 @@
 /** What is the case now, for Prometheus: worked out from the same view as the health endpoints when somebody asks. */
-import { Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { satisfiedAll } from "../core/quorum/policy.js";
 import { inForce } from "../core/ruleset/in_force.js";
 import { servesReads, servesWrites } from "./health.js";
@@ -31,18 +31,20 @@ export async function gaugesText(look: Look, figures: ProcessFigures, options: G
   const samples: readonly Sample[] = [
     ["quorate_build_info", "Versions of this sidecar", 1, { version, node_version: nodeVersion }],
     ["quorate_loop_fresh", "1 if the sidecar's loop turns; without it nothing below is known", flag(fresh)],
-    ["process_cpu_seconds_total", "Processor time of the sidecar, user and system", figures.cpuSeconds],
     ["process_resident_memory_bytes", "Resident memory of the sidecar", figures.residentBytes],
     ["process_start_time_seconds", "When the sidecar started, in seconds since 1970", figures.startedUnixSeconds],
     ...(look.kind === "seen" ? [...ownSamples(look.view), ...clusterSamples(look.view)] : []),
   ];
+  const name = "process_cpu_seconds_total";
+  const help = "Processor time of the sidecar, user and system";
+  new Counter({ name, help, registers: [registry] }).inc(figures.cpuSeconds);
   const gauges = new Map<string, Gauge<string>>();
-  for (const [name, help, value, labels = {}] of samples) {
+  for (const [gaugeName, text, value, labels = {}] of samples) {
     if (value === null) continue;
-    let gauge = gauges.get(name);
+    let gauge = gauges.get(gaugeName);
     if (gauge === undefined) {
-      gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [registry] });
-      gauges.set(name, gauge);
+      gauge = new Gauge({ name: gaugeName, help: text, labelNames: Object.keys(labels), registers: [registry] });
+      gauges.set(gaugeName, gauge);
     }
     gauge.set(labels, value);
   }

@@ -66,7 +66,7 @@ describe("gauges", () => {
   test("of a loop that does not turn nothing is claimed", async () => {
     const names = Object.keys(await gauges({ kind: "stuck", reason: "x" })).map((name) => name.split(" ")[0]);
     expect(names).toEqual([
-      ...["quorate_build_info", "quorate_loop_fresh", "process_cpu_seconds_total", "process_resident_memory_bytes"],
+      ...["process_cpu_seconds_total", "quorate_build_info", "quorate_loop_fresh", "process_resident_memory_bytes"],
       "process_start_time_seconds",
     ]);
     expect(await gauges({ kind: "stuck", reason: "x" })).toMatchObject({ quorate_loop_fresh: 0 });
