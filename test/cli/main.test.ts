@@ -63,7 +63,9 @@ describe("config check", () => {
     expect(stdout).toMatch(/majority: 2 copies on 3 nodes/);
     expect(stdout).toMatch(/detect +1500 ms/);
     expect(stdout).toMatch(/heartbeat +500 ms/);
-    expect(stdout).toMatch(/^n3 +10\.0\.0\.3:7432 +10\.0\.0\.3:5432 +\/var\/lib\/quorate\/shop\/n3$/m);
+    expect(stdout).toMatch(
+      /^n3 +10\.0\.0\.3:7432 +10\.0\.0\.3:5432 +10\.0\.0\.3:8008 +\/var\/lib\/quorate\/shop\/n3$/m,
+    );
   });
 
   test("prints each problem on stderr and exits 78; with -o json stdout is one document", async () => {
