@@ -15,6 +15,7 @@ const MAY_IMPORT = {
   telemetry: ["core", "agent/ports"],
   config: ["core", "settings"],
   http: ["core", "telemetry", "agent/snapshot"],
+  systemd: [],
   cli: ["core", "config", "telemetry", "transport/(admin_)?client"],
   demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],
 };

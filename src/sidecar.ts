@@ -15,18 +15,22 @@ import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
 import { timingsFrom } from "./core/timings.js";
+import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
 import { CredentialFile } from "./store/credential_file.js";
 import { lockDirectory } from "./store/lock.js";
+import { isJournal } from "./systemd/journal.js";
 import { createLog, type Log } from "./telemetry/log.js";
+import { EventMetrics } from "./telemetry/prometheus.js";
 import { PROTOCOL } from "./transport/envelope.js";
 import { createTransport, type Transport } from "./transport/transport.js";
 
 /** Replay takes as long as it takes; to end it would only begin it again. */
 const REDO_DEADLINE_MS = 24 * 3_600_000;
+const STDERR = 2;
 
 export interface Sidecar {
   /** Fences Postgres, then ends everything. Idempotent. */
@@ -38,13 +42,16 @@ export interface Sidecar {
 export interface SidecarOptions {
   /** Where what the core saw and did is recorded; null: nowhere. */
   readonly record: string | null;
+  /** Of Quorate itself. */
+  readonly version: string;
 }
 
 export async function startSidecar(config: ClusterConfig, node: NodeConfig, options: SidecarOptions): Promise<Sidecar> {
-  const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id } });
+  const prefixed = isJournal(process.env.JOURNAL_STREAM, STDERR);
+  const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id }, prefixed });
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
-  const link: Link = { loop: null };
+  const link: Link = { loop: null, clock, observedMs: Number.NEGATIVE_INFINITY };
   let fail: (reason: string) => void = () => undefined;
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
@@ -55,12 +62,18 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const transport = transportOf({ config, node, ground, link, log });
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
   const record = await openRecord(options, state, log);
+  const metrics = new EventMetrics({ cluster: config.cluster, node: node.id });
   const ports: Ports = {
     transport,
     postgres,
-    store: { persist: ground.persist },
+    store: timedStore({ persist: ground.persist }, metrics),
     clock,
-    notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
+    notes: {
+      note: (note: Note) => {
+        metrics.note(note);
+        log.logger[note.level]({ mark: note.mark, ...note.data }, note.text);
+      },
+    },
     credentials: () => ground.credentials.current(),
     fatal: (reason) => fail(reason),
   };
@@ -73,11 +86,17 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   );
   await transport.start();
   loop.start();
+  const endpoints = new Endpoints({
+    ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
+    observedMs: () => link.observedMs,
+    termsBegun: () => postgres.termsBegun.read(),
+  });
+  await endpoints.start();
   let stopping: Promise<void> | null = null;
   return {
     failed,
     stop: () => {
-      stopping ??= stopAll({ loop, postgres, transport, ground, log, record });
+      stopping ??= stopAll({ loop, postgres, transport, endpoints, ground, log, record });
       return stopping;
     },
   };
@@ -92,19 +111,23 @@ type Parts = {
   loop: Loop;
   postgres: LocalPostgres;
   transport: Transport;
+  endpoints: Endpoints;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
-async function stopAll({ loop, postgres, transport, ground, log, record }: Parts): Promise<void> {
+async function stopAll({ loop, postgres, transport, endpoints, ground, log, record }: Parts): Promise<void> {
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   loop.deliver({ kind: "shutdown" });
+  const told = endpoints.stopping();
   try {
     await postgres.close();
   } finally {
     loop.end();
     await record?.close();
+    await told;
+    await endpoints.close();
     await transport.close();
     await ground.lock.release();
     log.flush();
@@ -114,6 +137,9 @@ async function stopAll({ loop, postgres, transport, ground, log, record }: Parts
 /** The loop comes last: it needs the adapters, which report to it. */
 interface Link {
   loop: Loop | null;
+  readonly clock: SystemClock;
+  /** When Postgres was last seen to answer. */
+  observedMs: number;
 }
 
 /** What one node stands on: its directories, its lock, its word, its Postgres programs. */
@@ -156,7 +182,10 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
       userSettings: settings,
       deadlineMs: REDO_DEADLINE_MS,
     },
-    report: (report) => link.loop?.deliver({ kind: "postgres", report }),
+    report: (report) => {
+      if (report.kind === "observed") link.observedMs = link.clock.nowMs();
+      link.loop?.deliver({ kind: "postgres", report });
+    },
     timed: (what, ms) =>
       log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
@@ -229,20 +258,6 @@ function configuredPasswords(node: NodeConfig): Partial<Credentials> {
 
 function initialRuleset(config: ClusterConfig): InitialRuleset {
   return { policy: config.policy, nodes: config.nodes.map((n) => ({ id: n.id, labels: n.labels })) };
-}
-
-function snapshotOptions(config: ClusterConfig) {
-  return {
-    cluster: config.cluster,
-    superuser: config.nodes[0]?.postgres.superuser.user ?? "postgres",
-    places: config.nodes.map((n) => ({
-      id: n.id,
-      host: n.host,
-      postgresPort: n.postgres.port,
-      labels: n.labels,
-      dataDir: n.data_dir,
-    })),
-  };
 }
 
 /** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */

@@ -31,7 +31,8 @@ export interface NodeConfig {
   readonly data_dir: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly postgres: PostgresConfig;
-  readonly http: { readonly port: number };
+  /** Null: it would be the default, and nodes of the same address cannot share it. */
+  readonly http: { readonly port: number | null };
   readonly timings: Timings;
   readonly log: { readonly level: LogLevel };
 }

@@ -5,7 +5,7 @@ import { walSendersNeeded } from "./derive.js";
 import { isLoopback, sameAddress, sameMachine } from "./hosts.js";
 import { toleranceOf } from "./policy.js";
 import type { Problem } from "./problems.js";
-import { resolveNode, settingText } from "./resolve.js";
+import { DEFAULT_HTTP_PORT, resolveNode, settingText } from "./resolve.js";
 import type { FileConfig } from "./schema.js";
 import type { ConfigSource, Path } from "./source.js";
 
@@ -32,7 +32,7 @@ export function crossCheck(input: CheckInput): readonly Problem[] {
     checkNodes,
     checkTls,
     checkHosts,
-    checkServedPorts,
+    checkPorts,
     checkDataDirs,
     checkSettings,
     checkRoles,
@@ -102,24 +102,13 @@ interface Listener {
   readonly key: Path;
 }
 
-function servedListeners({ nodes }: CheckInput): readonly Listener[] {
-  return nodes.flatMap(({ id, host, port, postgres }) => [
+function checkPorts({ source, nodes }: CheckInput): readonly Problem[] {
+  const listeners: readonly Listener[] = nodes.flatMap(({ id, host, port, postgres, http }) => [
     { id, host, port, key: ["port"] },
     { id, host, port: postgres.port, key: ["postgres", "port"] },
+    ...(http.port === null ? [] : [{ id, host, port: http.port, key: ["http", "port"] }]),
   ]);
-}
-
-function checkServedPorts(input: CheckInput): readonly Problem[] {
-  return clashes(input.source, servedListeners(input));
-}
-
-/** HTTP is not served yet: its port refuses nothing, and counts only where somebody wrote it. */
-function checkHttpPorts(input: CheckInput): readonly Problem[] {
-  const { source, nodes } = input;
-  const http = nodes
-    .filter(({ id }) => source.has(written(source, id, ["http", "port"])))
-    .map(({ id, host, http: { port } }) => ({ id, host, port, key: ["http", "port"] }));
-  return clashes(source, [...servedListeners(input), ...http]);
+  return clashes(source, listeners);
 }
 
 /** Listeners that want a port of an address that one before them wants as well. */
@@ -200,10 +189,10 @@ export function findWarnings(
     const message = `${copies} copies on ${nodes.length} nodes: no node may be lost for a failover, since the lost leader's copy would be needed; add a node`;
     warnings.push(source.problem(["policy"], message));
   }
-  warnings.push(...checkHttpPorts({ source, file, nodes }));
-  for (const path of [["http"], ...nodes.map(({ id }) => ["nodes", id, "http"])]) {
-    if (source.has(path))
-      warnings.push(source.problem(path, "HTTP is not served in this version yet; the key is kept for later"));
+  const silent = nodes.find(({ http }) => http.port === null);
+  if (silent !== undefined) {
+    const message = `nodes share the address ${silent.host}, so the default ${DEFAULT_HTTP_PORT} is nobody's and ${silent.id} serves no HTTP; give each of them an http.port`;
+    warnings.push(source.problem(["nodes", silent.id], message));
   }
   const detect = nodes.find(({ timings }) => timings.detect_ms !== nodes[0]?.timings.detect_ms);
   if (detect !== undefined) {

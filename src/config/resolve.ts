@@ -3,6 +3,7 @@ import type { CountingPolicy } from "../core/ruleset/ruleset.js";
 import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
 import { credentials } from "./cluster_config.js";
 import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
+import { sameAddress } from "./hosts.js";
 import type { FileConfig, FileNode } from "./schema.js";
 
 export const DEFAULT_PORT = 7432;
@@ -58,10 +59,19 @@ export function resolveNode(file: string, top: FileConfig, id: string, passwords
       superuser: role("superuser", DEFAULT_SUPERUSER),
       replication: role("replication", DEFAULT_REPLICATION_USER),
     },
-    http: { port: node.http?.port ?? top.http?.port ?? DEFAULT_HTTP_PORT },
+    http: { port: httpPort(top, id) },
     timings: deriveTimings(node.timings?.detect ?? top.timings?.detect ?? DETECT_DEFAULT_MS),
     log: { level: node.log?.level ?? top.log?.level ?? "info" },
   };
+}
+
+/** A default that several nodes of one address would have to share is nobody's: each would answer for the others. */
+function httpPort(top: FileConfig, id: string): number | null {
+  const { [id]: own, ...others } = top.nodes ?? {};
+  const written = own?.http?.port ?? top.http?.port;
+  if (written !== undefined) return written;
+  const beside = Object.values(others).filter(({ host }) => sameAddress(host ?? "", own?.host ?? ""));
+  return beside.some(({ http }) => http?.port === undefined) ? null : DEFAULT_HTTP_PORT;
 }
 
 export function resolveCluster(

@@ -21,6 +21,7 @@ import { discardOld, finishSwap } from "./rejoin.js";
 import { readNewest } from "./ruleset_table.js";
 import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
+import { TermsBegun } from "./terms_begun.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
@@ -42,6 +43,8 @@ export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
   private readonly observer: Observer;
+  /** Why terms began, for people who ask. */
+  readonly termsBegun: TermsBegun;
   private readonly queue: Queued[] = [];
   private busy = false;
   private working: Promise<void> = Promise.resolve();
@@ -65,6 +68,10 @@ export class LocalPostgres implements PostgresPort {
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
       (instance, as) => this.maintain(instance, as),
+    );
+    this.termsBegun = new TermsBegun(
+      () => this.operations.instance?.observer ?? null,
+      () => performance.now(),
     );
   }
 

@@ -109,18 +109,23 @@ insecure: true
   test("two nodes with a majority are allowed, with a warning", async () => {
     const { result } = await load(LOCAL);
     expect(result.kind === "loaded" && result.warnings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/n1 serves no HTTP; give each of them an http.port/),
       expect.stringMatching(/no node may be lost for a failover/),
     ]);
   });
 
-  test("an HTTP port that another listener has refuses nothing: it is not served", async () => {
-    const { result } = await load(LOCAL.replace("port: 7001", "port: 7001, http: { port: 7002 }"));
-    const warnings = result.kind === "loaded" ? result.warnings.map(({ path, message }) => `${path}: ${message}`) : [];
-    expect(warnings).toEqual([
-      expect.stringMatching(/^nodes.n1.http: HTTP is not served/),
-      expect.stringMatching(/^nodes.n1.http.port: 7002 on 127.0.0.1 is port of n2 already/),
-      expect.stringMatching(/^policy: /),
+  test("an HTTP port that another listener has is refused", async () => {
+    expect(await problemsOf(LOCAL.replace("port: 7001", "port: 7001, http: { port: 7002 }"))).toEqual([
+      expect.stringMatching(/7002 on 127.0.0.1 is http.port of n1 already; give n2 another port/),
     ]);
+  });
+
+  test("nodes of one address cannot share the default HTTP port: without one of their own they serve none", async () => {
+    const { result } = await load(LOCAL);
+    const config = result.kind === "loaded" ? result.config : null;
+    expect(config?.nodes.map(({ http }) => http.port)).toEqual([null, null]);
+    const one = await good(LOCAL.replace("port: 7001", "port: 7001, http: { port: 8001 }"));
+    expect(one.nodes.map(({ http }) => http.port)).toEqual([8001, 8008]);
   });
 
   test("a folder without Postgres is warned of, for the nodes of this host only", async () => {

@@ -96,6 +96,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     node.id,
     `${node.host}:${node.port}`,
     `${node.host}:${node.postgres.port}`,
+    node.http.port === null ? "none" : `${node.host}:${node.http.port}`,
     node.data_dir,
     Object.entries(node.labels)
       .map(([name, value]) => `${name}=${value}`)
@@ -106,7 +107,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     "",
     renderFields(fields),
     "",
-    renderTable(["node", "sidecar", "postgres", "data_dir", "labels"], rows),
+    renderTable(["node", "sidecar", "postgres", "http", "data_dir", "labels"], rows),
     ...(warnings.length === 0 ? [] : ["", ...warnings.map((warning) => `warning: ${formatProblem(warning)}`)]),
   ].join("\n");
 }
