@@ -1,4 +1,5 @@
 import type { Policy } from "../core/ruleset/ruleset.js";
+import type { TlsPaths } from "../tls/material.js";
 import type { Timings } from "./derive.js";
 import type { LogLevel } from "./schema.js";
 
@@ -32,6 +33,8 @@ export interface NodeConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly postgres: PostgresConfig;
   readonly http: { readonly port: number };
+  /** Absolute paths; null: sidecars talk in the clear. The same for all nodes: either all have it, or none. */
+  readonly tls: TlsPaths | null;
   readonly timings: Timings;
   readonly log: { readonly level: LogLevel };
 }
