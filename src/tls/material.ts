@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { expirySoon } from "./expiry.js";
 import type { Identity } from "./identity.js";
 import { identityOf, notNode, notOfCluster } from "./identity.js";
@@ -92,9 +93,25 @@ function judge({ paths, ca, cert, key, expected, problems: found }: Texts): Mate
       message: `${paths.cert} is not signed by an authority in ${paths.ca}; take both from the same one`,
     });
   for (const what of unfit(own, expected)) problems.push({ file: "cert", message: `${paths.cert} ${what}` });
+  const unusable = problems.length === 0 ? refusedByLibrary({ ca, cert, key }) : undefined;
+  if (unusable !== undefined) problems.push({ file: "cert", message: `${paths.cert} ${unusable}` });
   const identity = identityOf(own.subjectAltName, expected.cluster);
   if (problems.length > 0 || identity === null) return { kind: "refused", problems };
   return { kind: "read", material: hidden({ ca, cert, identity, notAfterMs: Date.parse(own.validTo) }, key) };
+}
+
+/** OpenSSL has rules of its own, such as the least length of a key: better now than at the first connection. */
+function refusedByLibrary(pem: {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}): string | undefined {
+  try {
+    createSecureContext(pem);
+    return undefined;
+  } catch (error) {
+    return `is refused by OpenSSL (${(error as Error).message}); issue one with a stronger key`;
+  }
 }
 
 /** What makes the other end refuse a certificate that is signed well. */

@@ -138,13 +138,17 @@ export class PeerServer {
     this.watchers.close();
     this.listener?.close();
     return new Promise((resolve) => {
+      const ended = (): void => {
+        this.listener?.cut();
+        resolve();
+      };
       const force = setTimeout(() => {
         this.server.forceShutdown();
-        resolve();
+        ended();
       }, CLOSE_MS);
       this.server.tryShutdown(() => {
         clearTimeout(force);
-        resolve();
+        ended();
       });
     });
   }
@@ -182,7 +186,13 @@ export class PeerServer {
   private impostor(call: Authenticated, sender: NodeId): string | undefined {
     const { tls, belonging } = this.options;
     if (tls === null) return undefined;
-    const names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+    let names: string | undefined;
+    try {
+      names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+    } catch {
+      // The session of a connection that was just cut throws; nobody is left to hear an answer.
+      return "the connection is gone";
+    }
     const other = notNode(names, belonging.cluster, sender);
     if (other === undefined) return undefined;
     const reason = `the message says that it is from ${sender}, and the certificate ${other}`;

@@ -1,5 +1,6 @@
 import { createServer as createHttp2Server } from "node:http2";
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { createServer, type PeerCertificate, type Server, type TLSSocket } from "node:tls";
 import { type ConnectionInjector, status } from "@grpc/grpc-js";
 import { notOfCluster } from "../tls/identity.js";
 import type { TlsSource } from "../tls/reloaded.js";
@@ -25,7 +26,7 @@ const REFUSAL_MS = 1_000;
  */
 export class TlsListener {
   private readonly server: Server;
-  private readonly refusing = new Set<TLSSocket>();
+  private readonly sockets = new Set<Socket>();
 
   constructor(private readonly options: TlsListenerOptions) {
     const { source } = options;
@@ -39,6 +40,10 @@ export class TlsListener {
       noDelay: true,
     });
     source.changed(() => this.server.setSecureContext(contextOptions(source.current())));
+    this.server.on("connection", (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.on("close", () => this.sockets.delete(socket));
+    });
     this.server.on("secureConnection", (socket) => this.welcome(socket));
     this.server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => this.failed(error, socket));
   }
@@ -49,16 +54,22 @@ export class TlsListener {
       this.server.once("error", reject);
       this.server.listen(port, host, () => {
         this.server.off("error", reject);
+        // Too many open files, for one: the next connection may be taken in again.
+        this.server.on("error", ({ message }) => this.options.refused("somebody", `no connection: ${message}`));
         const bound = this.server.address();
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
       });
     });
   }
 
-  /** Takes in nobody any more; those who are in belong to the gRPC server. */
+  /** Takes in nobody any more; those who are in belong to the gRPC server, which ends them with a word. */
   close(): void {
     this.server.close();
-    for (const socket of this.refusing) socket.destroy();
+  }
+
+  /** Ends whatever is left, and those who are in the middle of a handshake. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
   }
 
   private welcome(socket: TLSSocket): void {
@@ -70,7 +81,9 @@ export class TlsListener {
   }
 
   private judge(socket: TLSSocket): string | undefined {
-    const { subjectaltname, raw } = socket.getPeerCertificate();
+    // Null, whatever its type says, when the connection is gone already.
+    const shown: Partial<PeerCertificate> | null = socket.getPeerCertificate();
+    const { subjectaltname, raw } = shown ?? {};
     if (raw === undefined) return "it shows no certificate; set `tls` in its configuration too";
     if (!socket.authorized) {
       const code = String(socket.authorizationError);
@@ -83,12 +96,8 @@ export class TlsListener {
   /** One answer to whatever is asked, with headers alone, as gRPC has it. */
   private refuse(socket: TLSSocket, reason: string): void {
     this.options.refused(socket.remoteAddress ?? "an unknown address", reason);
-    this.refusing.add(socket);
     const cut = setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
-    socket.on("close", () => {
-      clearTimeout(cut);
-      this.refusing.delete(socket);
-    });
+    socket.on("close", () => clearTimeout(cut));
     const answers = createHttp2Server();
     answers.on("sessionError", () => socket.destroy());
     answers.on("stream", (stream) => {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { RecruitRequest } from "../../src/core/messages.js";
@@ -120,6 +122,35 @@ describe("two nodes with certificates of one authority", () => {
     const n1 = await start("n1", a, ["n2", b], source(await material({ by: ca, identity: node("n1"), trusts })));
     const n2 = await start("n2", b, ["n1", a], source(await material({ by: otherCa, identity: node("n2"), trusts })));
     await until("both hear", () => n1.of("peerStatus").length > 0 && n2.of("peerStatus").length > 0);
+  });
+});
+
+describe("the listening end", () => {
+  it("a port in use is named, with what to do", async () => {
+    const [n1] = await pair(await material({ by: ca, identity: node("n2") }));
+    const tls = source(await material({ by: ca, identity: node("n3") }));
+    const second = party({ id: "n3", port: n1.transport.port(), peers: [], tls });
+    await expect(second.transport.start()).rejects.toThrow(/port \d+ is in use, n3 cannot listen on it/);
+  });
+
+  it("after close nothing is left open, not even a handshake that never ends", async () => {
+    const port = await freePort();
+    const n1 = await start(
+      "n1",
+      port,
+      ["n2", await freePort()],
+      source(await material({ by: ca, identity: node("n1") })),
+    );
+    let ended = false;
+    const silent = connect(port, HOST).on("close", () => {
+      ended = true;
+    });
+    silent.on("error", () => {});
+    await once(silent, "connect");
+    await n1.transport.close();
+    await until("the connection to end", () => ended, 2_000);
+    const late = await ask(port, await material({ by: ca, identity: ADMIN }));
+    expect(late).toMatchObject({ ok: false, reason: expect.stringMatching(/nothing listens/) });
   });
 });
 
