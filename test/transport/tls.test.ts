@@ -200,8 +200,17 @@ describe("who is not trusted is refused with the reason, which is logged once", 
   it("another cluster's, of the same authority", async () => {
     const [n1, n2] = await pair(await material({ by: ca, identity: node("n2"), cluster: "bank" }));
     await expectOnce(n1, "untrusted", /names URI:quorate:\/\/bank\/node\/n2.*, nobody of cluster shop/);
-    expect(reasons(marked(n1, "connection_refused"))).toEqual([expect.stringMatching(/nobody of cluster shop/)]);
+    const refused = [expect.stringMatching(/^its certificate names .*, nobody of cluster shop/)];
+    expect(reasons(marked(n1, "connection_refused"))).toEqual(refused);
     expect(n2.of("peerStatus")).toEqual([]);
+    // Nor does it get any further with a message that names the right cluster.
+    for (const identity of [ADMIN, node("n1")]) {
+      const foreign = await material({ by: ca, identity, cluster: "bank" });
+      expect(await ask(n1.transport.port(), foreign)).toEqual({
+        ok: false,
+        reason: expect.stringMatching(/^n1 refuses this end: its certificate names .*, nobody of cluster shop/),
+      });
+    }
   });
 
   it("no TLS at all, in both directions", async () => {
