@@ -5,7 +5,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SystemClock } from "./agent/clock.js";
 import { Loop } from "./agent/loop.js";
-import type { Credentials, Ports, TransportEvents } from "./agent/ports.js";
+import type { Credentials, Ports } from "./agent/ports.js";
 import { RecordFile } from "./agent/record_file.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
@@ -25,8 +25,9 @@ import { lockDirectory } from "./store/lock.js";
 import { isJournal } from "./systemd/journal.js";
 import { createLog, type Log } from "./telemetry/log.js";
 import { EventMetrics } from "./telemetry/prometheus.js";
-import { PROTOCOL } from "./transport/envelope.js";
-import { createTransport, type Transport } from "./transport/transport.js";
+import type { ReloadedMaterial } from "./tls/reloaded.js";
+import type { Transport } from "./transport/transport.js";
+import { openCertificates, transportOf } from "./transport_of_node.js";
 
 /** Replay takes as long as it takes; to end it would only begin it again. */
 const REDO_DEADLINE_MS = 24 * 3_600_000;
@@ -49,6 +50,7 @@ export interface SidecarOptions {
 export async function startSidecar(config: ClusterConfig, node: NodeConfig, options: SidecarOptions): Promise<Sidecar> {
   const prefixed = isJournal(process.env.JOURNAL_STREAM, STDERR);
   const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id }, prefixed });
+  const certificates = await openCertificates(config, node, log);
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
   const link: Link = { loop: null, clock, observedMs: Number.NEGATIVE_INFINITY };
@@ -59,7 +61,16 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const postgres = localPostgres({ config, node, ground, link, log });
   const found = await postgres.inspect();
   refuseForeignData(found.present, ground.durable, ground.dataDir);
-  const transport = transportOf({ config, node, ground, link, log });
+  const transport = transportOf({
+    config,
+    node,
+    certificates,
+    durable: () => link.loop?.state.durable ?? ground.durable,
+    loop: () => link.loop,
+    credentials: ground.credentials,
+    snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
+    log,
+  });
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
   const record = await openRecord(options, state, log);
   const metrics = new EventMetrics({ cluster: config.cluster, node: node.id });
@@ -96,7 +107,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   return {
     failed,
     stop: () => {
-      stopping ??= stopAll({ loop, postgres, transport, endpoints, ground, log, record });
+      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, ground, log, record });
       return stopping;
     },
   };
@@ -112,12 +123,14 @@ type Parts = {
   postgres: LocalPostgres;
   transport: Transport;
   endpoints: Endpoints;
+  certificates: ReloadedMaterial | null;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
-async function stopAll({ loop, postgres, transport, endpoints, ground, log, record }: Parts): Promise<void> {
+async function stopAll(parts: Parts): Promise<void> {
+  const { loop, postgres, transport, certificates, endpoints, ground, log, record } = parts;
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   loop.deliver({ kind: "shutdown" });
   const told = endpoints.stopping();
@@ -129,6 +142,7 @@ async function stopAll({ loop, postgres, transport, endpoints, ground, log, reco
     await told;
     await endpoints.close();
     await transport.close();
+    certificates?.close();
     await ground.lock.release();
     log.flush();
   }
@@ -197,34 +211,6 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
   });
 }
 
-function transportOf({ config, node, ground, link, log }: Wiring): Transport {
-  const { timings } = config;
-  return createTransport({
-    self: node.id,
-    cluster: config.cluster,
-    protocol: PROTOCOL,
-    listen: { host: isLoopback(node.host) ? node.host : "::", port: node.port },
-    peers: config.nodes.filter((n) => n.id !== node.id).map((p) => ({ id: p.id, host: p.host, port: p.port })),
-    timings: {
-      heartbeatMs: timings.heartbeat_ms,
-      rpcDeadlineMs: timings.rpc_deadline_ms,
-      recruitDeadlineMs: timings.recruit_deadline_ms,
-      silenceMs: timings.status_stale_ms,
-    },
-    sender: () => {
-      const { node: id, incarnation, systemIdentifier } = link.loop?.state.durable ?? ground.durable;
-      return { node: id, incarnation, systemIdentifier };
-    },
-    snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
-    events: transportEvents(
-      () => link.loop,
-      ground.credentials,
-      (text, cause) => log.logger.error({ err: cause }, text),
-    ),
-    log: log.logger,
-  });
-}
-
 function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clock: SystemClock) {
   return {
     self: node.id,
@@ -266,32 +252,4 @@ function refuseForeignData(present: boolean, durable: Durable, dataDir: string):
   throw new StartRefused(
     `${dataDir} holds a Postgres that this node knows nothing of (its state file is new); nothing was touched. Bring back the state directory that belongs to it, or move the data aside; adopting an existing Postgres is not in this version`,
   );
-}
-
-function transportEvents(
-  loop: () => Loop | null,
-  credentials: CredentialFile,
-  warn: (text: string, cause: unknown) => void,
-): TransportEvents {
-  return {
-    recruit: (call, from, request) => loop()?.deliver({ kind: "recruit", call, from, request }),
-    promote: (call, from, request) => loop()?.deliver({ kind: "promote", call, from, request }),
-    follow: (call, from, request, sent) => {
-      const deliver = () => loop()?.deliver({ kind: "follow", call, from, request });
-      if (sent === null) deliver();
-      else
-        credentials
-          .learn(sent)
-          .then(deliver, (error: unknown) =>
-            warn("the passwords that came with Follow could not be kept; it is not answered", error),
-          );
-    },
-    recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
-    promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),
-    catchUp: (call, from, request) => loop()?.deliver({ kind: "catch_up", call, from, request }),
-    catchUpResult: (peer, request, result) => loop()?.deliver({ kind: "catch_up_result", peer, request, result }),
-    followResult: (peer, request, result) => loop()?.deliver({ kind: "follow_result", peer, request, result }),
-    peerStatus: (peer, status) => loop()?.deliver({ kind: "peer_status", peer, status }),
-    peerLost: (peer, reason, refused) => loop()?.deliver({ kind: "peer_lost", peer, reason, refused }),
-  };
 }

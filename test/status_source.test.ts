@@ -26,7 +26,7 @@ const RECRUIT = {
   kind: "recruit",
   call: "c1",
   from: { node: "n2", incarnation: "n2-a", systemIdentifier: null },
-  request: { term: 5n, attempt: { node: "n2", nonce: "x" } },
+  request: { term: 5n, attempt: { node: "n2", nonce: "x" }, seen: null },
 } as const;
 
 describe("a look through the loop", () => {

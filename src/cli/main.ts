@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { registerConfigCheck } from "./commands/config_check.js";
 import { registerNotYet } from "./commands/not_yet.js";
+import { registerTlsInit } from "./commands/tls_init.js";
 import { registerVersion } from "./commands/version.js";
 import { type CliContext, CommandFailed, type RegisterCommand } from "./context.js";
 import { EXIT, type ExitCode } from "./exit_codes.js";
@@ -10,6 +11,7 @@ Examples:
   quorate config check quorate.yaml             is the configuration right?
   quorate run -c quorate.yaml --node n1         be the sidecar of n1
   quorate status -c quorate.yaml -o json        what does the cluster say of itself?
+  quorate tls init -c quorate.yaml              certificates, for hosts that talk over a network
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,
 64 usage, 78 configuration refused, 130 interrupted. Of status: 0 healthy, 1 degraded, 2 no leader.`;
@@ -34,7 +36,8 @@ export async function runCli(
     },
   };
   const program = newProgram(context);
-  for (const register of [...more, registerConfigCheck, registerVersion, registerNotYet]) register(program, context);
+  for (const register of [...more, registerConfigCheck, registerTlsInit, registerVersion, registerNotYet])
+    register(program, context);
   inheritBehaviour(program);
   try {
     await program.parseAsync([...argv], { from: "user" });

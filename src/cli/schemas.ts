@@ -92,6 +92,20 @@ export const statusShape = z.looseObject({
     .looseObject({ code: z.string(), reason: z.string(), missing: z.array(id), next_step: z.string() })
     .nullable(),
   uri: z.string().startsWith("postgresql://").nullable(),
+  /** What works today and will not for ever, as certificates that expire; absent where nobody looked. */
+  warnings: z.array(z.string()).optional(),
+});
+
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
+
+/** `quorate tls init -o json` */
+export const tlsShape = z.looseObject({
+  schema: z.literal("quorate.tls/1"),
+  cluster: z.string(),
+  dir: z.string(),
+  ca: z.looseObject({ cert: z.string(), key: z.string(), written: z.boolean(), until: day }),
+  /** `node` is null for an administrator's. */
+  certificates: z.array(z.looseObject({ node: id.nullable(), folder: z.string(), written: z.boolean(), until: day })),
 });
 
 const phases = z.looseObject({ detect_ms: ms, recruit_ms: ms, promote_ms: ms, establish_ms: ms });

@@ -1,4 +1,5 @@
 import type { CountingPolicy } from "../core/ruleset/ruleset.js";
+import type { TlsPaths } from "../tls/material.js";
 import type { Timings } from "./derive.js";
 import type { LogLevel } from "./schema.js";
 
@@ -33,6 +34,8 @@ export interface NodeConfig {
   readonly postgres: PostgresConfig;
   /** Null: it would be the default, and nodes of the same address cannot share it. */
   readonly http: { readonly port: number | null };
+  /** Absolute paths; null: sidecars talk in the clear. The same for all nodes: either all have it, or none. */
+  readonly tls: TlsPaths | null;
   readonly timings: Timings;
   readonly log: { readonly level: LogLevel };
 }

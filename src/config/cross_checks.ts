@@ -7,7 +7,8 @@ import { toleranceOf } from "./policy.js";
 import type { Problem } from "./problems.js";
 import { DEFAULT_HTTP_PORT, resolveNode, settingText } from "./resolve.js";
 import type { FileConfig } from "./schema.js";
-import type { ConfigSource, Path } from "./source.js";
+import { type ConfigSource, type Path, written } from "./source.js";
+import { checkTls, namesTls } from "./tls_checks.js";
 
 /** More voters make commits and elections slower, not safer; and subsets of the cohort are enumerated. */
 export const NODES_MAX = 9;
@@ -69,13 +70,6 @@ function checkNodes({ source, file, nodes }: CheckInput): readonly Problem[] {
   return problems;
 }
 
-function checkTls({ source, nodes }: CheckInput): readonly Problem[] {
-  const places: Path[] = [["tls"], ...nodes.map(({ id }) => ["nodes", id, "tls"])];
-  const message =
-    "TLS between sidecars is not in this version yet; remove it, and set `insecure: true` if the network is trusted";
-  return places.filter((path) => source.has(path)).map((path) => source.problem(path, message));
-}
-
 function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
   const problems: Problem[] = [];
   for (const { id, host } of nodes) {
@@ -87,9 +81,9 @@ function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
   }
   const remote = nodes.filter(({ host }) => host !== "" && !isLoopback(host));
   const first = remote[0];
-  if (first !== undefined && file.insecure !== true && !source.has(["tls"])) {
+  if (first !== undefined && file.insecure !== true && !namesTls({ source, nodes })) {
     const ids = remote.map(({ id }) => id).join(", ");
-    const message = `sidecars would talk without TLS over the network (${ids}); add \`insecure: true\` at the top if the network is trusted`;
+    const message = `sidecars would talk without TLS over the network (${ids}); add \`tls: { ca: tls/ca.crt, cert: tls/tls.crt, key: tls/tls.key }\` at the top (\`quorate tls init\` makes these), or \`insecure: true\` if the network is trusted`;
     problems.push(source.problem(["nodes", first.id, "host"], message));
   }
   return problems;
@@ -172,15 +166,9 @@ function checkRoles({ source, nodes }: CheckInput): readonly Problem[] {
   return problems;
 }
 
-/** Where a node's value was written: inside the node, else at the top, else it is a default and the node is the place. */
-export function written(source: ConfigSource, id: string, key: Path): Path {
-  const inside = ["nodes", id, ...key];
-  return source.has(inside) || !source.has(key) ? inside : key;
-}
-
 /** What is allowed, but probably not what somebody wants. */
 export function findWarnings(
-  { source, file, nodes }: CheckInput,
+  { source, nodes }: CheckInput,
   policy: Parameters<typeof toleranceOf>[0],
 ): readonly Problem[] {
   const warnings: Problem[] = [];
@@ -200,7 +188,7 @@ export function findWarnings(
     warnings.push(source.problem(written(source, detect.id, ["timings", "detect"]), message));
   }
   const local = nodes.find(({ host }) => isLoopback(host));
-  if (local !== undefined && nodes.some(({ host }) => !isLoopback(host)) && file.insecure === true) {
+  if (local !== undefined && nodes.some(({ host }) => !isLoopback(host))) {
     const message = `${local.host} is reached from its own host only; write an address that the other nodes can reach`;
     warnings.push(source.problem(["nodes", local.id, "host"], message));
   }

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import type { CountingPolicy } from "../core/ruleset/ruleset.js";
+import type { TlsPaths } from "../tls/material.js";
 import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
 import { credentials } from "./cluster_config.js";
 import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
@@ -37,6 +38,13 @@ export function dataDirOf(file: string, top: FileConfig, node: FileNode, id: str
   return written === undefined ? join(DATA_ROOT, top.cluster ?? "", id) : resolvePath(file, written);
 }
 
+/** Null unless all three files are named, each inside the node or at the top. */
+function tlsOf(file: string, top: FileConfig, node: FileNode): TlsPaths | null {
+  const { ca, cert, key } = { ...top.tls, ...node.tls };
+  if (ca === undefined || cert === undefined || key === undefined) return null;
+  return { ca: resolvePath(file, ca), cert: resolvePath(file, cert), key: resolvePath(file, key) };
+}
+
 /** The file's keys, the node's over the top's, and a default for the rest. */
 export function resolveNode(file: string, top: FileConfig, id: string, passwords: Passwords): NodeConfig {
   const node = top.nodes?.[id] ?? {};
@@ -60,6 +68,7 @@ export function resolveNode(file: string, top: FileConfig, id: string, passwords
       replication: role("replication", DEFAULT_REPLICATION_USER),
     },
     http: { port: httpPort(top, id) },
+    tls: tlsOf(file, top, node),
     timings: deriveTimings(node.timings?.detect ?? top.timings?.detect ?? DETECT_DEFAULT_MS),
     log: { level: node.log?.level ?? top.log?.level ?? "info" },
   };

@@ -1,9 +1,11 @@
 import type { handleUnaryCall, ServerWritableStream, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { Server, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { CallId, TransportEvents } from "../agent/ports.js";
 import type { NodeStatus, Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
-import { authority, serverCredentials } from "./channel.js";
+import { notNode } from "../tls/identity.js";
+import type { TlsSource } from "../tls/reloaded.js";
+import { authority } from "./channel.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { misdelivery, strangeness } from "./envelope.js";
@@ -20,12 +22,18 @@ import {
   watchUpdate,
 } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
+import type { TransportLog } from "./peers.js";
 import { RAW_ADMIN, RAW_CONSENSUS } from "./raw_service.js";
+import { Refusals } from "./refusals.js";
+import { TlsListener } from "./tls_listener.js";
 import { Watchers } from "./watchers.js";
 
 export interface PeerServerOptions {
   readonly self: NodeId;
   readonly belonging: Belonging;
+  /** Null: whoever reaches the port is taken at its word. */
+  readonly tls: TlsSource | null;
+  readonly log: TransportLog;
   readonly heartbeatMs: number;
   readonly sender: () => Sender;
   readonly snapshot: () => string;
@@ -47,6 +55,11 @@ const SERVER_OPTIONS = Object.freeze({
   "grpc.enable_channelz": 0,
 });
 
+/** A call, as far as it says who is at the other end of its connection. */
+interface Authenticated {
+  getAuthContext(): { readonly sslPeerCertificate?: { readonly subjectaltname?: string } };
+}
+
 interface Fault {
   readonly code: status;
   readonly details: string;
@@ -61,11 +74,14 @@ export class PeerServer {
   private readonly server = new Server({ ...SERVER_OPTIONS });
   private readonly calls = new OpenCalls();
   private readonly watchers: Watchers;
+  private readonly listener: TlsListener | null;
+  private readonly refusals: Refusals;
   private closed = false;
 
   constructor(private readonly options: PeerServerOptions) {
     this.watchers = new Watchers(options.heartbeatMs);
-    const { events } = options;
+    this.refusals = new Refusals(options.log);
+    const { events, self, belonging, tls } = options;
     const consensus: UntypedServiceImplementation = {
       recruit: this.unary(recruitRequest, (call, from, request) => events.recruit(call, from, request)),
       promote: this.unary(promoteRequest, (call, from, request) => events.promote(call, from, request)),
@@ -78,6 +94,16 @@ export class PeerServer {
     const admin: UntypedServiceImplementation = { status: this.adminStatus() };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
+    this.listener =
+      tls === null
+        ? null
+        : new TlsListener({
+            self,
+            cluster: belonging.cluster,
+            source: tls,
+            injector: this.server.createConnectionInjector(ServerCredentials.createInsecure()),
+            refused: (address, reason) => this.refusals.tell(address, reason),
+          });
   }
 
   /** Resolves with the port, which is the given one unless that is 0. */
@@ -86,7 +112,7 @@ export class PeerServer {
     let fault: unknown;
     for (const address of addresses) {
       try {
-        return await this.bind(authority(address, port));
+        return await (this.listener?.listen(address, port) ?? this.bind(authority(address, port)));
       } catch (error) {
         fault = error;
         // Only a machine without IPv6 is a reason to try the next address.
@@ -110,21 +136,26 @@ export class PeerServer {
     this.closed = true;
     this.calls.failAll(`${this.options.self} is stopping`);
     this.watchers.close();
+    this.listener?.close();
     return new Promise((resolve) => {
+      const ended = (): void => {
+        this.listener?.cut();
+        resolve();
+      };
       const force = setTimeout(() => {
         this.server.forceShutdown();
-        resolve();
+        ended();
       }, CLOSE_MS);
       this.server.tryShutdown(() => {
         clearTimeout(force);
-        resolve();
+        ended();
       });
     });
   }
 
   private bind(address: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, serverCredentials(), (error, bound) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
         else reject(error);
       });
@@ -135,7 +166,7 @@ export class PeerServer {
     return { ...this.options.belonging, sender: this.options.sender(), to: null };
   }
 
-  private admit<T>(decoded: Decoded<Parcel<T>>): Admitted<T> {
+  private admit<T>(call: Authenticated, decoded: Decoded<Parcel<T>>): Admitted<T> {
     if (!decoded.ok) return { ok: false, fault: { code: status.INVALID_ARGUMENT, details: decoded.reason } };
     const { envelope, body } = decoded.value;
     const reason = strangeness(envelope, this.options.belonging) ?? misdelivery(envelope, this.options.self);
@@ -146,7 +177,27 @@ export class PeerServer {
         fault: { code: status.INVALID_ARGUMENT, details: "malformed envelope: the sender is missing" },
       };
     }
+    const impostor = this.impostor(call, envelope.sender.node);
+    if (impostor !== undefined) return { ok: false, fault: { code: status.FAILED_PRECONDITION, details: impostor } };
     return { ok: true, from: envelope.sender, body };
+  }
+
+  /** Why the other end of the connection is not the node that the message names as its sender. */
+  private impostor(call: Authenticated, sender: NodeId): string | undefined {
+    const { tls, belonging } = this.options;
+    if (tls === null) return undefined;
+    let names: string | undefined;
+    try {
+      names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+    } catch {
+      // The session of a connection that was just cut throws; nobody is left to hear an answer.
+      return "the connection is gone";
+    }
+    const other = notNode(names, belonging.cluster, sender);
+    if (other === undefined) return undefined;
+    const reason = `the message says that it is from ${sender}, and the certificate ${other}`;
+    this.refusals.tell(`a call for ${sender}`, reason);
+    return reason;
   }
 
   private unary<T>(
@@ -154,7 +205,7 @@ export class PeerServer {
     deliver: (call: CallId, from: Sender, body: T) => void,
   ): handleUnaryCall<Buffer, Buffer> {
     return (call, answer) => {
-      const admitted = this.admit(codec.decode(call.request));
+      const admitted = this.admit(call, codec.decode(call.request));
       if (!admitted.ok) return answer(admitted.fault);
       if (this.closed) return answer({ code: status.UNAVAILABLE, details: `${this.options.self} is stopping` });
       const id = this.calls.open(call, answer);
@@ -167,7 +218,7 @@ export class PeerServer {
   }
 
   private watch(stream: ServerWritableStream<Buffer, Buffer>): void {
-    const admitted = this.admit(watchRequest.decode(stream.request));
+    const admitted = this.admit(stream, watchRequest.decode(stream.request));
     if (!admitted.ok) {
       stream.emit("error", admitted.fault);
       return;

@@ -2,6 +2,7 @@ import type { TransportEvents, TransportPort } from "../agent/ports.js";
 import { assert } from "../core/assert.js";
 import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { TlsSource } from "../tls/reloaded.js";
 import type { ProtocolRange } from "./envelope.js";
 import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
 import type { PeerAddress } from "./peer_link.js";
@@ -25,6 +26,8 @@ export interface TransportOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Everybody else. */
   readonly peers: readonly PeerAddress[];
+  /** What this node shows and whom it trusts; null: everything in the clear. */
+  readonly tls: TlsSource | null;
   readonly timings: TransportTimings;
   /** Asked for each message: the system identifier appears when the node gets data. */
   readonly sender: () => Sender;
@@ -44,12 +47,14 @@ export interface Transport extends TransportPort {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { self, timings, events, log, sender, snapshot } = options;
+  const { self, timings, events, log, sender, snapshot, tls } = options;
   const belonging = { cluster: options.cluster, protocol: options.protocol };
-  const peers = new Peers({ self, belonging, peers: options.peers, timings, sender, events, log });
+  const peers = new Peers({ self, belonging, peers: options.peers, tls, timings, sender, events, log });
   const server = new PeerServer({
     self,
     belonging,
+    tls,
+    log,
     heartbeatMs: timings.heartbeatMs,
     sender,
     snapshot,

@@ -12,6 +12,7 @@ import {
   mutantsShape,
   simShape,
   statusShape,
+  tlsShape,
   versionShape,
 } from "../../src/cli/schemas.js";
 import { cli } from "../cli/cli_run.js";
@@ -174,6 +175,15 @@ describe("the published shapes", () => {
 });
 
 describe("what the program prints", () => {
+  test("tls init", async () => {
+    const file = join(await tempDir(), "quorate.yaml");
+    await writeFile(
+      file,
+      "cluster: shop\nnodes: { n1: { host: 10.0.0.1 }, n2: { host: 10.0.0.2 } }\npolicy: majority\ninsecure: true\n",
+    );
+    tlsShape.parse(JSON.parse((await cli(["tls", "init", "-c", file, "-o", "json"])).stdout));
+  });
+
   test("version", async () => {
     versionShape.parse(JSON.parse((await cli(["version", "-o", "json"])).stdout));
   });

@@ -32,8 +32,8 @@ function serves(state: State, observedAgoMs = 0): string {
 
 function peer(status: Partial<NodeStatus>): Peer {
   return {
-    ...{ heardMs: 0, connected: true, lost: null, electingSinceMs: 0, pastSinceMs: null },
-    ...{ highest: { promise: 0n, boot: "" }, status: { ...STATUS, node: "n2", ...status } },
+    ...{ heardMs: 0, connected: true, lost: null, electingSinceMs: 0, seen: null, forgot: false },
+    status: { ...STATUS, node: "n2", ...status },
   };
 }
 

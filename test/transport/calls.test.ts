@@ -200,7 +200,7 @@ describe("what does not belong here is refused with a sentence", () => {
 
   it("malformed bytes: INVALID_ARGUMENT, and the node lives on", async () => {
     const [n1, n2] = await pair();
-    const channel = openChannel(HOST, n2.transport.port());
+    const channel = openChannel({ host: HOST, port: n2.transport.port(), tls: null });
     const envelope = { cluster: "shop", protocol: PROTOCOL, sender: senderOf("n1"), to: "n2" };
     const send = (bytes: Buffer) =>
       new Promise<{ code?: status; details?: string } | null>((resolve) => {
@@ -234,8 +234,9 @@ describe("listening and asking", () => {
 
   it("a command line gets the status of a node, or the reason why not", async () => {
     const [n1] = await pair();
-    const question = { host: HOST, port: n1.transport.port(), cluster: "shop", deadlineMs: 1_000 };
-    expect(await fetchStatus(question)).toEqual({ ok: true, json: '{"asked":"n1"}' });
+    const place = { node: "n1", host: HOST, port: n1.transport.port() };
+    const question = { ...place, cluster: "shop", deadlineMs: 1_000, tls: null };
+    expect(await fetchStatus(question)).toEqual({ ok: true, json: '{"asked":"n1"}', certificateUntilMs: null });
     expect(await fetchStatus({ ...question, cluster: "bank" })).toMatchObject({
       ok: false,
       reason: expect.stringMatching(/cluster shop/),

@@ -65,6 +65,7 @@ export function party({ id, port, peers, on = {}, ...rest }: PartyOptions): Part
     protocol: PROTOCOL,
     listen: { host: HOST, port },
     peers,
+    tls: null,
     timings: TIMINGS,
     sender: () => senderOf(id),
     snapshot: () => `{"asked":"${id}"}`,

@@ -71,6 +71,11 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
   };
 }
 
+function security({ insecure, nodes }: ClusterConfig): string {
+  if (nodes.some(({ tls }) => tls !== null)) return "mTLS: both ends show a certificate";
+  return insecure ? "no TLS (insecure: true)" : "loopback only, no TLS";
+}
+
 function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): string {
   const { copies, commits_survive, failover_survives } = toleranceOf(config.policy, config.nodes.length);
   const t = config.timings;
@@ -84,7 +89,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
       "",
       `commits go on with ${lost(commits_survive, "follower")}, failover works with ${lost(failover_survives, "node")}`,
     ],
-    ["between hosts", config.insecure ? "no TLS (insecure: true)" : "loopback only, no TLS"],
+    ["between sidecars", security(config)],
     ["detect", `${t.detect_ms} ms of silence make a suspicion`],
     ["heartbeat", `${t.heartbeat_ms} ms`],
     [

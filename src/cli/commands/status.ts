@@ -1,7 +1,10 @@
 import type { Command } from "commander";
 import picocolors from "picocolors";
 import type { ClusterConfig } from "../../config/cluster_config.js";
+import { expirySoon } from "../../tls/expiry.js";
+import type { TlsMaterial } from "../../tls/material.js";
 import { fetchStatus } from "../../transport/admin_client.js";
+import { requireMaterial } from "../certificates.js";
 import type { CliContext } from "../context.js";
 import { STATUS_EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
@@ -29,9 +32,10 @@ export function registerStatus(program: Command, context: CliContext): void {
     const options = self.opts<CommonOptions>();
     const config = await requireConfig(context, { config: options.config, secrets: "skip" });
     if (options.node !== undefined) requireNode(context, config, options.node);
-    const answers = await ask(config);
+    const tls = await requireMaterial(context, config, options.node);
+    const answers = await ask(config, tls);
     const known = best(answers);
-    const status = known ?? silence(config, answers);
+    const status = { ...(known ?? silence(config, answers)), warnings: warningsOf(answers, tls) };
     if (options.output === "json") writeJson(context.stdout, status);
     else if (known === null) writeLines(context.stdout, `${render(status, answers)}\n${nextStep(config)}`);
     else writeLines(context.stdout, render(status, answers));
@@ -49,17 +53,29 @@ interface Answer {
   readonly id: string;
   readonly status: StatusJson | null;
   readonly reason: string | null;
+  readonly certificateUntilMs: number | null;
 }
 
-function ask(config: ClusterConfig): Promise<Answer[]> {
+function warningsOf(answers: readonly Answer[], tls: TlsMaterial | null): string[] {
+  const own = tls === null ? [] : [{ whose: "this command", untilMs: tls.notAfterMs }];
+  const shown = answers.map(({ id, certificateUntilMs }) => ({ whose: id, untilMs: certificateUntilMs }));
+  return [...shown, ...own].flatMap(({ whose, untilMs }) => {
+    const soon = untilMs === null ? null : expirySoon(untilMs, Date.now());
+    return soon === null ? [] : [`the certificate of ${whose} ${soon}; renew it (\`quorate tls init --renew\`)`];
+  });
+}
+
+function ask(config: ClusterConfig, tls: TlsMaterial | null): Promise<Answer[]> {
   return Promise.all(
     config.nodes.map(async ({ id, host, port }): Promise<Answer> => {
-      const reply = await fetchStatus({ host, port, cluster: config.cluster, deadlineMs: DEADLINE_MS });
-      if (!reply.ok) return { id, status: null, reason: reply.reason };
+      const { cluster } = config;
+      const reply = await fetchStatus({ node: id, host, port, cluster, deadlineMs: DEADLINE_MS, tls });
+      if (!reply.ok) return { id, status: null, reason: reply.reason, certificateUntilMs: null };
+      const { certificateUntilMs } = reply;
       const parsed = statusShape.safeParse(JSON.parse(reply.json));
       return parsed.success
-        ? { id, status: parsed.data, reason: null }
-        : { id, status: null, reason: "it answered in a form that this version does not know" };
+        ? { id, status: parsed.data, reason: null, certificateUntilMs }
+        : { id, status: null, reason: "it answered in a form that this version does not know", certificateUntilMs };
     }),
   );
 }
@@ -185,5 +201,6 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
     status.blocked === null
       ? ""
       : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
-  return `${head}\n\n${table}\n${blocked}`;
+  const warnings = (status.warnings ?? []).map((text) => `${paint.yellow("warning")}: ${text}\n`).join("");
+  return `${head}\n\n${table}\n${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
 }
