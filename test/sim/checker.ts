@@ -53,6 +53,7 @@ export class Checker {
   private choose(machine: Machine, request: PromoteRequest): void {
     // Looked at after every event: only a new choice is news.
     if (this.chosen.some((c) => c.term === request.term)) return;
+    if (request.voids !== null) this.durability.provedVoid.set(request.term, request.voids);
     // Where a log stands at that position: everybody who stands there has the same one.
     const holder = this.world.machines.find((m) => {
       const at = positionOf(m.postgres.flushed);
