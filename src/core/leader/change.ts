@@ -112,7 +112,12 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
   }
 }
 
-/** Under every ruleset in force: the quorum LSN knows no other measure. */
+/**
+ * Under every ruleset in force: the quorum LSN knows no other measure. For the mark DESIGN 6.4 asks for the new rules alone,
+ * which is as safe: the proposal is durable under both, and who has it without its mark needs a recruitment under both. Here
+ * the old ones must have it too. That costs time only, if they die between mark and copy: the leader gives up its term then,
+ * and whoever has the mark is elected under the new rules alone (`marksInVain`).
+ */
 function isDurable(leading: Leading, lsn: Lsn | null): boolean {
   return lsn !== null && leading.quorumLsn >= lsn;
 }

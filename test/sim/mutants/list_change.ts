@@ -264,4 +264,12 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 6.5: what becomes of a change whose void is not durable, its leader does not know",
     script: "change_voided_once_the_void_is_durable.txt",
   },
+  {
+    name: "void-forgotten-once-it-is-written",
+    file: CHANGE,
+    find: "  updateLeading(turn, { change: voided, obliged: [change.before] });\n",
+    replace: "  updateLeading(turn, { change: null, obliged: [change.before] });\n",
+    why: "I7: a step that takes a change back begins no other one, and nobody is left in the dark (seed core_2280)",
+    script: "change_taken_back_while_a_wiped_node_is_back.txt",
+  },
 ];
