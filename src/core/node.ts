@@ -22,7 +22,7 @@ import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
-import { isJoint } from "./leader/change_state.js";
+import { awaitsQuorum } from "./leader/change_state.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
 import { watchProgress } from "./leader/progress.js";
@@ -180,7 +180,7 @@ function observePace(turn: Turn): void {
     ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
       typeof leading.mark === "bigint" ||
-      isJoint(leading.change));
+      awaitsQuorum(leading.change));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";

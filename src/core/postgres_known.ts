@@ -37,7 +37,8 @@ export interface LocalPostgres {
 
 export interface Still {
   readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
+  /** As of that position; null if they are not there to be read, though the data counted once. */
+  readonly rulesets: readonly RulesetRecord[] | null;
 }
 
 export interface Clone {

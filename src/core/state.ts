@@ -291,5 +291,13 @@ export function hasLostItsData(state: Pick<State, "durable" | "volatile">): bool
 
 /** Whether its answer counts in a recruitment. */
 export function hasVote(state: Pick<State, "durable" | "volatile">): boolean {
-  return !state.durable.nonVoter && !hasLostItsData(state);
+  return !state.durable.nonVoter && !hasLostItsData(state) && !hasLostItsRulesets(state);
+}
+
+/**
+ * It stands still, and its rulesets as of that position were dropped by somebody. Those read last are of an earlier one: a
+ * ruleset proposed in between would oblige, and be hidden (hole H6).
+ */
+export function hasLostItsRulesets({ volatile: { postgres } }: Pick<State, "volatile">): boolean {
+  return postgres.data === "present" && postgres.still !== null && postgres.still.rulesets === null;
 }

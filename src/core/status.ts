@@ -8,7 +8,7 @@ import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
 import { initialRulesetText } from "./ruleset/ruleset.js";
 import type { State } from "./state.js";
-import { hasLostItsData, hasVote } from "./state.js";
+import { hasLostItsData, hasLostItsRulesets, hasVote } from "./state.js";
 import type { Turn } from "./turn.js";
 
 /** What this node tells the others now. */
@@ -91,6 +91,8 @@ function whyNot(state: State): string | null {
   if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
   if (state.durable.nonVoter)
     return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
+  if (hasLostItsRulesets(state))
+    return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
   return state.volatile.postgres.fault;
 }
 

@@ -83,8 +83,10 @@ export function createTransport(options: TransportOptions): Transport {
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
     answerCatchUp: (call, result) => server.answer(call, catchUpResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
-    // No such call can be waiting: the admin service does not take changes of the rules yet.
-    answerChange: () => {},
+    answerChange: (call) => {
+      // The admin service takes no such call yet: an answer that nobody waits for would be lost in silence.
+      throw new Error(`a change of the rules, ${call}, is answered, and none can be asked for through this transport`);
+    },
     publish: (status) => server.publish(status),
   };
 }

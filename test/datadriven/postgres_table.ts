@@ -16,6 +16,8 @@ export interface Entry {
 }
 
 const RECORD_BYTES = 16n;
+/** In the place of a write: the table of rulesets goes, as WAL like everything else. */
+export const RULESETS_DROPPED = "rulesets-dropped";
 
 /** A Postgres as a table: its log, who it streams from, and what it was told. It knows no time and no quorum. */
 export class PostgresTable {
@@ -54,7 +56,8 @@ export class PostgresTable {
   }
 
   get rulesets(): RulesetRecord[] {
-    return this.log.flatMap((e) => (e.record === null ? [] : [e.record]));
+    const dropped = this.log.findLastIndex((e) => e.write === RULESETS_DROPPED);
+    return this.log.slice(dropped + 1).flatMap((e) => (e.record === null ? [] : [e.record]));
   }
 
   get history(): History {

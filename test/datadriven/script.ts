@@ -6,6 +6,7 @@ import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
+import { RULESETS_DROPPED } from "./postgres_table.js";
 import { simulate } from "./simulate.js";
 import { World } from "./world.js";
 
@@ -17,6 +18,7 @@ import { World } from "./world.js";
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
+ *   drop-rulesets N                            somebody drops the table there: a record of its WAL, like a write
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
@@ -118,6 +120,12 @@ export class Script {
       case "rulesets-gone":
         first().loop?.deliver({ kind: "postgres", report: { kind: "records_seen", records: [] } });
         return this.world.settle();
+      case "drop-rulesets": {
+        const { postgres } = first();
+        if (postgres.primary === null) throw new Error(`${postgres.id} is no primary`);
+        postgres.append(postgres.primary, { write: RULESETS_DROPPED });
+        return this.world.settle();
+      }
       case "settle":
         return this.world.settle();
       case "advance":

@@ -53,6 +53,7 @@ export class Checker {
   private choose(machine: Machine, request: PromoteRequest): void {
     // Looked at after every event: only a new choice is news.
     if (this.chosen.some((c) => c.term === request.term)) return;
+    if (request.voids !== null) this.durability.provedVoid.set(request.term, request.voids);
     // Where a log stands at that position: everybody who stands there has the same one.
     const holder = this.world.machines.find((m) => {
       const at = positionOf(m.postgres.flushed);
@@ -179,10 +180,11 @@ export class Checker {
   private markDecided(records: readonly RulesetRecord[], proposal: RulesetRecord): void {
     const { number, ruleset } = proposal;
     const found = obliging(records.filter((r) => r.number.term < number.term));
-    if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) {
+    const finishes = number.subterm === 0 && new Set(found.map(rulesetText)).size > 1;
+    this.world.operators.decided(number, finishes ? found.at(-1) : undefined);
+    if (finishes) {
       this.world.mark("found_undecided_finished");
       if (this.world.config.leases) this.world.mark("found_undecided_finished_with_leases");
-      if (this.world.operators.wasVoided(found.at(-1))) this.world.mark("voided_and_finished_all_the_same");
     }
     const isBack = ruleset?.cohort.some((m) => {
       const machine = this.world.named(m.id);
@@ -202,6 +204,18 @@ export class Checker {
     if (this.world.config.leases) this.world.mark("change_done_with_leases");
     this.durability.mustBeDurable("I7", machine, at, `, the mark of ${name}, was reported done`);
     this.decide(at, `${machine.id} reported ${name} done:`);
+  }
+
+  /** An operator was told that this ruleset is void: from now on every leader's log says so, and nobody decides it. */
+  changeVoided(machine: Machine, number: RulesetNumber): void {
+    const log = machine.postgres.flushed;
+    const record = rulesetsOf(log).find((r) => r.state === "void" && compareNumbers(r.number, number) === 0);
+    const at = record === undefined ? undefined : this.durability.marks.get(record);
+    const name = `(${number.term}, ${number.subterm})`;
+    if (at === undefined)
+      this.world.violate("ledger", `${machine.id} reports ruleset ${name} voided, which its log does not say`);
+    this.durability.mustBeDurable("ledger", machine, at, `, the void of ${name}, was reported`);
+    this.decide(at, `${machine.id} reported ${name} voided:`);
   }
 
   /** After every event that a loop handled. */

@@ -1,4 +1,4 @@
-import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { Ruleset, RulesetNumber, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
 import type { Machine } from "./machine.js";
 import { enough, obliging } from "./oracle.js";
@@ -10,6 +10,8 @@ import type { World } from "./world.js";
 export class Durability {
   /** Marks (decided, void), each with the place where it was written. */
   readonly marks = new Map<RulesetRecord, Tip>();
+  /** What the recruitment of a term proved void. Its leader's sidecar may be gone before that is written. */
+  readonly provedVoid = new Map<bigint, RulesetNumber>();
 
   constructor(private readonly world: World) {}
 
@@ -61,13 +63,13 @@ export class Durability {
    */
   private recordsFor(tip: Tip, leader: Machine): readonly RulesetRecord[] {
     const records = rulesetsOf(tip);
-    const leading = leader.loop?.state.volatile.leading;
-    const number = leading?.request.voids;
-    if (leading == null || number == null || leading.term !== tip.branch.timeline) return records;
+    const term = tip.branch.timeline;
+    const number = this.provedVoid.get(term);
+    if (number === undefined) return records;
     for (const mark of this.marks.keys())
       if (mark.state === "decided" && compareNumbers(mark.number, number) === 0)
         this.world.violate("I7", `${leader.id} holds (${number.term}, ${number.subterm}) to be void, which was marked`);
-    const own = records.findIndex((r) => r.number.term === leading.term);
+    const own = records.findIndex((r) => r.number.term === term);
     const at = own < 0 ? records.length : own;
     return [
       ...records.slice(0, at),

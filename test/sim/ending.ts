@@ -30,7 +30,7 @@ export function mustSucceed(world: World, set: readonly Machine[]): boolean {
   // A leader in office goes on with its change, and what it marks nobody takes back.
   const wanted = able.flatMap((m) => {
     const change = m.loop?.state.volatile.leading?.change;
-    return change == null || change.stage === "waiting" ? [] : [change.target];
+    return change == null || change.stage === "waiting" || change.stage === "voided" ? [] : [change.target];
   });
   return (
     wanted.every((ruleset) => able.some((candidate) => suffices(ruleset, candidate, able, true))) &&

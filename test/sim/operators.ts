@@ -1,4 +1,11 @@
-import { type Policy, policyText, type Ruleset, type RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import {
+  compareNumbers,
+  type Policy,
+  policyText,
+  type Ruleset,
+  type RulesetNumber,
+  type RulesetRecord,
+} from "../../src/core/ruleset/ruleset.js";
 import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/ruleset/wanted.js";
 import type { Action, ChangeKind } from "./action.js";
 import type { Machine } from "./machine.js";
@@ -9,12 +16,15 @@ import type { World } from "./world.js";
 interface Asked {
   outcome: "waiting" | ChangeResult["kind"];
   readonly written: RulesetRecord["state"][];
+  /** What the first record for it was numbered. */
+  number: RulesetNumber | null;
   proposed: Ruleset | null;
 }
 
 /**
  * Operators who change the rules, with a ledger. *Done* is a promise like an acknowledgement: the mark is durable and
- * every later leader has it. *Refused* says that nothing was written, then or later; *voided* that it was taken back.
+ * every later leader has it. *Refused* says that nothing was written, then or later; *voided* that nobody ever decides it;
+ * after *unknown* it may be either.
  */
 export class Operators {
   private readonly ledger = new Map<string, Asked>();
@@ -31,7 +41,7 @@ export class Operators {
     const call = `operator ${this.ledger.size + 1}`;
     const wanted = drawWanted(world, machine, asked, action);
     const request: ChangeRequest = { ...wanted, waitMs: action.waitMs, cause: call };
-    this.ledger.set(call, { outcome: "waiting", written: [], proposed: null });
+    this.ledger.set(call, { outcome: "waiting", written: [], number: null, proposed: null });
     world.mark(`change_of ${action.what}`);
     const { boot } = machine;
     machine.whenAwake(() => {
@@ -58,20 +68,25 @@ export class Operators {
           world.violate("ledger", `${call} was refused after ${asked.written.join(", ")} was written for it`);
         return;
       case "voided":
-        if (!asked.written.includes("proposed") || !asked.written.includes("void"))
-          world.violate("ledger", `${call} was voided with ${asked.written.join(", ") || "nothing"} written`);
         if (asked.written.includes("decided")) world.violate("ledger", `${call} was voided after it was marked`);
-        return;
+        if (asked.number === null) return world.violate("ledger", `${call} was voided, and nothing was written for it`);
+        return world.checker.changeVoided(machine, asked.number);
       case "unknown":
         return;
     }
   }
 
-  /** An operator was told that this was taken back. The void was in its leader's WAL, which may have been lost since. */
-  wasVoided(ruleset: Ruleset | undefined): boolean {
-    for (const asked of this.ledger.values())
-      if (asked.outcome === "voided" && asked.proposed !== null && asked.proposed === ruleset) return true;
-    return false;
+  /** A ruleset is marked decided: `number` itself, or `finished`, which an earlier leader had left undecided. */
+  decided(number: RulesetNumber, finished: Ruleset | undefined): void {
+    for (const [call, asked] of this.ledger) {
+      if (asked.outcome !== "voided" || asked.number === null) continue;
+      const same = compareNumbers(asked.number, number) === 0;
+      if (same || (asked.proposed !== null && asked.proposed === finished))
+        this.world.violate(
+          "ledger",
+          `${call} was voided, and (${number.term}, ${number.subterm}) decides it all the same`,
+        );
+    }
   }
 
   /** A record goes into a leader's WAL; `cause` names the call it is for, if it is for one. */
@@ -80,6 +95,7 @@ export class Operators {
     if (asked === undefined) return;
     if (asked.outcome === "refused") this.world.violate("ledger", `${cause} was refused, and is written all the same`);
     asked.written.push(record.state);
+    asked.number ??= record.number;
     if (record.ruleset !== null) asked.proposed = record.ruleset;
   }
 }

@@ -13,11 +13,10 @@ import { leasesLeft } from "../lease/granting.js";
 import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
-import type { Position } from "../log/position.js";
 import { comparePositions, formatPosition, TERM_MAX, TERM_NONE } from "../log/position.js";
 import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
-import type { RulesetRecord } from "../ruleset/ruleset.js";
+import type { Still } from "../postgres_known.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import { hasLostItsData, hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
@@ -98,7 +97,7 @@ export function answerPending(turn: Turn): void {
         ok: true,
         answer: {
           position: held.position,
-          rulesets: held.rulesets,
+          rulesets: held.rulesets ?? [],
           voter: hasVote(turn),
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
@@ -122,7 +121,7 @@ export function answerPending(turn: Turn): void {
   turn.set({ pending: { ...pending, calls: [] } });
 }
 
-export function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
+export function finalPosition(turn: Turn): Still | null {
   const { postgres } = turn.volatile;
   if (postgres.op !== null) return null;
   if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };

@@ -14,8 +14,6 @@ export function replaceWiped(turn: Turn): void {
   if (!turn.config.admitObservers || leading?.mark !== "durable" || leading.change !== null || postgres.op !== null)
     return;
   if (turn.nowMs < leading.replaceAtMs) return;
-  // A step that lets rules go puts no others in force: what went is judged by what is left.
-  if ((turn.before.volatile.leading?.change ?? null) !== null) return;
   const { cohort } = leading.ruleset;
   const back = cohort.filter((m) => isBack(leading, m)).map((m) => m.id);
   if (back.length === 0) return;

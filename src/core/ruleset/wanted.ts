@@ -48,9 +48,9 @@ export type ChangeResult =
   | { readonly kind: "done"; readonly number: RulesetNumber }
   /** Nothing was written. */
   | { readonly kind: "refused"; readonly refusal: ChangeRefusal }
-  /** It was written and taken back: the rules are what they were. */
+  /** It was written, or may have been, and its void is durable: nobody ever decides it. */
   | { readonly kind: "voided"; readonly refusal: ChangeRefusal }
-  /** The leader left office meanwhile: its successor finishes the change or voids it. */
+  /** The leader left office before the mark or the void was durable: its successor finishes the change or voids it. */
   | { readonly kind: "unknown"; readonly reason: string; readonly nextStep: string };
 
 export type Wanted =

@@ -240,4 +240,36 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 6: the truth is the ruleset in the WAL, also after somebody dropped the table",
     script: "rulesets_dropped.txt",
   },
+  {
+    name: "voided-before-the-void-is-durable",
+    file: CHANGE,
+    find: '?.stage !== "voided" || !isDurable(leading, change.voidLsn)) return;\n',
+    replace: '?.stage !== "voided") return;\n',
+    why: "DESIGN 6.5 ◆: until a quorum of the old rules has the void, a successor with the proposal alone finishes the change",
+    script: "change_voided_once_the_void_is_durable.txt",
+  },
+  {
+    name: "voided-in-the-step-that-writes-the-void",
+    file: CHANGE,
+    find: 'if (turn.before.volatile.leading?.change?.stage !== "voided" || !isDurable(leading, change.voidLsn)) return;\n',
+    replace: "if (!isDurable(leading, change.voidLsn)) return;\n",
+    why: "DESIGN 6.5 ◆: in a step of its own, which the core can check",
+  },
+  {
+    name: "voided-by-a-leader-that-left",
+    file: "src/core/leader/change_answer.ts",
+    find: '  if (change.stage === "enforcing") return answerChange',
+    replace:
+      '  if (change.stage === "voided") return answerChange(turn, change.call, { kind: "voided", refusal: change.refusal });\n  if (change.stage === "enforcing") return answerChange',
+    why: "DESIGN 6.5: what becomes of a change whose void is not durable, its leader does not know",
+    script: "change_voided_once_the_void_is_durable.txt",
+  },
+  {
+    name: "void-forgotten-once-it-is-written",
+    file: CHANGE,
+    find: "  updateLeading(turn, { change: voided, obliged: [change.before] });\n",
+    replace: "  updateLeading(turn, { change: null, obliged: [change.before] });\n",
+    why: "I7: a step that takes a change back begins no other one, and nobody is left in the dark (seed core_2280)",
+    script: "change_taken_back_while_a_wiped_node_is_back.txt",
+  },
 ];

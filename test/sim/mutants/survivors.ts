@@ -14,4 +14,6 @@ export const SURVIVORS: Readonly<Record<string, string>> = {
     "redundant: it follows under the term it promised, and a term has one leader (I3), so whoever asks as the leader of that term is the one. Kept: a grant must not depend on the word of who asks.",
   "caught-up-while-it-follows":
     "redundant: `dropCatchUp` ends it in the same step (`catch-up-outlives-the-promise` breaks that). Kept: the reason it gives is the right one.",
+  "voided-in-the-step-that-writes-the-void":
+    "redundant but for one order of events: taking back sets the names again first, unless the joint rule asked for the very same ones, and a follower would have to be seen with the void before the leader hears that it is written. Kept: then the core itself would stop, since it checks that a void was kept from one step to the next.",
 };
