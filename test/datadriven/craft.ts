@@ -14,8 +14,9 @@ export function policyFrom(words: readonly string[]): Policy {
 
 /**
  * What a machine holds before it starts: `n1 promise=3 log=2 proposed(2,0){n1 n2!} x decided(2,0) 3 y`.
- * A number begins a timeline, another word is a write, `!` marks a member that may not lead, `acked=` names the
- * writes whose clients were told, `system=` whose data it is, `held=no` that the node's own word knows nothing of it.
+ * A number begins a timeline, another word is a write, `!` marks a member that may not lead, `(2,1)@n1` says who wrote
+ * the record, `acked=` names the writes whose clients were told, `system=` whose data it is, `held=no` that the node's own
+ * word knows nothing of it.
  */
 export function craft(world: World, line: string): void {
   const [, id = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
@@ -26,7 +27,7 @@ export function craft(world: World, line: string): void {
   const { postgres } = machine;
   let timeline = 1n;
   let before = "";
-  for (const [word] of log.matchAll(/\w+\(\d+,\d+\)(\{[^}]*\})?|\S+/g)) {
+  for (const [word] of log.matchAll(/\w+\(\d+,\d+\)(@n\d)?(\{[^}]*\})?|\S+/g)) {
     if (/^\d+$/.test(word)) timeline = BigInt(word);
     else if (word.includes("(")) postgres.append(timeline, { record: recordFrom(word) });
     else postgres.append(timeline, { write: word });
@@ -53,14 +54,14 @@ export function craft(world: World, line: string): void {
 }
 
 function recordFrom(word: string): RulesetRecord {
-  const parts = /^(\w+)\((\d+),(\d+)\)(?:\{([^}]*)\})?$/.exec(word);
+  const parts = /^(\w+)\((\d+),(\d+)\)(?:@(n\d))?(?:\{([^}]*)\})?$/.exec(word);
   if (parts === null) throw new Error(`not a ruleset record: ${word}`);
-  const [, state = "", term = "", subterm = "", members] = parts;
+  const [, state = "", term = "", subterm = "", writtenBy = "n9", members] = parts;
   return {
     number: { term: BigInt(term), subterm: Number(subterm) },
     state: state as RulesetRecord["state"],
     ruleset: members === undefined ? null : rulesetFrom(members),
-    writtenBy: "n9",
+    writtenBy,
   };
 }
 

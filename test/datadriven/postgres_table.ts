@@ -73,8 +73,8 @@ export class PostgresTable {
     return slot === null || slot === incarnation;
   }
 
-  append(timeline: Term, part: { record?: RulesetRecord; write?: string }): Lsn {
-    const lsn = (this.log.at(-1)?.lsn ?? 0n) + RECORD_BYTES;
+  append(timeline: Term, part: { record?: RulesetRecord; write?: string; bytes?: bigint }): Lsn {
+    const lsn = (this.log.at(-1)?.lsn ?? 0n) + (part.bytes ?? RECORD_BYTES);
     this.log = [...this.log, { timeline, lsn, record: part.record ?? null, write: part.write ?? null }];
     return lsn;
   }

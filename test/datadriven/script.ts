@@ -26,16 +26,18 @@ import { World } from "./world.js";
  *   detect N MS                                what its next start is configured with
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal ack; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status ack, wal (no
+ *                                              connection), lag (nothing new through it); `pg N ACTION`, `report N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   names N TEXT                               somebody sets synchronous_standby_names by hand; none: empties it
  *   standby N NAME LSN [waiting]               a connection of this name at N's Postgres, that streams or does not
+ *   standby N NAME gone                        those of this name end
  *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
- *   write N NAME                               a client's commit; N may be `leader`, the newest established one
+ *   write N NAME [BYTES]                       a client's commit; N may be `leader`, the newest established one
  *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
  *   admit-observers                            before the start: strangers are taken in
@@ -131,7 +133,7 @@ export class Script {
       case "advance":
         return this.world.advance(Number(args[0]));
       case "write":
-        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "");
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "", args[2]);
         return this.world.settle();
       case "change": {
         const request = changeFrom(args.slice(2).join(" "));
@@ -222,7 +224,9 @@ export class Script {
     const machine = this.world.machine(id);
     if (verb === "standby") {
       const [name = "", lsn = "0", waiting] = words;
-      machine.postgres.strangers.push({ name, streaming: waiting === undefined, flushLsn: BigInt(lsn), pid: 7 });
+      const { strangers } = machine.postgres;
+      if (lsn === "gone") strangers.splice(0, strangers.length, ...strangers.filter((s) => s.name !== name));
+      else strangers.push({ name, streaming: waiting === undefined, flushLsn: BigInt(lsn), pid: 7 });
       machine.lastSeen = "";
       return this.world.settle();
     }

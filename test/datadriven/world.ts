@@ -1,5 +1,6 @@
 import { Loop } from "../../src/agent/loop.js";
 import type { Recorder } from "../../src/agent/record.js";
+import type { PostgresAction } from "../../src/core/effects.js";
 import type { Event } from "../../src/core/events.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
@@ -219,18 +220,24 @@ export class World {
   /** One operation of the local Postgres, unless the script holds it. */
   work(machine: Machine, evenHeld = false): boolean {
     const { id, postgres } = machine;
-    const at = machine.operations.findIndex((o) => evenHeld || !this.holds.has(`pg ${id} ${o.action.kind}`));
+    const held = (what: string, { action }: { action: PostgresAction }) =>
+      this.holds.has(`${what} ${id} ${action.kind}`);
+    const at = machine.operations.findIndex((o) => evenHeld || !held(o.report === undefined ? "pg" : "report", o));
     const operation = machine.operations[at];
     if (operation === undefined || machine.loop === null) return false;
     machine.operations.splice(at, 1);
-    const report = postgres.carryOut(operation.op, operation.action, (leader) => this.machine(leader).postgres);
-    if (!SILENT.includes(operation.action.kind)) {
+    const { op, action } = operation;
+    const report = operation.report ?? postgres.carryOut(op, action, (leader) => this.machine(leader).postgres);
+    if (!SILENT.includes(action.kind) && operation.report === undefined) {
       const failed = report?.kind === "failed" ? ` FAILED: ${report.reason}` : "";
-      this.say(`${id} postgres ${actionText(operation.action)}${failed}`);
+      this.say(`${id} postgres ${actionText(action)}${failed}`);
+    }
+    if (operation.report === undefined && report !== undefined && held("report", operation)) {
+      machine.operations.splice(at, 0, { op, action, report });
+      return true;
     }
     if (report !== undefined) machine.loop.deliver({ kind: "postgres", report });
-    if (operation.action.kind === "emergency_fence")
-      machine.loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
+    if (action.kind === "emergency_fence") machine.loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
     return true;
   }
 
@@ -253,7 +260,8 @@ export class World {
     postgres.streaming = flows;
     if (!flows || leader === undefined) return streamed;
     const before = postgres.position.lsn;
-    if (!postgres.streamFrom(leader)) {
+    // What is on its way when `lag` is held: the connection stands, and nothing new comes through it.
+    if (!this.holds.has(`lag ${leader.id}->${id}`) && !postgres.streamFrom(leader)) {
       this.say(`${id} is no part of ${leader.id}: its log diverged`);
       postgres.receiver = null;
       postgres.streaming = false;

@@ -20,7 +20,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "  if (false)\n",
     why: "DESIGN 8: a node from the past is a non-voter, also in the recruitment that it coordinates itself",
     hint: "a snapshot restored, whose node coordinates",
-    script: "restored_from_the_past.txt",
+    script: "restored_elects_nobody.txt",
   },
   {
     name: "two-attempts-a-term",
@@ -258,6 +258,22 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     replace: "          voter: !hasLostItsData(turn.state()),",
     why: "DESIGN 5.7: it promises, but it has no vote",
     script: "restored_unheard.txt",
+  },
+  {
+    name: "past-is-promoted",
+    file: FILE,
+    find: "  if (turn.durable.nonVoter) return reply(",
+    replace: "  if (false) return reply(",
+    why: "DESIGN 5.3, 8: a non-voter is never in the recruitment, so one that heard of it meanwhile is not promoted",
+    script: "restored_is_not_promoted.txt",
+  },
+  {
+    name: "vote-back-before-it-has-caught-up",
+    file: PAST,
+    find: " || postgres.flushLsn < end.lsn) return;",
+    replace: ") return;",
+    why: "DESIGN 5.7: it votes again only once it has flushed up to the end that its leader reported",
+    script: "restored_streams_and_lags.txt",
   },
   {
     name: "forgotten-promise-not-taken-back",

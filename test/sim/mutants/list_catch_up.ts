@@ -51,6 +51,7 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     find: "  if (promotionStarted >= request.term)\n",
     replace: "  if (false)\n",
     why: "DESIGN 5.5 ◆: a node that began a promotion under T has a position of its own under T",
+    script: "catch_up_asked_late.txt",
   },
   {
     name: "caught-up-while-it-follows",
@@ -97,6 +98,7 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     find: "  if (turn.nowMs < sinceMs || isCloned(turn, leading)) return null;\n",
     replace: "  if (turn.nowMs < sinceMs) return null;\n",
     why: "DESIGN 5.7: a clone takes as long as the data is large, and nobody is elected in its stead",
+    script: "clone_takes_its_time.txt",
   },
   {
     name: "marks-in-vain",
@@ -104,6 +106,7 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     find: " ?? marksInVain(turn, leading);",
     replace: ";",
     why: "I9: a mark is never taken back; where those of the old rules are gone, who has the mark elects under the new ones",
+    script: "change_marked_in_vain.txt",
   },
   {
     name: "refused-leader-waits",
@@ -143,5 +146,6 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     find: "holders.has(id) && memberOf(ruleset, id) !== undefined;",
     replace: "holders.has(id);",
     why: "DESIGN 2 ◆, 4: a set that names a node that is no member under its incarnation is never whole",
+    script: "h8_quorums_per_leader.txt",
   },
 ];

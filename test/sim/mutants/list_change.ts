@@ -46,6 +46,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
     replace: "if (enforced && isDurable(leading, change.proposedLsn))",
     why: "DESIGN 6.5: a change whose nodes die must not block traffic for ever, and a mark is never taken back",
+    script: "change_marked_only_with_its_quorum.txt",
   },
   {
     name: "changed-rules-let-go-before-the-mark-is-durable",
@@ -62,6 +63,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     replace:
       '      return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "marking") : undefined;\n',
     why: "DESIGN 6.5 ◆: until it lets go; here until the mark is asked for, since nobody may see a mark that is taken back",
+    script: "change_record_fails.txt",
   },
   {
     name: "never-taken-back",
@@ -77,6 +79,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: '      return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "writing") : undefined;\n',
     replace: '      return late ? abandon(turn, change) : enforced ? write(turn, change, "writing") : undefined;\n',
     why: "DESIGN 6.5 ◆: void is written, since the record may be in the log already",
+    script: "change_record_fails.txt",
   },
   {
     name: "success-before-the-new-rules-are-in-force",
@@ -140,6 +143,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "    if (incarnation === undefined || (incarnation !== old?.incarnation && incarnation !== seen))",
     replace: "    if (incarnation === undefined)",
     why: "DESIGN 2 ◆: rulesets name incarnations, those that the nodes show",
+    script: "change_incarnation_not_shown.txt",
   },
   {
     name: "voided-with-a-mark",
@@ -147,6 +151,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "    return own?.pending.some((p) => compareNumbers(p.number, number) === 0) === true;\n",
     replace: "    return own !== undefined;\n",
     why: "DESIGN 6.5 ◆: a recruitment that sees no mark may void it",
+    script: "void_not_over_a_mark.txt",
   },
   {
     name: "voided-without-its-writer",
@@ -163,6 +168,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "recruited.find((a) => a.id === writtenBy && isNamed(rules.obliged, a));",
     replace: "recruited.find((a) => a.id === writtenBy);",
     why: "DESIGN 2 ◆, 6.5 ◆: the writer itself, not a wiped node under its name",
+    script: "void_not_by_a_wiped_writer.txt",
   },
   {
     name: "nothing-voided-by-a-recruitment",
@@ -186,6 +192,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: 'if (typeof mark === "bigint" && leading.mark === mark && leading.quorumLsn >= mark) {',
     replace: 'if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {',
     why: "I7: the rules before go in a step of their own, which the core can check (seed 7)",
+    script: "mark_heard_of_late.txt",
   },
   {
     name: "seats-ignored",
@@ -201,6 +208,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "  if (leading.senders[id] !== undefined) return false;\n",
     replace: "",
     why: "H8: whoever streams keeps its name",
+    script: "seat_kept_while_it_streams.txt",
   },
   {
     name: "seat-given-to-anybody",
@@ -212,10 +220,11 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "served-before-the-names-follow",
-    file: SEATING,
-    find: "if (leading === null || postgres.op !== null || leading.names !== namesWanted(leading, turn.self)) return;",
-    replace: "if (leading === null || postgres.op !== null) return;",
+    file: "src/core/leader/leader.ts",
+    find: "  enforce(turn);\n  serve(turn);\n",
+    replace: "  serve(turn);\n  enforce(turn);\n",
     why: "H8, H11: let in under its old name only once the names in force do not count it",
+    script: "h8_wiped_follower_of_an_old_leader.txt",
   },
   {
     name: "replaced-before-it-has-caught-up",
@@ -223,6 +232,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     find: "  return sender.flushLsn + LAG_CAUGHT_UP_BYTES >= leading.quorumLsn;\n",
     replace: "  return true;\n",
     why: "DESIGN 6: it joins as an observer, and is put in its place once it has caught up",
+    script: "replaced_once_it_has_caught_up.txt",
   },
   {
     name: "wiped-node-never-replaced",

@@ -129,7 +129,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     find: "return seen.term > status.promise ? status.boot !== seen.under : hasForgotten(status.promises, seen);",
     replace: "return false;",
     why: "DESIGN 8: peers remember the highest promise they saw of each node",
-    script: "restored_from_the_past.txt",
+    script: "restored_follows_again.txt",
   },
   {
     name: "recruit-tells-nothing",

@@ -83,6 +83,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     find: "    if (!known(id, incarnation)) continue;\n",
     replace: "",
     why: "DESIGN 2 ◆, 7: rulesets name incarnations: a wiped node's grant is a stranger's",
+    script: "lease_grant_of_a_stranger.txt",
   },
   {
     name: "a-grant-from-the-past-counts",
@@ -90,6 +91,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     find: ".filter(([id]) => !isDoubted(volatile.peers[id]))",
     replace: "",
     why: "DESIGN 8: a node that came back below its promise is from the past, and what it grants says nothing",
+    script: "lease_grant_from_the_past.txt",
   },
   {
     name: "grant-for-what-was-not-asked",

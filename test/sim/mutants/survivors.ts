@@ -12,6 +12,8 @@ export const SURVIVORS: Readonly<Record<string, string>> = {
     "redundant: a newer promise ends `following` in the same step, and only the leader that is followed is granted anything. Kept: it is the sentence that H13 stands on.",
   "granted-to-whom-it-does-not-follow":
     "redundant: it follows under the term it promised, and a term has one leader (I3), so whoever asks as the leader of that term is the one. Kept: a grant must not depend on the word of who asks.",
+  "grant-for-what-was-not-asked":
+    "redundant: a term is led in one life of one sidecar, and a follower echoes a stamp that it heard under that term, so none is above the last one asked. Kept: a stamp that is nobody's would hold a lease for as long as it likes.",
   "caught-up-while-it-follows":
     "redundant: `dropCatchUp` ends it in the same step (`catch-up-outlives-the-promise` breaks that). Kept: the reason it gives is the right one.",
   "voided-in-the-step-that-writes-the-void":
