@@ -160,4 +160,12 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 7: one cut link must not depose a leader",
     script: "own_term_over_for_itself_alone.txt",
   },
+  {
+    name: "founder-stays",
+    file: OWN_TERM,
+    find: '  if (leading.stage === "established") return null;\n',
+    replace: '  if (leading.stage === "established" || leading.request.founding) return null;\n',
+    why: "I9: a founder that is never established gives up its term where another node could lead",
+    script: "founder_never_established.txt",
+  },
 ];
