@@ -56,7 +56,7 @@ export type PostgresAction =
     }
   /** Stream from this leader under this term. Only after `revoke`, and only if contained in the leader's history. */
   | { readonly kind: "follow"; readonly leader: NodeId; readonly term: Term }
-  /** From a standstill: stream from this node, which stands still too, up to exactly this position; then stand still and report. */
+  /** From a standstill: stream from this node, which stands still too, up to exactly this position; then stand still and report. Fails as soon as that one says that it has removed the WAL. */
   | { readonly kind: "catch_up"; readonly source: NodeId; readonly term: Term; readonly position: Position }
   /** Ends a `catch_up` under way: it stands still where it is, and reports that. */
   | { readonly kind: "cancel_catch_up" }

@@ -23,6 +23,15 @@ export function mayDial(self: Postgres, slots: Slots, down: Postgres, name: stri
   return slots.keepsWalFrom(id, lsnOf(down.flushed ?? self.flushed));
 }
 
+/** What this one needs is gone at its source: a walsender says so to whoever reaches it. */
+export function hasRemovedWal(
+  { machine, running, replication }: Postgres,
+  { machine: down, flushed }: Postgres,
+): boolean {
+  if (!running || !machine.world.network.bothWays(machine.index, down.index, "wal")) return false;
+  return flushed !== null && !replication.slots.keepsWalFrom(down.id, lsnOf(flushed));
+}
+
 /** A log that is no part of this one: Postgres compares timelines, and now and then lets it in (POSTGRES.md trap 1). */
 export function isLetInDiverged({ machine, flushed }: Postgres, down: Postgres): boolean {
   const { world } = machine;

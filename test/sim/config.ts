@@ -3,7 +3,7 @@ import type { PerLeaderPolicy, Policy } from "../../src/core/ruleset/ruleset.js"
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
-export const CONFIG_VERSION = 3;
+export const CONFIG_VERSION = 4;
 
 /** Chances are out of a million, times in microseconds of virtual time, ranges inclusive. */
 export interface SimConfig {
@@ -251,8 +251,7 @@ function withWitnesses(config: SimConfig): SimConfig {
 
 /** Where quorums differ from leader to leader, another one may go on where this one cannot: I9 asks for it. */
 function withQuorumsPerLeader(config: SimConfig): SimConfig {
-  // A founder that is never established gives up its term for nobody (own_term.ts), though others might go on then.
-  const policy = config.founded ? perLeader(config.seed, config.founders) : null;
+  const policy = perLeader(config.seed, config.founders);
   return policy === null ? config : { ...config, policy, progress: true };
 }
 

@@ -5,7 +5,7 @@ import type { Machine } from "./machine.js";
 import type { Leader } from "./oracle.js";
 import { enough, obliging, revoked } from "./oracle.js";
 import type { Tip } from "./wal.js";
-import { holds, positionOf, rulesetsOf } from "./wal.js";
+import { holds, lsnOf, positionOf, rulesetsOf } from "./wal.js";
 import type { World } from "./world.js";
 
 /** A clone, a first initdb, or a coordinator's longest pause: what an honest recovery may take, in detection times. */
@@ -54,7 +54,9 @@ function mustSucceedBy(world: World, able: readonly Machine[], logOf: LogOf): bo
   return withRules.some((source) => {
     const own = positionOf(logOf(source));
     const notNewer = able.filter((m) => !newer(positionOf(logOf(m)), own));
-    const candidates = notNewer.filter((m) => m === source || canCatchUp(logOf(m), logOf(source)));
+    const candidates = notNewer.filter(
+      (m) => m === source || (canCatchUp(logOf(m), logOf(source)) && keepsWalOf(source, m, logOf(m))),
+    );
     return candidates.some((candidate) =>
       obliging(rulesetsOf(logOf(source))).every((ruleset, i, all) =>
         suffices(ruleset, candidate, notNewer, i === all.length - 1),
@@ -66,6 +68,11 @@ function mustSucceedBy(world: World, able: readonly Machine[], logOf: LogOf): bo
 /** It takes what it lacks from a node that may not lead: its own log is a part of that one. */
 function canCatchUp(log: Tip | null, source: Tip | null): boolean {
   return log !== null && rulesetsOf(log).length > 0 && holds(source, log);
+}
+
+/** What it lacks may be removed there: then no stream brings it. */
+function keepsWalOf(source: Machine, candidate: Machine, log: Tip | null): boolean {
+  return log !== null && source.postgres.replication.slots.keepsWalFrom(candidate.id, lsnOf(log));
 }
 
 function suffices(ruleset: Ruleset, candidate: Machine, set: readonly Machine[], mustBeEligible: boolean): boolean {

@@ -24,7 +24,8 @@ export class StaleReads {
     const { world } = this;
     const term = servesReadsOf(postgres);
     if (term === null || term >= this.newest || !world.config.leases) return;
-    if (world.nowUs < postgres.pausedUntilUs) return;
+    // It thaws at that time, and not before it has: whatever else happens in the same microsecond comes too early.
+    if (world.nowUs <= postgres.pausedUntilUs) return;
     const graceUs = postgres.thawedUs + THAW_US - world.nowUs;
     if (graceUs > 0) {
       world.mark("stale_after_a_thaw");

@@ -1,6 +1,6 @@
 import type { OpId, PostgresAction } from "../../src/core/effects.js";
 import { comparePositions } from "../../src/core/log/position.js";
-import { CATCHES_UP } from "./admission.js";
+import { CATCHES_UP, hasRemovedWal } from "./admission.js";
 import { markCaughtUp } from "./lease_marks.js";
 import type { Range } from "./operation_queue.js";
 import { FOLLOW, OperationQueue } from "./operation_queue.js";
@@ -141,6 +141,8 @@ export abstract class Standstill extends OperationQueue {
           this.caughtUpTerm = action.term;
         }
         if (there || this.cancelled === operation?.op) return this.caughtUp();
+        if (!postgres.replication.streams && hasRemovedWal(source.postgres, postgres))
+          return this.fail(`${action.source} says that it has removed WAL that is needed here`);
         this.step(5_000, poll);
       };
       poll();

@@ -37,7 +37,7 @@ export function coordinate(turn: Turn): void {
 }
 
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
-  const reason = turn.volatile.suspicion ?? ownTermIsOver(turn);
+  const reason = reasonToElect(turn);
   if (reason === null) {
     sayWhoIsMissing(turn);
     if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
@@ -59,6 +59,12 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
   if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
+}
+
+/** Silence that nobody corroborates does not hide that this leader's own term is over: that is first-hand. */
+function reasonToElect(turn: Turn): Suspicion | null {
+  const { suspicion } = turn.volatile;
+  return suspicion?.firstHand === true ? suspicion : (ownTermIsOver(turn) ?? suspicion);
 }
 
 /** Nobody needs another leader; but this one may be waiting for its followers. */

@@ -35,6 +35,7 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     askLateMs: turn.nowMs + timings.askLateMs,
     awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
     asked: [],
+    widened: false,
     answers: {},
     answeredMs: {},
     refusals: {},
@@ -59,6 +60,7 @@ export function goOnRecruiting(turn: Turn, was: Recruiting): void {
       ...election,
       asked: election.asked.filter((id) => election.answers[id] !== undefined || election.refusals[id] !== undefined),
       askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
+      widened: election.widened || !decideOnAnswers(turn, election).ok,
     };
   }
   election = ask(turn, election);

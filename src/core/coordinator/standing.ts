@@ -36,6 +36,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
     if (!isFresh(state, peer) || peer.status.postgres === "starting") continue;
     const { status } = peer;
     if (!reason.firstHand && !corroborates(status.suspects, reason)) continue;
+    if (hasLaterLeader(status, reason)) continue;
     answers.push({
       id,
       incarnation: status.incarnation,
@@ -47,6 +48,11 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
     });
   }
   return answers;
+}
+
+/** What is over is a term that it left: it leads or follows under a later one and sees nothing wrong with that. */
+function hasLaterLeader({ role, term, suspects }: NodeStatus, reason: Suspicion): boolean {
+  return reason.term > TERM_NONE && role !== "none" && term > reason.term && suspects === TERM_NONE;
 }
 
 /** Who should coordinate, and lead among equals: who is best placed first, then the name. All nodes judge by the same word. */

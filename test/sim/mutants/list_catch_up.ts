@@ -148,4 +148,28 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 2 ◆, 4: a set that names a node that is no member under its incarnation is never whole",
     script: "h8_quorums_per_leader.txt",
   },
+  {
+    name: "own-term-behind-a-silence",
+    file: "src/core/coordinator/coordinator.ts",
+    find: "suspicion?.firstHand === true ? suspicion : (ownTermIsOver(turn) ?? suspicion);",
+    replace: "suspicion ?? ownTermIsOver(turn);",
+    why: "DESIGN 5, 7: first-hand evidence acts at once, whatever nobody corroborates",
+    script: "own_term_over_behind_a_silence.txt",
+  },
+  {
+    name: "own-term-over-for-all",
+    file: "src/core/coordinator/standing.ts",
+    find: "    if (hasLaterLeader(status, reason)) continue;\n",
+    replace: "",
+    why: "DESIGN 7: one cut link must not depose a leader",
+    script: "own_term_over_for_itself_alone.txt",
+  },
+  {
+    name: "founder-stays",
+    file: OWN_TERM,
+    find: '  if (leading.stage === "established") return null;\n',
+    replace: '  if (leading.stage === "established" || leading.request.founding) return null;\n',
+    why: "I9: a founder that is never established gives up its term where another node could lead",
+    script: "founder_never_established.txt",
+  },
 ];

@@ -231,4 +231,20 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 7: first-hand evidence acts at once",
     script: "bootstrap_founder_dies_before_its_first_record.txt",
   },
+  {
+    name: "only-those-named-by-logs",
+    file: "src/core/coordinator/recruiting.ts",
+    find: "widened: election.widened || !decideOnAnswers(turn, election).ok,",
+    replace: "widened: false,",
+    why: "DESIGN 5.1, I9: what the pre-vote counted on must be asked in the end",
+    script: "asks_whom_only_a_status_names.txt",
+  },
+  {
+    name: "all-named-are-asked-at-once",
+    file: "src/core/coordinator/recruiting.ts",
+    find: "    widened: false,\n",
+    replace: "    widened: true,\n",
+    why: "DESIGN 7: whoever is asked stops what it does: nobody is whom the recruitment can do without",
+    script: "change_interrupted_record_on_part_of_new.txt",
+  },
 ];
