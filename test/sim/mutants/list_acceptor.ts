@@ -82,7 +82,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "rulesets-behind-the-position",
     file: FILE,
-    find: "          rulesets: held.rulesets,\n",
+    find: "          rulesets: held.rulesets ?? [],\n",
     replace: "          rulesets: turn.before.volatile.postgres.rulesets,\n",
     why: "DESIGN 5.2 ◆, H6: the rulesets are those as of the position that is answered",
     script: "h6_rulesets_as_of_the_position.txt",
