@@ -4,6 +4,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SystemClock } from "./agent/clock.js";
+import { historyAnswer } from "./agent/history_answer.js";
 import { Loop } from "./agent/loop.js";
 import type { Credentials, Ports, TransportEvents } from "./agent/ports.js";
 import { RecordFile } from "./agent/record_file.js";
@@ -11,9 +12,11 @@ import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
+import type { LeadershipLog } from "./core/leaderships.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
+import { termEvidence } from "./core/term_evidence.js";
 import { timingsFrom } from "./core/timings.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
@@ -52,7 +55,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const postgres = localPostgres({ config, node, ground, link, log });
   const found = await postgres.inspect();
   refuseForeignData(found.present, ground.durable, ground.dataDir);
-  const transport = transportOf({ config, node, ground, link, log });
+  const transport = transportOf({ config, node, ground, link, log }, () => postgres.leadershipLog());
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
   const record = await openRecord(options, state, log);
   const ports: Ports = {
@@ -160,6 +163,7 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     timed: (what, ms) =>
       log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
+    evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     placeOf: (id) => {
       const peer = config.nodes.find((n) => n.id === id);
@@ -168,7 +172,10 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
   });
 }
 
-function transportOf({ config, node, ground, link, log }: Wiring): Transport {
+function transportOf(
+  { config, node, ground, link, log }: Wiring,
+  leadershipLog: () => Promise<LeadershipLog>,
+): Transport {
   const { timings } = config;
   return createTransport({
     self: node.id,
@@ -187,6 +194,11 @@ function transportOf({ config, node, ground, link, log }: Wiring): Transport {
       return { node: id, incarnation, systemIdentifier };
     },
     snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
+    history: async () => {
+      const kept = await leadershipLog();
+      if (link.loop === null) throw new Error("it has only just started");
+      return JSON.stringify(historyAnswer(link.loop.state, kept, config.cluster));
+    },
     events: transportEvents(
       () => link.loop,
       ground.credentials,

@@ -9,11 +9,14 @@ import { access, readdir } from "node:fs/promises";
 import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
+import type { LeadershipLog } from "../core/leaderships.js";
+import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData } from "./data_dir.js";
 import { hasCode } from "./durable_files.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
+import { LeadershipKeeper } from "./leadership_keeper.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
@@ -29,6 +32,8 @@ export interface LocalPostgresOptions extends LocalOptions {
   readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
   /** Where a peer's Postgres is. */
   readonly placeOf: (node: string) => Place | null;
+  /** What is known of the term that this node leads, to be kept for people. */
+  readonly evidence: () => TermEvidence | null;
 }
 
 export interface FoundOnDisk {
@@ -42,6 +47,7 @@ export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
   private readonly observer: Observer;
+  private readonly leaderships: LeadershipKeeper;
   private readonly queue: Queued[] = [];
   private busy = false;
   private working: Promise<void> = Promise.resolve();
@@ -58,6 +64,11 @@ export class LocalPostgres implements PostgresPort {
         this.observer.pause();
         options.report({ kind: "exited", reason });
       },
+    });
+    this.leaderships = new LeadershipKeeper({
+      instance: () => this.operations.instance,
+      evidence: options.evidence,
+      warn: options.warn,
     });
     this.observer = new Observer(
       () => this.operations.instance,
@@ -143,6 +154,11 @@ export class LocalPostgres implements PostgresPort {
     await removeSocketDir(this.options.start.stateDir);
   }
 
+  /** Who led when and why, as this node's log has it. @throws when it cannot be asked now. */
+  leadershipLog(): Promise<LeadershipLog> {
+    return this.leaderships.read();
+  }
+
   /** Now and then, while nobody waits. */
   private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
     await maintainSlots(instance.observer, as, this.operations.followers);
@@ -156,6 +172,7 @@ export class LocalPostgres implements PostgresPort {
       this.options.warn(`quorate.ruleset_history cannot be read: ${trouble}`, trouble);
     this.tableTrouble = trouble;
     if (trouble === "") this.options.report({ kind: "records_seen", records: read.kind === "rows" ? read.rows : [] });
+    await this.leaderships.keep(instance);
   }
 
   private work(): void {

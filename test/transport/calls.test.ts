@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CatchUpRequest, FollowRequest, PromoteRequest, RecruitRequest } from "../../src/core/messages.js";
-import { fetchStatus } from "../../src/transport/admin_client.js";
+import { fetchHistory, fetchStatus } from "../../src/transport/admin_client.js";
 import { openChannel } from "../../src/transport/channel.js";
 import { EDGE_LIMITS } from "../../src/transport/edge_limits.js";
 import { PROTOCOL } from "../../src/transport/envelope.js";
@@ -238,5 +238,39 @@ describe("listening and asking", () => {
       ok: false,
       reason: expect.stringMatching(/no connection/),
     });
+  });
+
+  it("and who led when and why, or the sentence with which the node refuses", async () => {
+    const port = await freePort();
+    const told = party({ id: "n1", port, peers: [], history: async () => '{"terms":[]}' });
+    await told.transport.start();
+    const silent = party({ id: "n2", port: await freePort(), peers: [] });
+    await silent.transport.start();
+    const question = { host: HOST, port, cluster: "shop", deadlineMs: 1_000 };
+    expect(await fetchHistory(question)).toEqual({ ok: true, json: '{"terms":[]}' });
+    expect(await fetchHistory({ ...question, cluster: "bank" })).toMatchObject({ ok: false });
+    expect(await fetchHistory({ ...question, port: silent.transport.port() })).toEqual({
+      ok: false,
+      refused: true,
+      reason: "it keeps none",
+    });
+  });
+
+  it("a question that is given up ends at once, whatever does not answer", async () => {
+    const asked = new AbortController();
+    const port = await freePort();
+    const never = party({
+      id: "n1",
+      port,
+      peers: [],
+      history: () => {
+        asked.abort();
+        return new Promise(() => undefined);
+      },
+    });
+    await never.transport.start();
+    const question = { host: HOST, port, cluster: "shop", deadlineMs: 15_000, signal: asked.signal };
+    expect(await fetchHistory(question)).toMatchObject({ ok: false });
+    expect(await fetchStatus(question)).toMatchObject({ ok: false });
   });
 });

@@ -41,6 +41,7 @@ describe("why there is no connection", () => {
     await new Promise((resolve) => server.close(resolve));
     expect(await fetchStatus({ host: "127.0.0.1", port, cluster: "shop", deadlineMs: 3000 })).toEqual({
       ok: false,
+      refused: false,
       reason: `no connection: nothing listens on 127.0.0.1:${port} (its sidecar does not run, or has another port)`,
     });
   });
