@@ -65,7 +65,7 @@ function summaryOf({ leader, term, established, blocked, ruleset }: StatusJson, 
   if (leader !== null && established) return `${leader} leads term ${term}, and every commit waits`;
   if (leader !== null) return `${leader} was promoted under term ${term} and is not established yet: nobody may write`;
   if (ruleset === null) return "the cluster does not exist yet";
-  return blocked === null ? "there is no leader; one is being elected" : "there is no leader, and none can be elected";
+  return blocked === null ? "no leader is heard; one is being elected" : "no leader is heard, and none can be elected";
 }
 
 /** What is not as it should be, node by node, in the words of `status`. */

@@ -51,10 +51,13 @@ export const LEAVE = `${ESC}[?25h${ESC}[?1049l`;
 
 /** Draws over what is there: no line is ever blank in between, so nothing flickers. */
 export function frameOver(lines: readonly string[]): string {
-  return `${ESC}[H${lines.map((line) => `${line}${ESC}[K`).join("\r\n")}${ESC}[J`;
+  return `${ESC}[H${lines.map((line) => `${line}${ESC}[K`).join("\n")}${ESC}[J`;
 }
 
-/** The lines that a screen of this size holds; one line that would be wrapped would push the others away. */
+/**
+ * The lines that a screen of this size holds: one that is wrapped would push the others away. The last column stays empty:
+ * terminals differ in what clearing the rest of a full line takes with it.
+ */
 export function fitLines(
   text: string,
   { columns, rows }: { readonly columns: number; readonly rows: number },
@@ -62,7 +65,7 @@ export function fitLines(
   return text
     .split("\n")
     .slice(0, rows)
-    .map((line) => cut(line, columns));
+    .map((line) => cut(line, columns - 1));
 }
 
 function cut(line: string, columns: number): string {

@@ -11,6 +11,8 @@ export interface LeadershipKeeperOptions {
   /** Of the term that this node leads; null while there is nothing to keep. */
   readonly evidence: () => TermEvidence | null;
   readonly warn: (text: string, cause: unknown) => void;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 }
 
 /** Writes down what is known of this node's own terms, and reads what is kept of all. */
@@ -45,7 +47,7 @@ export class LeadershipKeeper {
 
   /** @throws when Postgres does not run here, or cannot be asked now. */
   read(): Promise<LeadershipLog> {
-    const nowMs = performance.now();
+    const nowMs = this.options.nowMs();
     const stale = !this.underWay && nowMs - this.readMs >= READ_EVERY_MS;
     if (this.reading === null || stale) {
       this.readMs = nowMs;

@@ -69,6 +69,7 @@ export class LocalPostgres implements PostgresPort {
       instance: () => this.operations.instance,
       evidence: options.evidence,
       warn: options.warn,
+      nowMs: () => performance.now(),
     });
     this.observer = new Observer(
       () => this.operations.instance,

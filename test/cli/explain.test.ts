@@ -56,8 +56,8 @@ describe("why nothing happens", () => {
     const lost = { leader: null, established: false, survives: [], spare: [] };
     const cannot = explained(answersOf(statusOf({ ...lost, blocked: { ...NO_QUORUM, code: "not_enough" } }), ["n1"]));
     expect(cannot).toMatchObject({ state: "no_leader", writable: false, enough: [["n2"], ["n3"]] });
-    expect(cannot.summary).toBe("there is no leader, and none can be elected");
-    expect(explained(answersOf(statusOf(lost))).summary).toBe("there is no leader; one is being elected");
+    expect(cannot.summary).toBe("no leader is heard, and none can be elected");
+    expect(explained(answersOf(statusOf(lost))).summary).toBe("no leader is heard; one is being elected");
     expect(explained(answersOf(statusOf({ ...lost, ruleset: null }))).summary).toBe("the cluster does not exist yet");
     const early = statusOf({ established: false });
     expect(explained(answersOf(early)).summary).toMatch(/not established yet: nobody may write/);

@@ -74,11 +74,11 @@ describe("a picture", () => {
   });
 
   test("is cut to the screen; colours take no room and do not run on", () => {
-    expect(fitLines("abcdef\nx\ny", { columns: 3, rows: 2 })).toEqual(["abc", "x"]);
+    expect(fitLines("abcdef\nx\ny", { columns: 4, rows: 2 })).toEqual(["abc", "x"]);
     const red = `${ESC}[31mabcdef${ESC}[39m`;
-    expect(fitLines(red, { columns: 6, rows: 1 })).toEqual([red]);
-    expect(fitLines(red, { columns: 3, rows: 1 })).toEqual([`${ESC}[31mabc${ESC}[39m${ESC}[0m`]);
-    expect(frameOver(["a", "b"])).toBe(`${ESC}[Ha${ESC}[K\r\nb${ESC}[K${ESC}[J`);
+    expect(fitLines(red, { columns: 7, rows: 1 })).toEqual([red]);
+    expect(fitLines(red, { columns: 4, rows: 1 })).toEqual([`${ESC}[31mabc${ESC}[39m${ESC}[0m`]);
+    expect(frameOver(["a", "b"])).toBe(`${ESC}[Ha${ESC}[K\nb${ESC}[K${ESC}[J`);
   });
 });
 
