@@ -5,8 +5,8 @@ import type { ClockPort, StorePort } from "./agent/ports.js";
 import { type SnapshotOptions, snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
+import { type LeadershipLog, leaderships } from "./core/leaderships.js";
 import { gaugesText } from "./http/gauges.js";
-import type { TermBegun } from "./http/patroni.js";
 import { patroniText } from "./http/patroni_metrics.js";
 import { answer, type RouteOptions } from "./http/routes.js";
 import { HttpServer } from "./http/server.js";
@@ -26,7 +26,8 @@ export interface EndpointsOptions {
   readonly metrics: EventMetrics;
   /** When Postgres was last seen to answer, by `clock`. */
   readonly observedMs: () => number;
-  readonly termsBegun: () => Promise<readonly TermBegun[]>;
+  /** What this node's log holds; rejects when it cannot be asked now. */
+  readonly leadershipLog: () => Promise<LeadershipLog>;
   readonly logger: Logger;
 }
 
@@ -75,7 +76,7 @@ export class Endpoints {
   }
 
   private routes(): RouteOptions {
-    const { config, node, version, termsBegun, logger } = this.options;
+    const { config, node, version, leadershipLog, logger } = this.options;
     return {
       source: this.source,
       self: node.id,
@@ -83,10 +84,13 @@ export class Endpoints {
       version,
       apiUrlOf: (id) => apiUrl(config.nodes.find((n) => n.id === id)),
       termsBegun: () =>
-        termsBegun().catch((error: unknown) => {
-          logger.debug({ err: error }, "the history was asked for and its table could not be read");
-          return [];
-        }),
+        leadershipLog().then(
+          (log) => leaderships(log, null),
+          (error: unknown) => {
+            logger.debug({ err: error }, "the history was asked for and its table could not be read");
+            return [];
+          },
+        ),
       metrics: (look, compat) => this.metricsText(look, compat),
     };
   }

@@ -4,6 +4,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SystemClock } from "./agent/clock.js";
+import { historyAnswer } from "./agent/history_answer.js";
 import { Loop } from "./agent/loop.js";
 import type { Credentials, Ports } from "./agent/ports.js";
 import { RecordFile } from "./agent/record_file.js";
@@ -11,9 +12,11 @@ import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
+import type { LeadershipLog } from "./core/leaderships.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
+import { termEvidence } from "./core/term_evidence.js";
 import { timingsFrom } from "./core/timings.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
@@ -69,6 +72,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
     loop: () => link.loop,
     credentials: ground.credentials,
     snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
+    history: async () => historyText(await postgres.leadershipLog(), link, config),
     log,
   });
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
@@ -100,7 +104,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const endpoints = new Endpoints({
     ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
     observedMs: () => link.observedMs,
-    termsBegun: () => postgres.termsBegun.read(),
+    leadershipLog: () => postgres.leadershipLog(),
   });
   await endpoints.start();
   let stopping: Promise<void> | null = null;
@@ -156,6 +160,12 @@ interface Link {
   observedMs: number;
 }
 
+/** @throws before the loop is there. */
+function historyText(log: LeadershipLog, { loop }: Link, { cluster }: ClusterConfig): string {
+  if (loop === null) throw new Error("it has only just started");
+  return JSON.stringify(historyAnswer(loop.state, log, cluster));
+}
+
 /** What one node stands on: its directories, its lock, its word, its Postgres programs. */
 type Ground = Awaited<ReturnType<typeof takeGround>>;
 
@@ -203,6 +213,7 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     timed: (what, ms) =>
       log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
+    evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     placeOf: (id) => {
       const peer = config.nodes.find((n) => n.id === id);

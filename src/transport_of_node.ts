@@ -41,6 +41,8 @@ export interface TransportOfNode {
   readonly loop: () => Loop | null;
   readonly credentials: CredentialFile;
   readonly snapshot: () => string;
+  /** Rejects with the reason when this node cannot tell now. */
+  readonly history: () => Promise<string>;
   readonly log: Log;
 }
 
@@ -65,6 +67,7 @@ export function transportOf(parts: TransportOfNode): Transport {
       return { node: id, incarnation, systemIdentifier };
     },
     snapshot: parts.snapshot,
+    history: parts.history,
     events: transportEvents(parts.loop, parts.credentials, (text, cause) => log.logger.error({ err: cause }, text)),
     log: log.logger,
   });

@@ -11,6 +11,7 @@ import type { NodeId, Policy } from "../core/ruleset/ruleset.js";
 import { memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
+import { enoughToGoOn, spareFollowers } from "./enough.js";
 
 /** A node of the configuration, for those that were never heard. */
 export interface KnownPlace {
@@ -52,8 +53,9 @@ export function snapshot(state: State, options: SnapshotOptions) {
     ruleset: rules === undefined ? null : rulesetJson(rules),
     enforced_by: rules === undefined ? null : "native",
     survives: rules === undefined ? [] : survivable(rules, seen),
+    spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
     nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
-    blocked: blockedJson(state, seen, leader),
+    blocked: blockedJson(state, seen, leader, rules),
     uri: rules === undefined ? null : uriOf(options),
   };
 }
@@ -110,18 +112,26 @@ function policyJson(policy: Policy) {
   }
 }
 
-/** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */
-function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
+/** Members whose word counts now. */
+function voting(rules: InForce, seen: Map<NodeId, Seen>): NodeId[] {
   const members = rules.newest.cohort.filter((m) => {
     const entry = seen.get(m.id);
-    return (
-      entry?.reachable === true &&
-      entry.status?.voter === true &&
-      entry.status.incarnation === m.incarnation &&
-      (entry.status.role === "leader" || entry.status.streaming)
-    );
+    return entry?.reachable === true && entry.status?.voter === true && entry.status.incarnation === m.incarnation;
   });
-  const alive = members.map((m) => m.id);
+  return members.map((m) => m.id);
+}
+
+/** Those of them that get every write. */
+function copying(rules: InForce, seen: Map<NodeId, Seen>): NodeId[] {
+  return voting(rules, seen).filter((id) => {
+    const status = seen.get(id)?.status;
+    return status?.role === "leader" || status?.streaming === true;
+  });
+}
+
+/** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */
+function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
+  const alive = copying(rules, seen);
   for (let size = alive.length - 1; size > 0; size--) {
     const sets = subsetsOfSize(alive, size).filter((lost) => {
       const left = new Set(alive.filter((id) => !lost.includes(id)));
@@ -214,14 +224,21 @@ function lag(leader: NodeStatus | null, flushLsn: Lsn | null): number | null {
   return behind > 0n ? Number(behind) : 0;
 }
 
-function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null) {
+function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null, rules: InForce | undefined) {
   const own =
     state.volatile.blocked ??
     (leader?.established
       ? null
       : ([...seen.values()].find((s) => s.reachable && s.status?.blocked != null)?.status?.blocked ?? null));
   if (own === null) return null;
-  return { code: own.code, reason: own.reason, missing: [...own.missing], next_step: own.nextStep };
+  const there = rules === undefined ? [] : leader === null ? voting(rules, seen) : copying(rules, seen);
+  return {
+    code: own.code,
+    reason: own.reason,
+    missing: [...own.missing],
+    next_step: own.nextStep,
+    enough: enoughToGoOn({ blocked: own, rules, leader: leader?.node ?? null, there: new Set(there) }),
+  };
 }
 
 function lsnText(lsn: Lsn | null): string | null {

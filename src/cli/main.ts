@@ -11,6 +11,9 @@ Examples:
   quorate config check quorate.yaml             is the configuration right?
   quorate run -c quorate.yaml --node n1         be the sidecar of n1
   quorate status -c quorate.yaml -o json        what does the cluster say of itself?
+  quorate watch -c quorate.yaml                 the same, live
+  quorate explain -c quorate.yaml               why does nothing happen? who may die next?
+  quorate history -c quorate.yaml               who led when and why?
   quorate tls init -c quorate.yaml              certificates, for hosts that talk over a network
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,

@@ -12,6 +12,9 @@ const ms = z.number().nonnegative();
 const port = z.number().int().min(1).max(65535);
 const pid = z.number().int().positive();
 
+/** What the shapes of other files are made of. */
+export const parts = { id, lsn, count, ms };
+
 const policy = z.union([z.literal("majority"), z.looseObject({ at_least: count })]);
 
 export const versionShape = z.looseObject({
@@ -87,9 +90,18 @@ export const statusShape = z.looseObject({
   enforced_by: z.enum(["native", "relay"]).nullable(),
   /** Each set of nodes whose loss leaves a cluster that can go on by itself. */
   survives: z.array(z.array(id)),
+  /** Each set of followers whose loss would not even make a commit wait. */
+  spare: z.array(z.array(id)).optional(),
   nodes: z.array(statusNode),
   blocked: z
-    .looseObject({ code: z.string(), reason: z.string(), missing: z.array(id), next_step: z.string() })
+    .looseObject({
+      code: z.string(),
+      reason: z.string(),
+      missing: z.array(id),
+      next_step: z.string(),
+      /** Each of these sets would be enough, if it came back; sidecars of the first version do not say. */
+      enough: z.array(z.array(id)).optional(),
+    })
     .nullable(),
   uri: z.string().startsWith("postgresql://").nullable(),
   /** What works today and will not for ever, as certificates that expire; absent where nobody looked. */

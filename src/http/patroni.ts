@@ -3,6 +3,7 @@
  * https://patroni.readthedocs.io/en/latest/rest_api.html
  */
 import type { Snapshot } from "../agent/snapshot.js";
+import type { Leadership } from "../core/leaderships.js";
 import type { Ancestor, History } from "../core/log/history.js";
 import type { Lsn } from "../core/log/lsn.js";
 import { parseLsn } from "../core/log/lsn.js";
@@ -21,13 +22,7 @@ export interface PatroniOptions {
 }
 
 /** What the cluster's own table says of the beginning of a term. */
-export interface TermBegun {
-  readonly term: number;
-  readonly leader: NodeId;
-  readonly cause: string;
-  /** ISO 8601. */
-  readonly at: string;
-}
+export type TermBegun = Pick<Leadership, "term" | "leader" | "cause" | "at">;
 
 type Row = Snapshot["nodes"][number];
 

@@ -5,15 +5,17 @@
  * nothing is reported which was not verified. Operations stand in one queue; a clone, a look, a nudge and a checkpoint
  * run beside it.
  */
-import { access, readdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
+import type { LeadershipLog } from "../core/leaderships.js";
+import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
-import { holdsData } from "./data_dir.js";
-import { hasCode } from "./durable_files.js";
+import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
+import { LeadershipKeeper } from "./leadership_keeper.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
@@ -21,7 +23,6 @@ import { discardOld, finishSwap } from "./rejoin.js";
 import { readNewest } from "./ruleset_table.js";
 import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
-import { TermsBegun } from "./terms_begun.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
@@ -30,6 +31,8 @@ export interface LocalPostgresOptions extends LocalOptions {
   readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
   /** Where a peer's Postgres is. */
   readonly placeOf: (node: string) => Place | null;
+  /** What is known of the term that this node leads, to be kept for people. */
+  readonly evidence: () => TermEvidence | null;
 }
 
 export interface FoundOnDisk {
@@ -43,8 +46,7 @@ export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
   private readonly observer: Observer;
-  /** Why terms began, for people who ask. */
-  readonly termsBegun: TermsBegun;
+  private readonly leaderships: LeadershipKeeper;
   private readonly queue: Queued[] = [];
   private busy = false;
   private working: Promise<void> = Promise.resolve();
@@ -64,14 +66,16 @@ export class LocalPostgres implements PostgresPort {
         options.report({ kind: "exited", reason });
       },
     });
+    this.leaderships = new LeadershipKeeper({
+      instance: () => this.operations.instance,
+      evidence: options.evidence,
+      warn: options.warn,
+      nowMs: () => performance.now(),
+    });
     this.observer = new Observer(
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
       (instance, as) => this.maintain(instance, as),
-    );
-    this.termsBegun = new TermsBegun(
-      () => this.operations.instance?.observer ?? null,
-      () => performance.now(),
     );
   }
 
@@ -83,16 +87,7 @@ export class LocalPostgres implements PostgresPort {
     const { dataDir } = this.options.start;
     await finishSwap(dataDir);
     await fence({ dataDir });
-    const entries: string[] = await readdir(dataDir).catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) return [];
-      throw error;
-    });
-    const present = entries.includes("PG_VERSION");
-    if (!present && entries.length > 0) {
-      throw new Error(
-        `${dataDir} is not empty and is no Postgres data directory (${entries.slice(0, 3).join(", ")}); set data_dir elsewhere, or move these files away`,
-      );
-    }
+    const present = await holdsDataOrNothing(dataDir);
     const oldKept = await access(this.operations.oldDir).then(
       () => true,
       () => false,
@@ -161,6 +156,11 @@ export class LocalPostgres implements PostgresPort {
     await removeSocketDir(this.options.start.stateDir);
   }
 
+  /** Who led when and why, as this node's log has it. @throws when it cannot be asked now. */
+  leadershipLog(): Promise<LeadershipLog> {
+    return this.leaderships.read();
+  }
+
   /** Now and then, while nobody waits. */
   private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
     await maintainSlots(instance.observer, as, this.operations.followers);
@@ -174,6 +174,7 @@ export class LocalPostgres implements PostgresPort {
       this.options.warn(`quorate.ruleset_history cannot be read: ${trouble}`, trouble);
     this.tableTrouble = trouble;
     if (trouble === "") this.options.report({ kind: "records_seen", records: read.kind === "rows" ? read.rows : [] });
+    await this.leaderships.keep(instance);
   }
 
   private work(): void {

@@ -234,3 +234,17 @@ export const statusResponse: Codec<string> = codec(
   (json) => ({ json }),
   (m) => m.json,
 );
+
+export const historyRequest: Codec<null> = codec(
+  "History",
+  admin.HistoryRequest,
+  () => ({}),
+  () => null,
+);
+
+export const historyResponse: Codec<string> = codec(
+  "answer to History",
+  admin.HistoryResponse,
+  (json) => ({ json }),
+  (m) => m.json,
+);

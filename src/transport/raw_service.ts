@@ -35,4 +35,4 @@ export const RAW_CONSENSUS = {
   watch: raw(ConsensusService.watch),
 };
 
-export const RAW_ADMIN = { status: raw(AdminService.status) };
+export const RAW_ADMIN = { status: raw(AdminService.status), history: raw(AdminService.history) };

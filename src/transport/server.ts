@@ -14,6 +14,8 @@ import type { Codec, Parcel } from "./messages.js";
 import {
   catchUpRequest,
   followRequest,
+  historyRequest,
+  historyResponse,
   promoteRequest,
   recruitRequest,
   statusRequest,
@@ -37,6 +39,7 @@ export interface PeerServerOptions {
   readonly heartbeatMs: number;
   readonly sender: () => Sender;
   readonly snapshot: () => string;
+  readonly history: () => Promise<string>;
   readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
   /** A peer opened its stream, so it is up and can be dialled. */
   readonly watched: (peer: NodeId) => void;
@@ -91,7 +94,7 @@ export class PeerServer {
       ),
       watch: (stream: ServerWritableStream<Buffer, Buffer>) => this.watch(stream),
     };
-    const admin: UntypedServiceImplementation = { status: this.adminStatus() };
+    const admin: UntypedServiceImplementation = { status: this.adminStatus(), history: this.adminHistory() };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
     this.listener =
@@ -239,6 +242,22 @@ export class PeerServer {
       const reason = strangeness(decoded.value.envelope, this.options.belonging);
       if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
       answer(null, statusResponse.encode(this.envelope(), this.options.snapshot()));
+    };
+  }
+
+  private adminHistory(): handleUnaryCall<Buffer, Buffer> {
+    return (call, answer) => {
+      const decoded = historyRequest.decode(call.request);
+      if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
+      const reason = strangeness(decoded.value.envelope, this.options.belonging);
+      if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
+      this.options.history().then(
+        (json) => answer(null, historyResponse.encode(this.envelope(), json)),
+        (error: unknown) => {
+          const details = error instanceof Error ? error.message : String(error);
+          answer({ code: status.FAILED_PRECONDITION, details });
+        },
+      );
     };
   }
 }

@@ -33,6 +33,8 @@ export interface TransportOptions {
   readonly sender: () => Sender;
   /** The status of the cluster as this node sees it, as JSON for command lines. */
   readonly snapshot: () => string;
+  /** Who led when and why, as JSON for command lines; rejects with the reason when this node cannot tell now. */
+  readonly history: () => Promise<string>;
   readonly events: TransportEvents;
   readonly log: TransportLog;
 }
@@ -47,7 +49,7 @@ export interface Transport extends TransportPort {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { self, timings, events, log, sender, snapshot, tls } = options;
+  const { self, timings, events, log, sender, snapshot, history, tls } = options;
   const belonging = { cluster: options.cluster, protocol: options.protocol };
   const peers = new Peers({ self, belonging, peers: options.peers, tls, timings, sender, events, log });
   const server = new PeerServer({
@@ -58,6 +60,7 @@ export function createTransport(options: TransportOptions): Transport {
     heartbeatMs: timings.heartbeatMs,
     sender,
     snapshot,
+    history,
     events,
     watched: (peer) => peers.hint(peer),
   });

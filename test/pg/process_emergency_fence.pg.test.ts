@@ -44,6 +44,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
       },
       credentials: { current: () => PASSWORDS, ensure: async () => ({ ...PASSWORDS, replicationMade: true }) },
       placeOf: () => null,
+      evidence: () => null,
     });
   });
   afterAll(async () => {

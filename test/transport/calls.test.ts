@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CatchUpRequest, FollowRequest, PromoteRequest, RecruitRequest } from "../../src/core/messages.js";
-import { fetchStatus } from "../../src/transport/admin_client.js";
+import { fetchHistory, fetchStatus } from "../../src/transport/admin_client.js";
 import { openChannel } from "../../src/transport/channel.js";
 import { EDGE_LIMITS } from "../../src/transport/edge_limits.js";
 import { PROTOCOL } from "../../src/transport/envelope.js";
@@ -239,11 +239,48 @@ describe("listening and asking", () => {
     expect(await fetchStatus(question)).toEqual({ ok: true, json: '{"asked":"n1"}', certificateUntilMs: null });
     expect(await fetchStatus({ ...question, cluster: "bank" })).toMatchObject({
       ok: false,
+      refused: true,
       reason: expect.stringMatching(/cluster shop/),
     });
     expect(await fetchStatus({ ...question, port: await freePort() })).toMatchObject({
       ok: false,
+      refused: false,
       reason: expect.stringMatching(/no connection/),
     });
+  });
+
+  it("and who led when and why, or the sentence with which the node refuses", async () => {
+    const port = await freePort();
+    const told = party({ id: "n1", port, peers: [], history: async () => '{"terms":[]}' });
+    await told.transport.start();
+    const silent = party({ id: "n2", port: await freePort(), peers: [] });
+    await silent.transport.start();
+    const question = { node: "n1", host: HOST, port, cluster: "shop", deadlineMs: 1_000, tls: null };
+    expect(await fetchHistory(question)).toEqual({ ok: true, json: '{"terms":[]}', certificateUntilMs: null });
+    expect(await fetchHistory({ ...question, cluster: "bank" })).toMatchObject({ ok: false, refused: true });
+    expect(await fetchHistory({ ...question, node: "n2", port: silent.transport.port() })).toEqual({
+      ok: false,
+      refused: true,
+      reason: "it keeps none",
+    });
+  });
+
+  it("a question that is given up ends at once, whatever does not answer", async () => {
+    const asked = new AbortController();
+    const port = await freePort();
+    const never = party({
+      id: "n1",
+      port,
+      peers: [],
+      history: () => {
+        asked.abort();
+        return new Promise(() => undefined);
+      },
+    });
+    await never.transport.start();
+    const place = { node: "n1", host: HOST, port };
+    const question = { ...place, cluster: "shop", deadlineMs: 15_000, tls: null, signal: asked.signal };
+    expect(await fetchHistory(question)).toMatchObject({ ok: false });
+    expect(await fetchStatus(question)).toMatchObject({ ok: false });
   });
 });

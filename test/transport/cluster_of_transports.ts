@@ -69,6 +69,7 @@ export function party({ id, port, peers, on = {}, ...rest }: PartyOptions): Part
     timings: TIMINGS,
     sender: () => senderOf(id),
     snapshot: () => `{"asked":"${id}"}`,
+    history: () => Promise.reject(new Error("it keeps none")),
     events,
     log: { info: () => {}, warn: () => {} },
     ...rest,

@@ -43,6 +43,7 @@ describe("why there is no connection", () => {
       await fetchStatus({ node: "n1", host: "127.0.0.1", port, cluster: "shop", deadlineMs: 3000, tls: null }),
     ).toEqual({
       ok: false,
+      refused: false,
       reason: `no connection: nothing listens on 127.0.0.1:${port} (its sidecar does not run, or has another port)`,
     });
   });

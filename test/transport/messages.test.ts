@@ -49,6 +49,7 @@ describe("round trips", () => {
   roundTrips("Watch", codecs.watchRequest, fc.constant(null));
   roundTrips("status", codecs.watchUpdate, any.nodeStatus);
   roundTrips("answer to Status", codecs.statusResponse, fc.string({ unit: "grapheme" }));
+  roundTrips("answer to History", codecs.historyResponse, fc.string({ unit: "grapheme" }));
 
   it("a label may be called as an object's own property is", () => {
     const labels = JSON.parse('{"__proto__":"a","constructor":"b"}') as Record<string, string>;
@@ -65,7 +66,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(12);
+    expect(everyCodec.length).toBe(14);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);

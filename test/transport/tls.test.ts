@@ -208,6 +208,7 @@ describe("who is not trusted is refused with the reason, which is logged once", 
       const foreign = await material({ by: ca, identity, cluster: "bank" });
       expect(await ask(n1.transport.port(), foreign)).toEqual({
         ok: false,
+        refused: true,
         reason: expect.stringMatching(/^n1 refuses this end: its certificate names .*, nobody of cluster shop/),
       });
     }
@@ -299,6 +300,7 @@ describe("a node is who its certificate says", () => {
     const [n1] = await pair(await material({ by: ca, identity: node("n2") }));
     expect(await ask(n1.transport.port(), await material({ by: ca, identity: ADMIN }), "n2")).toEqual({
       ok: false,
+      refused: true,
       reason: "not trusted: its certificate is that of n1, not of n2",
     });
   });
