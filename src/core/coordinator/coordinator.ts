@@ -6,6 +6,7 @@
  * with too few answers it asks again under the same term.
  */
 import { isFresh } from "../detector/detector.js";
+import { stepDown } from "../leader/office.js";
 import { waitsForQuorum } from "../leader/waiting.js";
 import { TERM_NONE } from "../log/position.js";
 import type { Blocked } from "../messages.js";
@@ -57,6 +58,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   turn.set({ blocked: null, possibleSinceMs });
   const own = Math.max(reason.sinceMs, possibleSinceMs) + rankOf(turn.state()) * turn.config.timings.rankDelayMs;
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
+  if (turn.volatile.outside && reason.leader === turn.self)
+    return stepDown(turn, `${reason.cause}: those whom the rules in force name elect without it`);
   if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
 }

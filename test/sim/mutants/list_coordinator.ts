@@ -247,4 +247,12 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 7: whoever is asked stops what it does: nobody is whom the recruitment can do without",
     script: "change_interrupted_record_on_part_of_new.txt",
   },
+  {
+    name: "outside-and-in-vain",
+    file: "src/core/coordinator/coordinator.ts",
+    find: "  if (turn.volatile.outside && reason.leader === turn.self)\n",
+    replace: "  if (false)\n",
+    why: "DESIGN 9, I9: a leader that the rules to come do not name makes room when it can neither finish nor take back",
+    script: "change_marked_in_vain_outside.txt",
+  },
 ];
