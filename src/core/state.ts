@@ -39,10 +39,7 @@ export interface Durable {
    * forgotten one. Empty in a file of a version that did not keep them, until the next promise.
    */
   readonly promises: readonly PromiseMade[];
-  /**
-   * It is from the past: it learned that it had promised what it knows nothing of. Whatever else it once held may be gone
-   * as well, so it has no vote until it has caught up (DESIGN 5.7, 8).
-   */
+  /** It promised what it knows nothing of: it may lack more, and has no vote until it has caught up (DESIGN 5.7, 8). */
   readonly nonVoter: boolean;
   /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
   readonly promotionStarted: Term;

@@ -37,15 +37,25 @@ function renumber(lines: string[]): string[] {
   });
 }
 
+const FROM_THE_PAST = /^n\d: run 2: I5: it began with .* having left /;
+
 /** What these show is what a record of it must be refused for. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   "foreign_cluster_is_not_heard.txt": /^the nodes hold data of different systems/,
   "restored_directory_is_quarantined.txt": /^n3: run 2: I5: it began with .* having left /,
-  "restored_from_the_past.txt": /^n3: run 2: I5: it began with .* having left /,
-  "restored_catches_up.txt": /^n\d: run 2: I5: it began with .* having left /,
-  "restored_follows_again.txt": /^n\d: run 2: I5: it began with .* having left /,
-  "restored_others_remember.txt": /^n\d: run 2: I5: it began with .* having left /,
-  "restored_unheard.txt": /^n\d: run 2: I5: it began with .* having left /,
+  ...Object.fromEntries(
+    [
+      "lease_grant_from_the_past",
+      "restored_catches_up",
+      "restored_elects_nobody",
+      "restored_follows_again",
+      "restored_from_the_past",
+      "restored_is_not_promoted",
+      "restored_others_remember",
+      "restored_streams_and_lags",
+      "restored_unheard",
+    ].map((name) => [`${name}.txt`, FROM_THE_PAST]),
+  ),
 };
 
 describe("what the loops of a script did is done again", () => {
