@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { replay } from "../datadriven/replay.js";
@@ -54,6 +54,7 @@ export function keptIn(path: string): Kept {
  */
 export function keepScript(kept: Kept, folder: string = SCRIPTS): string {
   const path = join(folder, `sim_${kept.invariant.toLowerCase()}_${kept.seed}.txt`);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(path, replay(scriptText(kept)));
   return path;
 }
