@@ -17,7 +17,7 @@ export interface EnoughOptions {
 /** The smallest sets of nodes each of which would be enough to go on if it came back; empty where nodes are not what is missing. */
 export function enoughToGoOn({ blocked, rules, leader, there }: EnoughOptions): NodeId[][] {
   if (rules === undefined) return blocked.missing.length === 0 ? [] : [[...blocked.missing]];
-  if (blocked.code === "not_enough") return missingFor([...rules.obliged, rules.newest], there);
+  if (blocked.code === "not_enough") return missingFor(rules.all, there);
   if (blocked.code !== "no_quorum" || leader === null) return [];
   const connected = new Set([leader, ...there]);
   const absent = followersOf(rules.obliged, leader).filter((id) => !connected.has(id));

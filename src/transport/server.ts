@@ -94,7 +94,10 @@ export class PeerServer {
       ),
       watch: (stream: ServerWritableStream<Buffer, Buffer>) => this.watch(stream),
     };
-    const admin: UntypedServiceImplementation = { status: this.adminStatus(), history: this.adminHistory() };
+    const admin: UntypedServiceImplementation = {
+      status: this.admin(statusRequest, statusResponse, options.snapshot),
+      history: this.admin(historyRequest, historyResponse, options.history),
+    };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
     this.listener =
@@ -235,29 +238,25 @@ export class PeerServer {
     this.options.watched(node);
   }
 
-  private adminStatus(): handleUnaryCall<Buffer, Buffer> {
-    return (call, answer) => {
-      const decoded = statusRequest.decode(call.request);
+  /** For command lines: whoever asks belongs to the cluster, and need not be a node of it. */
+  private admin(
+    request: Codec<null>,
+    response: Codec<string>,
+    body: () => string | Promise<string>,
+  ): handleUnaryCall<Buffer, Buffer> {
+    return async (call, answer) => {
+      const decoded = request.decode(call.request);
       if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
       const reason = strangeness(decoded.value.envelope, this.options.belonging);
       if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
-      answer(null, statusResponse.encode(this.envelope(), this.options.snapshot()));
-    };
-  }
-
-  private adminHistory(): handleUnaryCall<Buffer, Buffer> {
-    return (call, answer) => {
-      const decoded = historyRequest.decode(call.request);
-      if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
-      const reason = strangeness(decoded.value.envelope, this.options.belonging);
-      if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
-      this.options.history().then(
-        (json) => answer(null, historyResponse.encode(this.envelope(), json)),
-        (error: unknown) => {
-          const details = error instanceof Error ? error.message : String(error);
-          answer({ code: status.FAILED_PRECONDITION, details });
-        },
-      );
+      let json: string;
+      try {
+        json = await body();
+      } catch (error) {
+        const details = error instanceof Error ? error.message : String(error);
+        return answer({ code: status.FAILED_PRECONDITION, details });
+      }
+      answer(null, response.encode(this.envelope(), json));
     };
   }
 }
