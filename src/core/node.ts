@@ -24,6 +24,7 @@ import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
 import { awaitsQuorum } from "./leader/change_state.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
+import { leaveIfLeftOut } from "./leader/left_out.js";
 import { stepDown } from "./leader/office.js";
 import { watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
@@ -52,6 +53,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   keepLease(turn);
   watchProgress(turn);
   establish(turn);
+  leaveIfLeftOut(turn);
   detect(turn);
   coordinate(turn);
   watchMembers(turn);

@@ -13,7 +13,7 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     ...a,
     voter: a.voter && !isFromThePast(turn.state(), id, election.answers, election.term),
   }));
-  return decide(answers, turn.config.initial, byRank(turn.state()), election.unfit);
+  return decide(answers, turn.config.initial, byRank(turn.state()), election.failedCatchUps);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */

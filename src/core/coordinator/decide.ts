@@ -39,19 +39,25 @@ export interface Proposal {
   readonly recruited: readonly NodeId[];
 }
 
+/** A catch-up that came to nothing: of the source (it has removed the WAL, or went away) or of the candidate. */
+export interface FailedCatchUp {
+  readonly candidate: NodeId;
+  readonly source: NodeId;
+}
+
 export type Decision =
   | { readonly ok: true; readonly proposal: Proposal }
   | { readonly ok: false; readonly blocked: Blocked };
 
 /**
  * @param prefer orders candidates with equal positions, the best first.
- * @param unfit could not catch up when they were asked to.
+ * @param failed those who could not catch up, and from whom, when they were asked to.
  */
 export function decide(
   answers: readonly Answer[],
   initial: InitialRuleset,
   prefer: (a: NodeId, b: NodeId) => number,
-  unfit: readonly NodeId[] = [],
+  failed: readonly FailedCatchUp[] = [],
 ): Decision {
   const voters = answers.filter((a) => a.voter);
   const withData = voters.filter((a) => !isEmptyPosition(a.position));
@@ -70,7 +76,7 @@ export function decide(
   let first: Decision | undefined;
   for (const position of distinctPositions(withData)) {
     const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
-    const decision = decideAt(position, recruited, prefer, unfit);
+    const decision = decideAt(position, recruited, prefer, failed);
     if (decision.ok) return decision;
     first ??= decision;
   }
@@ -86,17 +92,17 @@ function decideAt(
   position: Position,
   recruited: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
-  unfit: readonly NodeId[],
+  failed: readonly FailedCatchUp[],
 ): Decision {
   const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const asIs = choose(rules, null, position, recruited, prefer, unfit);
+  const asIs = choose(rules, null, position, recruited, prefer, failed);
   if (asIs !== null) return { ok: true, proposal: asIs };
   // What was found is finished if it can be, if need be after a catch-up; else it is void, if that can be proved.
   const voided = ifVoid(rules, recruited);
-  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, prefer, unfit);
+  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, prefer, failed);
   if (without !== null) return { ok: true, proposal: without };
   return explain(rules, recruited, newest);
 }
@@ -107,24 +113,33 @@ function choose(
   position: Position,
   recruited: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
-  unfit: readonly NodeId[],
+  failed: readonly FailedCatchUp[],
 ): Proposal | null {
-  const byPosition = [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id));
-  for (const answer of byPosition) {
+  const failures = (id: NodeId) => failed.filter(({ candidate }) => candidate === id).length;
+  // Another candidate is tried before another source: what failed may have failed by the candidate.
+  const inOrder = [...recruited].sort(
+    (a, b) => failures(a.id) - failures(b.id) || comparePositions(b.position, a.position) || prefer(a.id, b.id),
+  );
+  const sources = inOrder.filter((answer) => comparePositions(answer.position, position) === 0).map(({ id }) => id);
+  for (const answer of inOrder) {
     const candidate = answer.id;
-    const holdsIt = comparePositions(answer.position, position) === 0;
+    const source = sources.includes(candidate) ? null : sources.find((id) => !hasFailed(failed, candidate, id));
     // An empty node would need a clone, which is no way to be promoted at exactly this position.
-    if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
+    if (source === undefined || (source !== null && isEmptyPosition(answer.position))) continue;
     if (!mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative(rules.all, candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
-      ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
+      ...{ candidate, position, catchUpFrom: source },
       ...{ obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids },
     };
   }
   return null;
+}
+
+function hasFailed(failed: readonly FailedCatchUp[], candidate: NodeId, source: NodeId): boolean {
+  return failed.some((tried) => tried.candidate === candidate && tried.source === source);
 }
 
 function mayLead(ruleset: Ruleset, answer: Answer): boolean {
