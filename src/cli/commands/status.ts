@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { clusterState } from "../../core/cluster_state.js";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
+import { clusterState } from "../../core/cluster_state.js";
 import { expirySoon } from "../../tls/expiry.js";
 import type { TlsMaterial } from "../../tls/material.js";
 import { fetchStatus } from "../../transport/admin_client.js";
