@@ -7,7 +7,7 @@ import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
-import { conninfo } from "./conninfo.js";
+import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
 import { fence, releaseSharedMemory } from "./fence.js";
@@ -128,6 +128,7 @@ export class Operations {
         password: credentials.replicationPassword,
         application_name: followerName(this.options.self, action.term),
         connect_timeout: "3",
+        ...NOTICED_WHEN_GONE,
       }),
       primary_slot_name: slotName(this.options.self),
     });

@@ -58,6 +58,8 @@ function overridable(options: CommandLineOptions): Record<string, string> {
     tcp_keepalives_idle: "10",
     tcp_keepalives_interval: "3",
     tcp_keepalives_count: "3",
+    // A client whose host vanished while its answer was under way; keepalives only watch connections that are idle.
+    ...(isLinux(options) ? { tcp_user_timeout: "10s" } : {}),
     ...(options.fast === true ? FAST : {}),
   };
 }
@@ -94,9 +96,13 @@ function managed(options: CommandLineOptions): Record<string, string> {
     log_destination: "stderr",
     log_line_prefix: "%m [%p] %e %q%u@%d ",
     lc_messages: "C",
-    ...((options.platform ?? process.platform) === "linux" ? { recovery_init_sync_method: "syncfs" } : {}),
+    ...(isLinux(options) ? { recovery_init_sync_method: "syncfs" } : {}),
     ...(options.major >= 17 ? { allow_alter_system: "off" } : {}),
   };
+}
+
+function isLinux({ platform = process.platform }: CommandLineOptions): boolean {
+  return platform === "linux";
 }
 
 /** Fewer than these would leave followers, clones and their slots without a place. */
