@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
@@ -7,11 +6,12 @@ import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import { Archiver } from "./archiving.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
-import { fence, releaseSharedMemory } from "./fence.js";
-import { initdb } from "./initdb.js";
+import { fence } from "./fence.js";
+import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
@@ -63,6 +63,7 @@ export class Operations {
   followers: readonly NodeId[] = [];
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
+  private readonly archiver: Archiver;
   /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
   private provenNames: string | null = null;
   readonly cloneDir: string;
@@ -73,6 +74,7 @@ export class Operations {
   constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
     this.options = options;
     this.watcher = watcher;
+    this.archiver = new Archiver(options.start, options.timed);
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
   }
@@ -152,6 +154,7 @@ export class Operations {
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
+    this.archiver.history = outcome.history;
     this.options.timed("promote: names in force and door shut", outcome.namesMs);
     this.options.timed("promote: out of recovery", outcome.recoveryMs);
     return { history: outcome.history, systemIdentifier: await this.need().systemIdentifier() };
@@ -190,16 +193,7 @@ export class Operations {
   private async found(): Promise<Position> {
     const { start } = this.options;
     await this.fence();
-    // A dead postmaster's segment is found again by the next start in the same directory, and by nobody in another one.
-    await releaseSharedMemory(start.dataDir);
-    await rm(start.dataDir, { recursive: true, force: true });
-    await initdb({
-      binaries: start.binaries,
-      user: start.user,
-      dataDir: start.dataDir,
-      superuser: start.hba.superuser,
-      ...(this.options.walSegmentSizeMb === undefined ? {} : { walSegmentSizeMb: this.options.walSegmentSizeMb }),
-    });
+    await foundAnew(start, this.options.walSegmentSizeMb);
     return (await this.revoke(null)).position;
   }
 
@@ -225,7 +219,7 @@ export class Operations {
     if (open) {
       this.door = "open";
       await openDoor(common);
-      return;
+      return this.archiver.begin(waysOf(instance));
     }
     await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
     this.door = "shut";
@@ -234,8 +228,12 @@ export class Operations {
   async setNames(names: string): Promise<void> {
     const instance = this.need();
     this.provenNames = null;
-    const { session } = instance;
-    const outcome = await putNamesInForce({ session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS });
+    const outcome = await putNamesInForce({
+      session: instance.session,
+      ways: waysOf(instance),
+      names,
+      deadlineMs: NAMES_DEADLINE_MS,
+    });
     if (outcome.kind === "failed") throw new Error(outcome.reason);
   }
 
@@ -265,8 +263,7 @@ export class Operations {
   async fence(): Promise<void> {
     const { instance } = this;
     this.instance = null;
-    if (instance === null) await fence({ dataDir: this.options.start.dataDir });
-    else await instance.fence();
+    await (instance?.fence() ?? fence({ dataDir: this.options.start.dataDir }));
     this.stopped();
   }
 
@@ -274,6 +271,7 @@ export class Operations {
     this.provenNames = null;
     this.door = "shut";
     this.maybePrimary = false;
+    this.archiver.history = null;
   }
 
   private async start(): Promise<Instance> {

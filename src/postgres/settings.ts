@@ -1,4 +1,5 @@
 import { refuseSetting } from "../settings/managed_settings.js";
+import { archiveCommandOf } from "./archiving.js";
 
 /** synchronous_standby_names that no follower ever satisfies: never empty, from the first start on (POSTGRES.md trap 16). */
 export const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
@@ -27,6 +28,8 @@ export function commandLine(options: CommandLineOptions): string[] {
   const chosen: Record<string, string> = { ...overridable(options) };
   for (const [name, value] of Object.entries(options.userSettings ?? {})) {
     const key = name.toLowerCase();
+    // Only an established leader has it in force (archiving.ts).
+    if (key === "archive_command") continue;
     // Too small a number is raised below.
     if (refuseSetting(key, value, 0) === undefined) chosen[key] = value;
   }
@@ -90,7 +93,8 @@ function managed(options: CommandLineOptions): Record<string, string> {
     // The default of 5 s is failover time.
     wal_retrieve_retry_interval: "100ms",
     wal_receiver_status_interval: "1s",
-    archive_mode: "off",
+    // Never `always`: the followers would archive as well (POSTGRES.md K).
+    archive_mode: archiveCommandOf(options.userSettings) === null ? "off" : "on",
     // We read the log ourselves: one stream, in English, with the SQLSTATE.
     logging_collector: "off",
     log_destination: "stderr",
