@@ -87,10 +87,23 @@ describe.skipIf(program === null || major > MAJOR_MAX)("archiving with pgBackRes
   });
 });
 
-/** A hundred rows more, acknowledged by a quorum. */
+/** A hundred rows more, acknowledged by a quorum; a new leader is established a moment before it lets clients in. */
 async function insert(cluster: TestCluster, id: string, hundred: number): Promise<void> {
   const from = (hundred - 1) * 100 + 1;
-  await cluster.askPostgres(id, `insert into archived select generate_series(${from}, ${from + 99})`);
+  const rows = `insert into archived select generate_series(${from}, ${from + 99}) on conflict do nothing`;
+  let refused = "";
+  await waitFor(
+    () => `${id} to take rows: ${refused}`,
+    HEAL_MS,
+    () =>
+      cluster.askPostgres(id, rows).then(
+        () => true,
+        (error: unknown) => {
+          refused = String(error);
+          return false;
+        },
+      ),
+  );
 }
 
 function termsOf(cluster: TestCluster, id: string): readonly number[] {
