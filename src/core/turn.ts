@@ -1,4 +1,5 @@
 import { withPromise } from "./acceptor/remembered.js";
+import { changedPostgres, changedVolatile } from "./copies.js";
 import type { Effect, Note, PostgresAction } from "./effects.js";
 import type { Term } from "./log/position.js";
 import type { LocalPostgres } from "./postgres_known.js";
@@ -47,11 +48,11 @@ export class Turn {
   }
 
   set(change: Partial<Volatile>): void {
-    this.volatile = { ...this.volatile, ...change };
+    this.volatile = changedVolatile(this.volatile, change);
   }
 
   setPostgres(change: Partial<LocalPostgres>): void {
-    this.volatile = { ...this.volatile, postgres: { ...this.volatile.postgres, ...change } };
+    this.set({ postgres: changedPostgres(this.volatile.postgres, change) });
   }
 
   emit(effect: Effect): void {
