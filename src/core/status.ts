@@ -69,7 +69,10 @@ export function currentPosition(state: State): Position {
       : postgres.streaming && following !== null
         ? following.term
         : postgres.position.timeline;
-  return timeline === TERM_NONE ? postgres.position : { timeline, lsn: postgres.flushLsn };
+  const { position, flushLsn } = postgres;
+  // The very same object if it did not move, so that whoever looks for changes sees none.
+  if (timeline === TERM_NONE || (timeline === position.timeline && flushLsn === position.lsn)) return position;
+  return { timeline, lsn: flushLsn };
 }
 
 export function postgresState(state: State): PostgresState {
@@ -133,7 +136,8 @@ interface Said {
  */
 const lastSaid = new WeakMap<State["config"], Said>();
 
-function sayOf(state: State): Said {
+/** What it tells now: the very same object as the last time if nothing that it tells changed since. */
+export function sayOf(state: State): Said {
   const before = lastSaid.get(state.config);
   if (before !== undefined && saysTheSame(before, state)) return before;
   const { durable, volatile } = state;

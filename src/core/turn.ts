@@ -52,7 +52,10 @@ export class Turn {
   }
 
   setPostgres(change: Partial<LocalPostgres>): void {
-    this.set({ postgres: changedPostgres(this.volatile.postgres, change) });
+    const { postgres } = this.volatile;
+    // A look at Postgres mostly shows what the last one showed: the very same object then tells that nothing changed.
+    if (!changes(postgres, change)) return;
+    this.set({ postgres: changedPostgres(postgres, change) });
   }
 
   emit(effect: Effect): void {
@@ -77,4 +80,12 @@ export class Turn {
     this.emit({ kind: "postgres", op: id, action });
     return id;
   }
+}
+
+function changes(postgres: LocalPostgres, change: Partial<LocalPostgres>): boolean {
+  for (const key in change) {
+    const field = key as keyof LocalPostgres;
+    if (change[field] !== postgres[field]) return true;
+  }
+  return false;
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Batch, BatchOutcome, Broken } from "./batch.js";
+import type { Batch, Broken, Work } from "./batch.js";
 import { bundle } from "./mutants/substitute.js";
 
 /** A run makes much short-lived garbage: a larger nursery saves a fifth of the time. */
@@ -32,6 +32,8 @@ export interface Totals {
   readonly violations: Broken[];
   readonly marks: Record<string, number>;
   elapsedMs: number;
+  /** Processor time of all batches. Wall clock says little on a machine that does something else as well. */
+  cpuMs: number;
   /** Over all trace hashes in the order of their seeds: equal on every machine and with any number of workers. */
   hash: string;
 }
@@ -53,7 +55,18 @@ async function spread(options: PoolOptions, program: string): Promise<Totals> {
   const startMs = performance.now();
   const { from, count, untilMs, signal } = options;
   const total: Totals = {
-    ...{ from, seeds: 0, events: 0, virtualUs: 0, twice: 0, violations: [], marks: {}, elapsedMs: 0, hash: "" },
+    ...{
+      from,
+      seeds: 0,
+      events: 0,
+      virtualUs: 0,
+      twice: 0,
+      violations: [],
+      marks: {},
+      elapsedMs: 0,
+      cpuMs: 0,
+      hash: "",
+    },
   };
   const hashes = new Map<number, string>();
   let next = from;
@@ -80,7 +93,7 @@ async function spread(options: PoolOptions, program: string): Promise<Totals> {
   return total;
 }
 
-function work(program: string, take: () => Batch | null, done: (outcome: BatchOutcome) => void): Promise<void> {
+function work(program: string, take: () => Batch | null, done: (outcome: Work) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker: ChildProcess = fork(program, { execArgv: [`--max-semi-space-size=${NURSERY_MB}`] });
     let idle = false;
@@ -90,7 +103,7 @@ function work(program: string, take: () => Batch | null, done: (outcome: BatchOu
       if (batch === null) worker.disconnect();
       else worker.send(batch);
     };
-    worker.on("message", (outcome: BatchOutcome) => {
+    worker.on("message", (outcome: Work) => {
       done(outcome);
       give();
     });
@@ -103,9 +116,10 @@ function work(program: string, take: () => Batch | null, done: (outcome: BatchOu
   });
 }
 
-function add(total: Totals, outcome: BatchOutcome): void {
+function add(total: Totals, outcome: Work): void {
   total.seeds += outcome.seeds;
   total.events += outcome.events;
+  total.cpuMs += outcome.cpuMs;
   total.virtualUs += outcome.virtualUs;
   total.twice += outcome.twice;
   total.violations.push(...outcome.violations);
