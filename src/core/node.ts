@@ -201,24 +201,32 @@ export function nextTickMs(state: State): number {
   const { volatile, config } = state;
   const { timings } = config;
   const now = volatile.nowMs;
-  const due: number[] = [now + timings.heartbeatMs, ...leaseTicksMs(new Turn(state))];
+  // The earliest so far. No list of all of them: this is asked after every step.
+  let due = now + timings.heartbeatMs;
+  const at = (ms: number) => {
+    if (ms < due) due = ms;
+  };
+  const atIfAhead = (ms: number) => {
+    if (ms > now) at(ms);
+  };
+  for (const ms of leaseTicksMs(state)) at(ms);
   if (volatile.postgres.op === null) {
-    due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
+    atIfAhead(volatile.postgres.retryAtMs);
+    atIfAhead(volatile.postgres.restartAtMs);
   }
-  if (volatile.publishSoon) due.push(volatile.publishedMs + timings.publishSoonMs);
-  const { election, suspicion } = volatile;
-  if (election.stage === "recruiting")
-    due.push(
-      election.askAgainMs,
-      ...[election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs].filter((t) => t > now),
-    );
-  if (election.stage === "catching_up") due.push(election.askAgainMs, election.giveUpMs);
-  if (election.stage === "promoting") due.push(election.giveUpMs, ...(election.accepted ? [] : [election.askAgainMs]));
+  if (volatile.publishSoon) at(volatile.publishedMs + timings.publishSoonMs);
+  const { election, suspicion, peers } = volatile;
+  if (election.stage === "recruiting") {
+    at(election.askAgainMs);
+    for (const ms of [election.graceUntilMs, election.askLateMs, election.awaitAllUntilMs]) atIfAhead(ms);
+  }
+  if (election.stage === "catching_up") for (const ms of [election.askAgainMs, election.giveUpMs]) at(ms);
+  if (election.stage === "promoting") {
+    at(election.giveUpMs);
+    if (!election.accepted) at(election.askAgainMs);
+  }
   if (election.stage === "idle" && suspicion !== null)
-    due.push(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
-  for (const peer of Object.values(volatile.peers)) {
-    const silentAt = peer.heardMs + timings.detectMs;
-    if (silentAt > now) due.push(silentAt);
-  }
-  return Math.max(now + 1, Math.min(...due));
+    at(Math.max(election.notBeforeMs, now + timings.rankDelayMs / 2));
+  for (const peer of Object.values(peers)) atIfAhead(peer.heardMs + timings.detectMs);
+  return Math.max(now + 1, due);
 }

@@ -7,7 +7,7 @@ import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
 import { initialRulesetText } from "./ruleset/ruleset.js";
-import type { State } from "./state.js";
+import type { Peer, State } from "./state.js";
 import { hasLostItsData, hasLostItsRulesets, hasVote } from "./state.js";
 import type { Turn } from "./turn.js";
 
@@ -69,7 +69,10 @@ export function currentPosition(state: State): Position {
       : postgres.streaming && following !== null
         ? following.term
         : postgres.position.timeline;
-  return timeline === TERM_NONE ? postgres.position : { timeline, lsn: postgres.flushLsn };
+  const { position, flushLsn } = postgres;
+  // The very same object if it did not move, so that whoever looks for changes sees none.
+  if (timeline === TERM_NONE || (timeline === position.timeline && flushLsn === position.lsn)) return position;
+  return { timeline, lsn: flushLsn };
 }
 
 export function postgresState(state: State): PostgresState {
@@ -103,11 +106,10 @@ function whyNot(state: State): string | null {
 export function publishIfChanged(turn: Turn): void {
   // Rounded down: a lease counts from no later than when it was asked for.
   if (stampDue(turn.state())) turn.set({ lease: { ...turn.volatile.lease, askedMs: Math.floor(turn.nowMs) } });
-  const status = statusOf(turn.state());
+  const { status, now } = sayOf(turn.state());
   const { published, publishedMs } = turn.volatile;
   const { heartbeatMs, publishSoonMs } = turn.config.timings;
   const sinceMs = turn.nowMs - publishedMs;
-  const now = { acted: actedOn(status), shown: shown(turn, status), lsns: lsnsOf(status) };
   const urgent = now.acted !== published?.acted;
   const soon = now.shown !== published?.shown;
   const paced = now.lsns !== published?.lsns && sinceMs >= heartbeatMs;
@@ -119,6 +121,55 @@ export function publishIfChanged(turn: Turn): void {
   turn.emit({ kind: "publish", status });
 }
 
+/** A status, the texts by which it is compared with the one published last, and all that it is made of besides the configuration. */
+interface Said {
+  readonly durable: State["durable"];
+  readonly volatile: State["volatile"];
+  readonly seen: readonly Peer["seen"][];
+  readonly status: NodeStatus;
+  readonly now: NonNullable<State["volatile"]["published"]>;
+}
+
+/**
+ * Of each sidecar the last one. Most steps change nothing that a status tells, and to make it and its texts anew each time
+ * was a tenth of all time of a step. A pure function of what is compared in `saysTheSame`: nothing is decided by it.
+ */
+const lastSaid = new WeakMap<State["config"], Said>();
+
+/** What it tells now: the very same object as the last time if nothing that it tells changed since. */
+export function sayOf(state: State): Said {
+  const before = lastSaid.get(state.config);
+  if (before !== undefined && saysTheSame(before, state)) return before;
+  const { durable, volatile } = state;
+  const status = statusOf(state);
+  const now = { acted: actedOn(status), shown: shown(volatile.postgres.still !== null, status), lsns: lsnsOf(status) };
+  const said = { durable, volatile, seen: Object.values(volatile.peers).map((peer) => peer.seen), status, now };
+  lastSaid.set(state.config, said);
+  return said;
+}
+
+/** Every part of the state that `statusOf` reads is the very same object, or value, as it was. */
+function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
+  const was = said.volatile;
+  if (
+    said.durable !== durable ||
+    was.postgres !== v.postgres ||
+    was.leading !== v.leading ||
+    was.following !== v.following ||
+    was.election !== v.election ||
+    was.suspicion !== v.suspicion ||
+    was.blocked !== v.blocked ||
+    was.lease !== v.lease ||
+    was.phases !== v.phases ||
+    was.rejoin !== v.rejoin
+  )
+    return false;
+  if (was.peers === v.peers) return true;
+  // Of the others it tells what was seen of them, not when: peers are only ever added, so the order stays.
+  const peers = Object.values(v.peers);
+  return peers.length === said.seen.length && peers.every((peer, i) => peer.seen === said.seen[i]);
+}
+
 function actedOn(s: NodeStatus): string {
   const leads = s.role === "leader" ? s.term : 0;
   const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil];
@@ -128,12 +179,12 @@ function actedOn(s: NodeStatus): string {
   ].join();
 }
 
-function shown(turn: Turn, s: NodeStatus): string {
+function shown(stands: boolean, s: NodeStatus): string {
   const { blocked, facts } = s;
   return [
     ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
-    ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, turn.postgres.still !== null],
+    ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, stands],
     ...s.seen.map(({ node, term, boot, end }) => `${node} ${term} ${boot} ${end?.lsn}`),
   ].join();
 }

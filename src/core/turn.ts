@@ -1,4 +1,5 @@
 import { withPromise } from "./acceptor/remembered.js";
+import { changedPostgres, changedVolatile } from "./copies.js";
 import type { Effect, Note, PostgresAction } from "./effects.js";
 import type { Term } from "./log/position.js";
 import type { LocalPostgres } from "./postgres_known.js";
@@ -47,11 +48,14 @@ export class Turn {
   }
 
   set(change: Partial<Volatile>): void {
-    this.volatile = { ...this.volatile, ...change };
+    this.volatile = changedVolatile(this.volatile, change);
   }
 
   setPostgres(change: Partial<LocalPostgres>): void {
-    this.volatile = { ...this.volatile, postgres: { ...this.volatile.postgres, ...change } };
+    const { postgres } = this.volatile;
+    // A look at Postgres mostly shows what the last one showed: the very same object then tells that nothing changed.
+    if (!changes(postgres, change)) return;
+    this.set({ postgres: changedPostgres(postgres, change) });
   }
 
   emit(effect: Effect): void {
@@ -76,4 +80,12 @@ export class Turn {
     this.emit({ kind: "postgres", op: id, action });
     return id;
   }
+}
+
+function changes(postgres: LocalPostgres, change: Partial<LocalPostgres>): boolean {
+  for (const key in change) {
+    const field = key as keyof LocalPostgres;
+    if (change[field] !== postgres[field]) return true;
+  }
+  return false;
 }

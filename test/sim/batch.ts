@@ -27,6 +27,11 @@ export interface BatchOutcome {
   readonly marks: Readonly<Record<string, number>>;
 }
 
+/** What a worker gives back: with the processor time that it took, compiler and garbage collector included, in ms. */
+export interface Work extends BatchOutcome {
+  readonly cpuMs: number;
+}
+
 /** Every so many seeds one runs a second time, and must do the same again. */
 const TWICE_EVERY = 50;
 

@@ -39,16 +39,20 @@ export function jsonOf(total: Totals, missed: readonly string[]): string {
   });
 }
 
-function rates({ seeds, twice, events, elapsedMs }: Totals) {
+function rates({ seeds, twice, events, elapsedMs, cpuMs }: Totals) {
   const seconds = elapsedMs / 1000;
-  return { seeds_per_s: Math.round((seeds + twice) / seconds), events_per_s: Math.round(events / seconds) };
+  return {
+    seeds_per_s: Math.round((seeds + twice) / seconds),
+    seeds_per_cpu_s: Math.round((seeds + twice) / (cpuMs / 1000)),
+    events_per_s: Math.round(events / seconds),
+  };
 }
 
 function speedLines(total: Totals): string[] {
-  const { seeds_per_s, events_per_s } = rates(total);
+  const { seeds_per_s, seeds_per_cpu_s, events_per_s } = rates(total);
   return [
     `${total.seeds} seeds from ${total.from} on, ${total.events} events, ${Math.round(total.virtualUs / 1e6)} s of virtual time in ${(total.elapsedMs / 1000).toFixed(1)} s`,
-    `${seeds_per_s} seeds/s, ${events_per_s} events/s`,
+    `${seeds_per_s} seeds/s, ${events_per_s} events/s; ${seeds_per_cpu_s} seeds per second of processor time`,
     `hash of all traces ${total.hash}; ${total.twice} seeds ran twice, ${total.twice - differing(total)} of them with the same trace`,
   ];
 }

@@ -2,7 +2,7 @@ import { knownLeader } from "../detector/detector.js";
 import { isFromThePast } from "../detector/peers.js";
 import type { Turn } from "../turn.js";
 import type { Answer, Decision } from "./decide.js";
-import { decide } from "./decide.js";
+import { decideAgain } from "./decide_again.js";
 import type { Recruiting } from "./election.js";
 import { byRank } from "./standing.js";
 
@@ -13,7 +13,7 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     ...a,
     voter: a.voter && !isFromThePast(turn.state(), id, election.answers, election.term),
   }));
-  return decide(answers, turn.config.initial, byRank(turn.state()), election.failedCatchUps);
+  return decideAgain(turn.config, answers, byRank(turn.state()), election.failedCatchUps);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */

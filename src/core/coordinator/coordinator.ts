@@ -14,7 +14,7 @@ import type { Suspicion } from "../state.js";
 import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
-import { decide } from "./decide.js";
+import { decideAgain } from "./decide_again.js";
 import type { Election } from "./election.js";
 import { ownTermIsOver } from "./own_term.js";
 import { goOnPromoting } from "./promoting.js";
@@ -47,7 +47,7 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
     return;
   }
   if (turn.volatile.stopping || !hasVote(turn)) return;
-  const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, byRank(turn.state()));
+  const decision = decideAgain(turn.config, answersFromStatuses(turn.state(), reason), byRank(turn.state()));
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked, possibleSinceMs: null });
     noteBlocked(turn, decision.blocked, reason);

@@ -82,7 +82,7 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
     const request: RecruitRequest = { term, attempt, seen: seenOf(state, id) };
     turn.emit({ kind: "send_recruit", to: id, request });
   }
-  return { ...election, asked };
+  return asked.length === election.asked.length ? election : { ...election, asked };
 }
 
 export function onRecruitResult(

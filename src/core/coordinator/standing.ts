@@ -2,7 +2,7 @@ import { corroborates, isFresh } from "../detector/detector.js";
 import { isDoubted } from "../detector/peers.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
-import { mayCoordinate } from "../ruleset/membership.js";
+import { mayCoordinate, rulesKnown } from "../ruleset/membership.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
@@ -81,7 +81,9 @@ export function isUp(status: NodeStatus): boolean {
 /** How many live nodes come before this one: each waits that many rank delays, so that coordinators do not duel. */
 export function rankOf(state: State): number {
   const ids = [state.config.self];
+  const rules = rulesKnown(state);
   for (const [id, peer] of Object.entries(state.volatile.peers))
-    if (isFresh(state, peer) && peer.status.voter && mayCoordinate(state, id, peer.status.incarnation)) ids.push(id);
+    if (isFresh(state, peer) && peer.status.voter && mayCoordinate(state, id, peer.status.incarnation, rules))
+      ids.push(id);
   return ids.sort(byRank(state)).indexOf(state.config.self);
 }

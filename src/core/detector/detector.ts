@@ -27,8 +27,9 @@ export function knownLeader(state: State): KnownLeader | null {
   };
   if (leading !== null) consider(state.config.self, leading.term, leading.startedMs);
   if (following !== null) consider(following.leader, following.term, following.sinceMs);
-  for (const [id, peer] of Object.entries(peers)) {
-    if (peer.status?.role === "leader") consider(id, peer.status.term, peer.heardMs);
+  for (const id in peers) {
+    const peer = peers[id];
+    if (peer?.status?.role === "leader") consider(id, peer.status.term, peer.heardMs);
   }
   return known;
 }

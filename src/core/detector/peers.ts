@@ -30,7 +30,7 @@ export function hearPeer(turn: Turn, id: NodeId, status: NodeStatus): void {
     lost: null,
     electingSinceMs,
     // What it has forgotten is remembered for it until it has taken it back.
-    seen: forgot || (seen !== null && status.promise < seen.term) ? seen : shownBy(id, status),
+    seen: forgot || (seen !== null && status.promise < seen.term) ? seen : shownBy(id, status, seen),
     forgot,
   };
   turn.set({ peers: { ...turn.volatile.peers, [id]: heard } });
@@ -41,9 +41,12 @@ function isForgotten(status: NodeStatus, seen: Seen & { readonly under: string }
   return seen.term > status.promise ? status.boot !== seen.under : hasForgotten(status.promises, seen);
 }
 
-function shownBy(id: NodeId, { incarnation, promise, promises, boot }: NodeStatus): NonNullable<Peer["seen"]> {
+/** @param before what was seen of this incarnation: the same object again if nothing is new, so that nobody needs to look closer. */
+function shownBy(id: NodeId, status: NodeStatus, before: Peer["seen"]): NonNullable<Peer["seen"]> {
+  const { incarnation, promise, promises, boot } = status;
   const last = promises.at(-1);
   const made: PromiseMade = last?.term === promise ? last : { term: promise, boot: BOOT_UNKNOWN };
+  if (before !== null && before.term === made.term && before.boot === made.boot && before.under === boot) return before;
   return { node: id, incarnation, ...made, end: null, under: boot };
 }
 

@@ -23,11 +23,30 @@ function observersNow(turn: Turn): NodeId[] {
   return heard.map(([id]) => id).sort();
 }
 
+/** By the rules in force, which are the same list until one is let go: whom they name, with whose they are and the newest. */
+const lastNamed = new WeakMap<
+  Leading["obliged"],
+  { readonly ruleset: Leading["ruleset"]; readonly leader: NodeId; readonly ids: readonly NodeId[] }
+>();
+
+/** The followers that the rules of now name, sorted: a leader asks several times a step. */
+function namedBy({ obliged, ruleset }: Leading, leader: NodeId): readonly NodeId[] {
+  const last = lastNamed.get(obliged);
+  if (last?.ruleset === ruleset && last.leader === leader) return last.ids;
+  const ids = followersOf([...obliged, ruleset], leader);
+  lastNamed.set(obliged, { ruleset, leader, ids });
+  return ids;
+}
+
 /** Everybody whom the leader calls and serves, sorted. */
-export function audience(turn: Turn, leading: Leading): NodeId[] {
-  const ids = new Set(followersOf([...leading.obliged, leading.ruleset], turn.self));
-  for (const { id } of leading.change?.request.cohort ?? []) ids.add(id);
+export function audience(turn: Turn, leading: Leading): readonly NodeId[] {
+  const named = namedBy(leading, turn.self);
+  const asked = leading.change?.request.cohort ?? [];
+  const observing = observersNow(turn);
+  if (asked.length === 0 && observing.length === 0) return named;
+  const ids = new Set(named);
+  for (const { id } of asked) ids.add(id);
   ids.delete(turn.self);
-  const observers = observersNow(turn).filter((id) => !ids.has(id));
+  const observers = observing.filter((id) => !ids.has(id));
   return [...ids, ...observers.slice(0, OBSERVERS_MAX)].sort();
 }

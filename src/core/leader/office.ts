@@ -1,4 +1,5 @@
 import { assert } from "../assert.js";
+import { changedLeading } from "../copies.js";
 import { LSN_ZERO } from "../log/lsn.js";
 import type { PromoteRequest } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
@@ -11,7 +12,7 @@ import { answerOnLeaving } from "./change_answer.js";
 export function updateLeading(turn: Turn, change: Partial<Leading>): void {
   const { leading } = turn.volatile;
   assert(leading !== null, "only a leader's term is updated");
-  turn.set({ leading: { ...leading, ...change } });
+  turn.set({ leading: changedLeading(leading, change) });
 }
 
 /** Takes office: the promise and `promotionStarted` are raised in the same step, so they are on disk before Postgres hears of it. */

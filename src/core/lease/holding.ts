@@ -12,7 +12,7 @@ import type { Incarnation, NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { memberOf } from "../ruleset/ruleset.js";
 import type { Leading, State } from "../state.js";
 import type { Turn } from "../turn.js";
-import type { AwaitedLease, HeldLease } from "./book.js";
+import type { AwaitedLease, HeldLease, LeaseBook } from "./book.js";
 
 export interface Holder {
   readonly id: NodeId;
@@ -67,10 +67,39 @@ function heldUnderMs(ruleset: Ruleset, leader: Holder, held: Readonly<Record<Nod
 export function mustFenceAtMs(state: State, rulesets: readonly Ruleset[]): number {
   const { config, volatile, durable } = state;
   if (config.timings.leaseMs === 0) return Number.POSITIVE_INFINITY;
+  const { held } = volatile.lease;
+  const { incarnation } = durable;
   // A node that forgot its promises may have forgotten one that was counted elsewhere (DESIGN 8).
-  const trusted = Object.entries(volatile.lease.held).filter(([id]) => !isDoubted(volatile.peers[id]));
-  const self = { id: config.self, incarnation: durable.incarnation };
-  return heldUntilMs(rulesets, self, Object.fromEntries(trusted)) - config.timings.leaseFenceMs;
+  const doubted = Object.keys(held).filter((id) => isDoubted(volatile.peers[id]));
+  const last = lastHeld.get(held);
+  if (
+    last?.config === config &&
+    last.incarnation === incarnation &&
+    sameItems(last.rulesets, rulesets) &&
+    sameItems(last.doubted, doubted)
+  )
+    return last.atMs;
+  const trusted = Object.entries(held).filter(([id]) => !doubted.includes(id));
+  const atMs =
+    heldUntilMs(rulesets, { id: config.self, incarnation }, Object.fromEntries(trusted)) - config.timings.leaseFenceMs;
+  lastHeld.set(held, { config, incarnation, rulesets, doubted, atMs });
+  return atMs;
+}
+
+/** By the grants held, all else that `mustFenceAtMs` looks at, and what it found: it is asked four times a step. */
+const lastHeld = new WeakMap<
+  LeaseBook["held"],
+  {
+    readonly config: State["config"];
+    readonly incarnation: Incarnation;
+    readonly rulesets: readonly Ruleset[];
+    readonly doubted: readonly NodeId[];
+    readonly atMs: number;
+  }
+>();
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
 /** Whether a leader under these rulesets could serve now: to be asked before any further ruleset is put in force, too. */

@@ -39,12 +39,12 @@ export function mustFenceWithinMs(state: State, nowMs: number): number {
 }
 
 /** When leases want a step, in ms of the same clock. */
-export function leaseTicksMs(turn: Turn): number[] {
-  const { config, volatile } = turn;
+export function leaseTicksMs(state: State): number[] {
+  const { config, volatile } = state;
   const { leading, lease } = volatile;
   if (config.timings.leaseMs === 0 || leading === null) return [];
   const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
-  if (leading.stage === "established") due.push(mustFenceAtMs(turn.state(), rulesOf(leading)));
-  else due.push(...stillAwaited(turn.state()).map((w) => w.untilMs));
-  return due.filter((at) => Number.isFinite(at) && at > turn.nowMs);
+  if (leading.stage === "established") due.push(mustFenceAtMs(state, rulesOf(leading)));
+  else due.push(...stillAwaited(state).map((w) => w.untilMs));
+  return due.filter((at) => Number.isFinite(at) && at > volatile.nowMs);
 }

@@ -56,8 +56,32 @@ export function compileNative(asked: readonly Ruleset[], leader: NodeId, seats: 
   bySeats.set(seats, byLeader);
   const known = byLeader.get(leader);
   if (known !== undefined) return known;
-  const compiled = weakestNative(seated(asked, seats), leader);
+  const compiled = compileOnce(seated(asked, seats), leader);
   byLeader.set(leader, compiled);
+  return compiled;
+}
+
+interface Compilation {
+  readonly rulesets: readonly Ruleset[];
+  readonly leader: NodeId;
+  readonly compiled: Compiled;
+}
+
+/** By the first of the rulesets: lists are made anew with each term and each try of a change, the rulesets in them are not. */
+const compilations = new WeakMap<Ruleset, Compilation[]>();
+/** Of one ruleset, with those that may stand beside it and those that may lead: more is not kept. */
+const COMPILATIONS_MAX = 32;
+
+function compileOnce(rulesets: readonly Ruleset[], leader: NodeId): Compiled {
+  const [first] = rulesets;
+  if (first === undefined) return weakestNative(rulesets, leader);
+  const known = compilations.get(first) ?? [];
+  const same = (c: Compilation) =>
+    c.leader === leader && c.rulesets.length === rulesets.length && c.rulesets.every((r, i) => r === rulesets[i]);
+  const found = known.find(same);
+  if (found !== undefined) return found.compiled;
+  const compiled = weakestNative(rulesets, leader);
+  compilations.set(first, [{ rulesets, leader, compiled }, ...known].slice(0, COMPILATIONS_MAX));
   return compiled;
 }
 

@@ -93,6 +93,17 @@ function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
  * one another, since a history grows by two records with each term. `inForce` says the same of both.
  */
 export function compact(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
+  const before = compactBefore.get(records);
+  if (before !== undefined) return before;
+  const kept = compactly(records);
+  compactBefore.set(records, kept);
+  return kept;
+}
+
+/** The same list again gives the same list again, so that whoever looks for changes sees none. */
+const compactBefore = new WeakMap<readonly RulesetRecord[], readonly RulesetRecord[]>();
+
+function compactly(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
   const rules = inForce(records);
   if (rules === undefined) return [];
   let kept: RulesetRecord[] = [];

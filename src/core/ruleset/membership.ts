@@ -9,7 +9,7 @@ import { compareNumbers, memberOf } from "./ruleset.js";
  * The newest rules this node knows of, its own log's or another's: all should agree who coordinates, or they duel. For
  * who acts, never for what counts.
  */
-function rulesKnown(state: State): InForce | undefined {
+export function rulesKnown(state: State): InForce | undefined {
   let known = inForce(state.volatile.postgres.rulesets);
   for (const { status } of Object.values(state.volatile.peers)) {
     const told = inForce(status?.rulesets ?? []);
@@ -21,8 +21,7 @@ function rulesKnown(state: State): InForce | undefined {
 }
 
 /** Whether a ruleset in force names this node; before there is any, the configuration. */
-export function mayCoordinate(state: State, id: NodeId, incarnation: Incarnation): boolean {
-  const rules = rulesKnown(state);
+export function mayCoordinate(state: State, id: NodeId, incarnation: Incarnation, rules = rulesKnown(state)): boolean {
   if (rules === undefined) return state.config.initial.nodes.some((node) => node.id === id);
   return rules.obliged.some((ruleset) => memberOf(ruleset, id)?.incarnation === incarnation);
 }

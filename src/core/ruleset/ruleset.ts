@@ -83,6 +83,7 @@ export function memberAmong(rulesets: readonly Ruleset[], id: NodeId): Member | 
 
 /** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */
 export function sameRuleset(a: Ruleset, b: Ruleset): boolean {
+  if (a === b) return true;
   return (
     samePolicy(a.policy, b.policy) &&
     a.cohort.length === b.cohort.length &&
