@@ -41,6 +41,21 @@ export const configShape = z.discriminatedUnion("ok", [
       rpc_deadline_ms: ms,
       persist_deadline_ms: ms,
       recruit_deadline_ms: ms,
+      /** 0: `detect` is too short for leases. */
+      lease_ms: ms,
+      lease_renew_ms: ms,
+      lease_fence_ms: ms,
+    }),
+    /** What follows from `detect`; null where there are no leases. */
+    bounds: z.looseObject({
+      suspected_ms: ms,
+      last_coordinator_ms: ms,
+      isolated_leader_fenced_ms: ms.nullable(),
+      old_lease_over_ms: ms.nullable(),
+      clock_ratio_max: z.number().nullable(),
+      stale_reads_ms: ms.nullable(),
+      stale_reads_after_thaw_ms: ms.nullable(),
+      stale_reads_after_suspension_ms: ms.nullable(),
     }),
     nodes: z.array(z.looseObject({ id, host: z.string(), port, data_dir: z.string() })),
     warnings: z.array(problem),
