@@ -108,6 +108,14 @@ export const statusShape = z.looseObject({
   /** Each set of followers whose loss would not even make a commit wait. */
   spare: z.array(z.array(id)).optional(),
   nodes: z.array(statusNode),
+  /**
+   * Of the leader, as it says itself; null elsewhere and without leases. `left_ms`: how long it may serve if no follower
+   * grants it anything more, null for ever; `lacks`: followers that have granted it nothing lately.
+   */
+  lease: z
+    .looseObject({ left_ms: ms.nullable(), lacks: z.array(id) })
+    .nullable()
+    .optional(),
   blocked: z
     .looseObject({
       code: z.string(),
