@@ -50,6 +50,7 @@ export const configShape = z.discriminatedUnion("ok", [
     bounds: z.looseObject({
       suspected_ms: ms,
       last_coordinator_ms: ms,
+      stalled_leader_yields_ms: ms,
       isolated_leader_fenced_ms: ms.nullable(),
       old_lease_over_ms: ms.nullable(),
       clock_ratio_max: z.number().nullable(),

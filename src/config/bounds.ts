@@ -17,6 +17,8 @@ export interface Bounds {
   readonly suspected_ms: number;
   /** The last of all nodes acts after this, if those before it do nothing. */
   readonly last_coordinator_ms: number;
+  /** A leader whose Postgres hangs, or whose commits no quorum completes though others could, gives up its term after this. */
+  readonly stalled_leader_yields_ms: number;
   /** The longest that a new leader waits for the lease of an old one, counted from the last word that was heard of it. */
   readonly old_lease_over_ms: number | null;
   /** How much faster one clock may run than another. */
@@ -33,6 +35,7 @@ export function boundsOf(detect_ms: number, nodes: number): Bounds {
   const timings = coreTimings(detect_ms);
   const common = {
     suspected_ms: detect_ms,
+    stalled_leader_yields_ms: detect_ms + timings.observeIdleMs,
     last_coordinator_ms: detect_ms + (nodes - 1) * timings.rankDelayMs,
   };
   return timings.leaseMs === 0 ? { ...common, ...NOTHING_BOUND } : { ...common, ...withLeases(timings) };

@@ -30,7 +30,7 @@ export const DETECT_MAX_MS = 60_000;
 
 /** What the core of every sidecar works with. Leases are a matter of all nodes, so nobody can switch them off alone. */
 export function coreTimings(detect_ms: number): CoreTimings {
-  return timingsFrom(detect_ms, { leases: true });
+  return timingsFrom(detect_ms, { leases: true, progress: true });
 }
 
 export function deriveTimings(detect_ms: number): Timings {
