@@ -74,6 +74,7 @@ describe("config check", () => {
     expect(stdout).toMatch(
       /^failover +a silent leader is suspected after 1500 ms, and the last of 3 nodes acts after 1800 ms; its lease is over 1499 ms/m,
     );
+    expect(stdout).toMatch(/^ +a leader whose Postgres hangs, .* gives up after 2500 ms$/m);
     expect(stdout).toMatch(/^stale reads +0 ms once .* no clock runs 0\.1 % faster/m);
     expect(stdout).toMatch(/^ +31 ms if .* frozen, 331 ms if .* suspended$/m);
     const quick = await file(`${GOOD}timings: { detect: 900ms }\n`);

@@ -31,8 +31,9 @@ export class Observer {
 
   /** Postgres is frozen: the next look is not answered, and the adapter says so. */
   frozen(): void {
-    const { machine } = this.postgres;
-    const { epoch } = this.postgres;
+    const { machine, epoch } = this.postgres;
+    // Elsewhere nobody listens to it.
+    if (!machine.world.config.progress) return;
     const askedUs = Math.max(machine.world.nowUs, this.lookedUs + IDLE_LOOK_US);
     machine.world.after(askedUs + UNANSWERED_US - machine.world.nowUs, () => {
       const { boot } = machine;

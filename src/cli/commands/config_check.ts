@@ -81,10 +81,16 @@ function security({ insecure, nodes }: ClusterConfig): string {
 function leaseFields({ timings, nodes }: ClusterConfig): [string, string][] {
   const bounds = boundsOf(timings.detect_ms, nodes.length);
   const { suspected_ms, last_coordinator_ms, old_lease_over_ms } = bounds;
+  const stalled = `a leader whose Postgres hangs, or whose commits no quorum completes though others could, gives up after ${bounds.stalled_leader_yields_ms} ms`;
   const failover = `a silent leader is suspected after ${suspected_ms} ms, and the last of ${nodes.length} nodes acts after ${last_coordinator_ms} ms`;
-  if (bounds.clock_ratio_max === null) return [["failover", failover]];
+  if (bounds.clock_ratio_max === null)
+    return [
+      ["failover", failover],
+      ["", stalled],
+    ];
   return [
     ["failover", `${failover}; its lease is over ${old_lease_over_ms} ms after its last word, so nobody waits for it`],
+    ["", stalled],
     [
       "lease",
       `${timings.lease_ms} ms, asked for every ${timings.lease_renew_ms} ms; a leader to whom nobody grants one ends its Postgres after ${bounds.isolated_leader_fenced_ms} ms`,
