@@ -10,6 +10,7 @@ import type { Credentials, Ports } from "./agent/ports.js";
 import { RecordFile } from "./agent/record_file.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
+import { coreTimings } from "./config/derive.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
@@ -17,7 +18,6 @@ import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
 import { termEvidence } from "./core/term_evidence.js";
-import { timingsFrom } from "./core/timings.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
@@ -227,7 +227,7 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     self: node.id,
     boot: newIdentity(),
     initial: initialRuleset(config),
-    timings: timingsFrom(config.timings.detect_ms),
+    timings: coreTimings(config.timings.detect_ms),
     host: node.host,
     postgresPort: node.postgres.port,
     postgresVersion: ground.binaries.version,

@@ -1,5 +1,6 @@
 /** The cluster as this node sees it: what `quorate status` prints (CONTRACT 2). Read-only; nothing is decided by it. */
 import { knownLeader } from "../core/detector/detector.js";
+import { leaseOf } from "../core/lease/lease.js";
 import type { Lsn } from "../core/log/lsn.js";
 import { formatLsn } from "../core/log/lsn.js";
 import { TERM_NONE } from "../core/log/position.js";
@@ -55,6 +56,7 @@ export function snapshot(state: State, options: SnapshotOptions) {
     survives: rules === undefined ? [] : survivable(rules, seen),
     spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
     nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
+    lease: leaseJson(state),
     blocked: blockedJson(state, seen, leader, rules),
     uri: rules === undefined ? null : uriOf(options),
   };
@@ -239,6 +241,14 @@ function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus |
     next_step: own.nextStep,
     enough: enoughToGoOn({ blocked: own, rules, leader: leader?.node ?? null, there: new Set(there) }),
   };
+}
+
+/** Only a leader knows how long it may serve. */
+function leaseJson(state: State) {
+  const lease = leaseOf(state);
+  return lease === null
+    ? null
+    : { left_ms: lease.leftMs === null ? null : Math.round(lease.leftMs), lacks: [...lease.lacks] };
 }
 
 function lsnText(lsn: Lsn | null): string | null {

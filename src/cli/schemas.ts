@@ -41,6 +41,22 @@ export const configShape = z.discriminatedUnion("ok", [
       rpc_deadline_ms: ms,
       persist_deadline_ms: ms,
       recruit_deadline_ms: ms,
+      /** 0: `detect` is too short for leases. */
+      lease_ms: ms,
+      lease_renew_ms: ms,
+      lease_fence_ms: ms,
+    }),
+    /** What follows from `detect`; null where there are no leases. */
+    bounds: z.looseObject({
+      suspected_ms: ms,
+      last_coordinator_ms: ms,
+      stalled_leader_yields_ms: ms,
+      isolated_leader_fenced_ms: ms.nullable(),
+      old_lease_over_ms: ms.nullable(),
+      clock_ratio_max: z.number().nullable(),
+      stale_reads_ms: ms.nullable(),
+      stale_reads_after_thaw_ms: ms.nullable(),
+      stale_reads_after_suspension_ms: ms.nullable(),
     }),
     nodes: z.array(z.looseObject({ id, host: z.string(), port, data_dir: z.string() })),
     warnings: z.array(problem),
@@ -93,6 +109,14 @@ export const statusShape = z.looseObject({
   /** Each set of followers whose loss would not even make a commit wait. */
   spare: z.array(z.array(id)).optional(),
   nodes: z.array(statusNode),
+  /**
+   * Of the leader, as it says itself; null elsewhere and without leases. `left_ms`: how long it may serve if no follower
+   * grants it anything more, null for ever; `lacks`: followers that have granted it nothing lately.
+   */
+  lease: z
+    .looseObject({ left_ms: ms.nullable(), lacks: z.array(id) })
+    .nullable()
+    .optional(),
   blocked: z
     .looseObject({
       code: z.string(),

@@ -1,5 +1,6 @@
 import { sep } from "node:path";
 import { refuseSetting } from "../settings/managed_settings.js";
+import { WITHOUT_LEASES } from "./bounds.js";
 import type { NodeConfig } from "./cluster_config.js";
 import { walSendersNeeded } from "./derive.js";
 import { isLoopback, sameAddress, sameMachine } from "./hosts.js";
@@ -187,6 +188,9 @@ export function findWarnings(
     const message = "nodes that suspect at different times compete for the leadership; set it once at the top";
     warnings.push(source.problem(written(source, detect.id, ["timings", "detect"]), message));
   }
+  const unleased = nodes.find(({ timings }) => timings.lease_ms === 0);
+  if (unleased !== undefined)
+    warnings.push(source.problem(written(source, unleased.id, ["timings", "detect"]), WITHOUT_LEASES));
   const local = nodes.find(({ host }) => isLoopback(host));
   if (local !== undefined && nodes.some(({ host }) => !isLoopback(host))) {
     const message = `${local.host} is reached from its own host only; write an address that the other nodes can reach`;

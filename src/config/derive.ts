@@ -1,4 +1,4 @@
-import { timingsFrom } from "../core/timings.js";
+import { type Timings as CoreTimings, timingsFrom } from "../core/timings.js";
 
 /** Every deadline of the sidecar that follows from the one knob `timings.detect`. */
 export interface Timings {
@@ -14,6 +14,12 @@ export interface Timings {
   readonly recruit_deadline_ms: number;
   /** A status older than this counts as silence. */
   readonly status_stale_ms: number;
+  /** How long a leader serves on a follower's grant, from when it asked for it; 0: `detect` is too short for leases. */
+  readonly lease_ms: number;
+  /** How often it asks again. */
+  readonly lease_renew_ms: number;
+  /** So long before the end of a lease that nobody renews it begins to end its Postgres. */
+  readonly lease_fence_ms: number;
 }
 
 export const DETECT_DEFAULT_MS = 1500;
@@ -22,8 +28,13 @@ export const DETECT_MIN_MS = 300;
 /** Above this an outage is longer than a person with a runbook needs. */
 export const DETECT_MAX_MS = 60_000;
 
+/** What the core of every sidecar works with. Leases are a matter of all nodes, so nobody can switch them off alone. */
+export function coreTimings(detect_ms: number): CoreTimings {
+  return timingsFrom(detect_ms, { leases: true, progress: true });
+}
+
 export function deriveTimings(detect_ms: number): Timings {
-  const { heartbeatMs, persistDeadlineMs } = timingsFrom(detect_ms);
+  const { heartbeatMs, persistDeadlineMs, leaseMs, leaseRenewMs, leaseFenceMs } = coreTimings(detect_ms);
   return {
     detect_ms,
     heartbeat_ms: heartbeatMs,
@@ -34,6 +45,9 @@ export function deriveTimings(detect_ms: number): Timings {
     recruit_deadline_ms: 4 * detect_ms,
     // Silence is silence, whether a stream is quiet or gone.
     status_stale_ms: detect_ms,
+    lease_ms: leaseMs,
+    lease_renew_ms: leaseRenewMs,
+    lease_fence_ms: leaseFenceMs,
   };
 }
 

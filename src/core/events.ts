@@ -72,7 +72,9 @@ export type Event =
 export type PostgresReport =
   | KeeperReport
   | LeaderReport
-  | { readonly kind: "observed"; readonly observation: Observation };
+  | { readonly kind: "observed"; readonly observation: Observation }
+  /** Not asked for: a look has had no answer for so long, and is waited for still. The next one observed ends it. */
+  | { readonly kind: "unanswered"; readonly ms: number };
 
 /** Reports that belong to a term in office. */
 export type LeaderReport =

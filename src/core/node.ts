@@ -26,7 +26,7 @@ import { awaitsQuorum } from "./leader/change_state.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { leaveIfLeftOut } from "./leader/left_out.js";
 import { stepDown } from "./leader/office.js";
-import { watchProgress } from "./leader/progress.js";
+import { onAnswered, onUnanswered, watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
@@ -131,6 +131,7 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     if (!stands) turn.setPostgres({ position: currentPosition(turn.state()) });
     knowRulesets(turn, observation.rulesets);
     noteRejoined(turn);
+    onAnswered(turn);
     return onObserved(turn, observation);
   }
   if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
@@ -147,6 +148,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
       return onRecordWritten(turn, report.lsn);
     case "records_seen":
       return onRecordsSeen(turn, report.records);
+    case "unanswered":
+      return onUnanswered(turn, report.ms);
     case "followers_set":
       return onFollowersSet(turn);
     default:

@@ -75,6 +75,7 @@ export class LocalPostgres implements PostgresPort {
     this.observer = new Observer(
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
+      (ms) => options.report({ kind: "unanswered", ms }),
       (instance, as) => this.maintain(instance, as),
     );
   }

@@ -8,10 +8,14 @@ const UNHURRIED_MS = 500;
 /** Slots that hold WAL back for nobody, or that were lost, can wait this long. */
 const MAINTAIN_EVERY_MS = 2_000;
 
+/** A Postgres that takes longer to answer hangs, or its machine is far too busy: either way it is to be known. */
+const UNANSWERED_MS = 250;
+
 /** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
 export class Observer {
   private readonly current: () => Instance | null;
   private readonly seen: (observation: Observation) => void;
+  private readonly unanswered: (ms: number) => void;
   private readonly maintain: (instance: Instance, as: "leader" | "follower") => Promise<void>;
   private everyMs = 1000;
   private as: "leader" | "follower" | "idle" = "idle";
@@ -23,10 +27,12 @@ export class Observer {
   constructor(
     current: () => Instance | null,
     seen: (observation: Observation) => void,
+    unanswered: (ms: number) => void,
     maintain: (instance: Instance, as: "leader" | "follower") => Promise<void>,
   ) {
     this.current = current;
     this.seen = seen;
+    this.unanswered = unanswered;
     this.maintain = maintain;
   }
 
@@ -59,7 +65,7 @@ export class Observer {
     const as = this.as;
     try {
       if (instance !== null && as !== "idle") {
-        const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
+        const observation = await this.lookAs(as, instance);
         if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
         if (this.everyMs >= UNHURRIED_MS) await this.maintainNow(instance, as);
       }
@@ -73,6 +79,17 @@ export class Observer {
     const pause = this.again ? 0 : this.everyMs;
     this.again = false;
     this.timer = setTimeout(() => void this.look(), pause);
+  }
+
+  private async lookAs(as: "leader" | "follower", instance: Instance): Promise<Observation | null> {
+    const late = setTimeout(() => {
+      if (this.as === as && this.current() === instance) this.unanswered(UNANSWERED_MS);
+    }, UNANSWERED_MS);
+    try {
+      return await (as === "leader" ? lookAtLeader(instance) : lookAtStandby(instance));
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   private async maintainNow(instance: Instance, as: "leader" | "follower"): Promise<void> {

@@ -68,6 +68,23 @@ describe("config check", () => {
     );
   });
 
+  test("prints the bounds that follow from detect, and that below a second there are no leases", async () => {
+    const { stdout } = await cli(["config", "check", await file(GOOD)]);
+    expect(stdout).toMatch(/^lease +1177 ms, asked for every 300 ms; .* ends its Postgres after 1077 ms$/m);
+    expect(stdout).toMatch(
+      /^failover +a silent leader is suspected after 1500 ms, and the last of 3 nodes acts after 1800 ms; its lease is over 1499 ms/m,
+    );
+    expect(stdout).toMatch(/^ +a leader whose Postgres hangs, .* gives up after 2500 ms$/m);
+    expect(stdout).toMatch(/^stale reads +0 ms once .* no clock runs 0\.1 % faster/m);
+    expect(stdout).toMatch(/^ +100 ms if .* frozen, 400 ms if .* suspended$/m);
+    const quick = await file(`${GOOD}timings: { detect: 900ms }\n`);
+    const without = await cli(["config", "check", quick]);
+    expect(without.stdout).not.toMatch(/^lease/m);
+    expect(without.stdout).toMatch(/^warning: .* timings\.detect: below 1000 ms there is no time for leases/m);
+    const json = JSON.parse((await cli(["config", "check", quick, "-o", "json"])).stdout);
+    expect(json).toMatchObject({ timings: { lease_ms: 0 }, bounds: { suspected_ms: 900, stale_reads_ms: null } });
+  });
+
   test("prints each problem on stderr and exits 78; with -o json stdout is one document", async () => {
     const path = await file(GOOD.replace("majority", "{ at_least: 4 }"));
     const text = await cli(["config", "check", "-c", path]);

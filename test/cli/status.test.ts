@@ -1,13 +1,15 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { registerStatus } from "../../src/cli/commands/status.js";
+import { registerStatus, render } from "../../src/cli/commands/status.js";
+import { paintFor } from "../../src/cli/paint.js";
 import { type StatusJson, statusShape } from "../../src/cli/schemas.js";
 import { freePorts } from "../../src/demo/free_ports.js";
 import { tempDir } from "../temp_dir.js";
 import { ADMIN, authority, material, node, source } from "../transport/certificates.js";
 import { closeAll, party } from "../transport/cluster_of_transports.js";
 import { cli } from "./cli_run.js";
+import { statusOf } from "./statuses.js";
 
 afterEach(closeAll);
 
@@ -52,6 +54,15 @@ describe("quorate status", () => {
     expect(code).toBe(2);
     expect(stdout).toMatch(/cluster +shop {2}no writes yet\nleader +n1, term 2, not established yet\n/);
     expect(stdout).not.toMatch(/no leader|next: start/);
+  });
+
+  test("the leader's lease is shown, with whoever did not renew it", () => {
+    const shown = (lease: StatusJson["lease"]) => render(statusOf({ lease }), [], paintFor({}, false));
+    expect(shown({ left_ms: 812, lacks: ["n3"] })).toMatch(
+      /^lease +812 ms left without another grant; none lately from n3$/m,
+    );
+    expect(shown({ left_ms: null, lacks: [] })).toMatch(/^lease +needs no grant$/m);
+    expect(shown(null)).not.toMatch(/^lease/m);
   });
 
   test("over TLS: with a certificate; one that expires soon is warned of, one that is missing ends the command", async () => {

@@ -58,6 +58,9 @@ describe("a configuration that is right", () => {
       persist_deadline_ms: 375,
       recruit_deadline_ms: 6000,
       status_stale_ms: 1500,
+      lease_ms: 1177,
+      lease_renew_ms: 300,
+      lease_fence_ms: 100,
     });
     expect(config.nodes[1]).toMatchObject({
       id: "n2",

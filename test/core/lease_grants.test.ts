@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CLOCK_LAG_MAX_MS, CLOCK_RATIO_MAX, holdMs } from "../../src/core/lease/bounds.js";
 import { grantLease, leasesLeft } from "../../src/core/lease/granting.js";
 import { beginLease, holdGrant, mustFenceAtMs, rulesOf, stillAwaited } from "../../src/core/lease/holding.js";
+import { leaseOf } from "../../src/core/lease/lease.js";
 import type { NodeStatus } from "../../src/core/messages.js";
 import type { Ruleset } from "../../src/core/ruleset/ruleset.js";
 import type { Leading } from "../../src/core/state.js";
@@ -187,5 +188,16 @@ describe("what a leader counts", () => {
     const past = { status: peer, heardMs: 900, connected: true, lost: null, electingSinceMs: 0, forgot: true };
     turn.set({ peers: { n2: { ...past, seen: null } } });
     expect(fenceAt(turn)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("is shown to an operator, with whoever did not renew it; a follower shows none", () => {
+    const turn = nodeAt("n1", 900);
+    leads(turn, 800);
+    expect(leaseOf(turn.state())).toEqual({ leftMs: 0, lacks: ["n2", "n3"] });
+    holdGrant(turn, "n2", granted({ stampMs: 500 }));
+    expect(leaseOf(turn.state())).toEqual({ leftMs: 500 + 2676 - 200 - 900, lacks: ["n3"] });
+    turn.set({ nowMs: 4000 });
+    expect(leaseOf(turn.state())).toEqual({ leftMs: 0, lacks: ["n2", "n3"] });
+    expect(leaseOf(nodeAt("n2", 900).state())).toBeNull();
   });
 });

@@ -24,6 +24,7 @@ import { World } from "./world.js";
  *   disk-hangs N · disk-works N                what is persisted waits
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
  *   detect N MS                                what its next start is configured with
+ *   unanswered N MS                            a look at its Postgres has had no answer for so long
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
  *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status ack, wal (no
@@ -198,6 +199,9 @@ export class Script {
         return;
       case "gone":
         first().loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
+        return world.settle();
+      case "unanswered":
+        first().loop?.deliver({ kind: "postgres", report: { kind: "unanswered", ms: Number(args[1]) } });
         return world.settle();
       case "admit-observers":
         world.admitObservers = true;

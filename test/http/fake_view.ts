@@ -68,7 +68,8 @@ export const CLUSTER: Snapshot = {
   ...{ schema: "quorate.status/1", cluster: "shop", system_identifier: "7000000000000000001", term: 3, leader: "n1" },
   ...{ established: true, paused: false, quorum_lsn: "0/3000300" },
   ruleset: { number: [3, 0], decided: true, policy: "majority", cohort: ["n1", "n2", "n3"] },
-  ...{ enforced_by: "native", survives: [["n2"], ["n3"]], spare: [["n2"], ["n3"]], blocked: null, uri: null },
+  ...{ enforced_by: "native", survives: [["n2"], ["n3"]], spare: [["n2"], ["n3"]] },
+  ...{ lease: null, blocked: null, uri: null },
   nodes: ["n1", "n2", "n3"].map((id) => row(id)),
 };
 

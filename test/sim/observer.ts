@@ -3,6 +3,7 @@ import type { Postgres } from "./postgres.js";
 import { lsnOf } from "./wal.js";
 
 const IDLE_LOOK_US = 1_000_000;
+const UNANSWERED_US = 250_000;
 
 /** The adapter's looks at its Postgres. One that would show what the last one showed is left out, but for a slow beat. */
 export class Observer {
@@ -26,6 +27,23 @@ export class Observer {
 
   forget(): void {
     this.planned = false;
+  }
+
+  /** Postgres is frozen: the next look is not answered, and the adapter says so. */
+  frozen(): void {
+    const { machine, epoch } = this.postgres;
+    // Elsewhere nobody listens to it.
+    if (!machine.world.config.progress) return;
+    const askedUs = Math.max(machine.world.nowUs, this.lookedUs + IDLE_LOOK_US);
+    machine.world.after(askedUs + UNANSWERED_US - machine.world.nowUs, () => {
+      const { boot } = machine;
+      const hangs = this.postgres.pausedUntilUs > machine.world.nowUs && this.postgres.epoch === epoch;
+      if (!hangs || this.as === "idle" || !this.postgres.running || !this.postgres.operations.watched) return;
+      machine.whenAwake(() => {
+        const report = { kind: "unanswered", ms: UNANSWERED_US / 1000 } as const;
+        if (machine.boot === boot) machine.deliver({ kind: "postgres", report });
+      });
+    });
   }
 
   /** Something that a look would show is different now. */

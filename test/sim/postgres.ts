@@ -154,6 +154,7 @@ export class Postgres {
   pause(forUs: number): void {
     const { world } = this.machine;
     this.pausedUntilUs = Math.max(this.pausedUntilUs, world.nowUs + forUs);
+    this.observer.frozen();
     world.after(forUs, () => {
       if (world.nowUs >= this.pausedUntilUs) this.thaw();
     });

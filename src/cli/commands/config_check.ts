@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { boundsOf } from "../../config/bounds.js";
 import type { ClusterConfig } from "../../config/cluster_config.js";
 import { loadConfig } from "../../config/load.js";
 import { toleranceOf } from "../../config/policy.js";
@@ -66,6 +67,7 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
     tolerance: toleranceOf(config.policy, config.nodes.length),
     insecure: config.insecure,
     timings: config.timings,
+    bounds: boundsOf(config.timings.detect_ms, config.nodes.length),
     nodes: config.nodes,
     warnings,
   };
@@ -74,6 +76,38 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
 function security({ insecure, nodes }: ClusterConfig): string {
   if (nodes.some(({ tls }) => tls !== null)) return "mTLS: both ends show a certificate";
   return insecure ? "no TLS (insecure: true)" : "loopback only, no TLS";
+}
+
+function leaseFields({ timings, nodes }: ClusterConfig): [string, string][] {
+  const bounds = boundsOf(timings.detect_ms, nodes.length);
+  const { suspected_ms, last_coordinator_ms, old_lease_over_ms } = bounds;
+  const stalled = `a leader whose Postgres hangs, or whose commits no quorum completes though others could, gives up after ${bounds.stalled_leader_yields_ms} ms`;
+  const failover = `a silent leader is suspected after ${suspected_ms} ms, and the last of ${nodes.length} nodes acts after ${last_coordinator_ms} ms`;
+  if (bounds.clock_ratio_max === null)
+    return [
+      ["failover", failover],
+      ["", stalled],
+    ];
+  return [
+    ["failover", `${failover}; its lease is over ${old_lease_over_ms} ms after its last word, so nobody waits for it`],
+    ["", stalled],
+    [
+      "lease",
+      `${timings.lease_ms} ms, asked for every ${timings.lease_renew_ms} ms; a leader to whom nobody grants one ends its Postgres after ${bounds.isolated_leader_fenced_ms} ms`,
+    ],
+    [
+      "stale reads",
+      `${bounds.stale_reads_ms} ms once the next leader is established, if no clock runs ${percent(bounds.clock_ratio_max)} % faster than another`,
+    ],
+    [
+      "",
+      `${bounds.stale_reads_after_thaw_ms} ms if the old leader's processes were frozen, ${bounds.stale_reads_after_suspension_ms} ms if its machine was suspended`,
+    ],
+  ];
+}
+
+function percent(ratio: number): string {
+  return ((ratio - 1) * 100).toFixed(1);
 }
 
 function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): string {
@@ -91,6 +125,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     ],
     ["between sidecars", security(config)],
     ["detect", `${t.detect_ms} ms of silence make a suspicion`],
+    ...leaseFields(config),
     ["heartbeat", `${t.heartbeat_ms} ms`],
     [
       "deadlines",

@@ -154,6 +154,7 @@ function silence(config: ClusterConfig, answers: readonly Answer[]): StatusJson 
       postmaster_pid: null,
       data_dir: n.data_dir,
     })),
+    lease: null,
     blocked: null,
     uri: null,
   };
@@ -174,6 +175,12 @@ function stateOf(status: StatusJson, answers: readonly Answer[], paint: Paint): 
   }
 }
 
+function leaseField({ lease }: StatusJson): [string, string][] {
+  if (lease == null) return [];
+  const left = lease.left_ms === null ? "needs no grant" : `${lease.left_ms} ms left without another grant`;
+  return [["lease", lease.lacks.length === 0 ? left : `${left}; none lately from ${lease.lacks.join(" and ")}`]];
+}
+
 export function render(status: StatusJson, answers: readonly Answer[], paint: Paint): string {
   const policy =
     status.ruleset === null
@@ -189,6 +196,7 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
         ? "none"
         : `${status.leader}, term ${status.term}${status.established ? "" : ", not established yet"}`,
     ],
+    ...leaseField(status),
     ["policy", policy],
     [
       "survives the loss of",

@@ -1,8 +1,9 @@
 /**
  * Liveness is judged by what a leader is for: does the quorum LSN advance when there is demand? (DESIGN 7)
  *
- * Demand is WAL that no quorum has yet; while nobody writes the leader makes some itself, rarely. One signal for a Postgres
- * that hangs, a disk that does, a stuck walsender, a cut between leader and followers only. The leader judges itself, first-hand:
+ * Demand is WAL that no quorum has yet; while nobody writes the leader makes some itself, rarely. One signal for a disk that
+ * hangs, a stuck walsender, a cut between leader and followers only. Where Postgres itself hangs there is nothing to be seen of
+ * its WAL: a look at it is demand as well, and the answer is progress. The leader judges itself, first-hand:
  * it gives up its term if it can see that others could go on without it, and then keeps out of their way for a while.
  */
 import { type Answer, decide } from "../coordinator/decide.js";
@@ -19,6 +20,9 @@ export function watchProgress(turn: Turn): void {
   const { leading, progress, nowMs } = turn.volatile;
   const { demandEveryMs, detectMs } = turn.config.timings;
   if (demandEveryMs === 0 || leading === null || leading.stage !== "established") return;
+  const { silentSinceMs } = progress;
+  if (silentSinceMs !== null && nowMs - silentSinceMs >= detectMs)
+    return yieldIfOthersCan(turn, leading, `its Postgres has not answered for ${Math.round(nowMs - silentSinceMs)} ms`);
   const owed = leading.flushLsn > leading.quorumLsn;
   const { term, quorumLsn } = leading;
   if (progress.term !== term || quorumLsn > progress.quorumLsn) {
@@ -26,7 +30,8 @@ export function watchProgress(turn: Turn): void {
     return turn.set({ progress: { ...progress, term, quorumLsn, advancedMs: nowMs, demandedMs } });
   }
   if (progress.demandedMs !== null) {
-    if (nowMs - progress.demandedMs >= detectMs) yieldIfOthersCan(turn, leading, nowMs - progress.demandedMs);
+    if (nowMs - progress.demandedMs >= detectMs)
+      yieldIfOthersCan(turn, leading, stalled(leading, nowMs - progress.demandedMs));
     return;
   }
   const idle = !owed && nowMs - progress.advancedMs >= demandEveryMs;
@@ -34,18 +39,36 @@ export function watchProgress(turn: Turn): void {
   if (idle || owed) turn.set({ progress: { ...progress, demandedMs: nowMs } });
 }
 
-function yieldIfOthersCan(turn: Turn, leading: Leading, stalledMs: number): void {
+/** A look has had no answer for `ms`. Counted from when it was asked. */
+export function onUnanswered(turn: Turn, ms: number): void {
+  const { leading, progress, nowMs } = turn.volatile;
+  if (leading === null || progress.silentSinceMs !== null) return;
+  turn.set({ progress: { ...progress, silentSinceMs: nowMs - ms } });
+}
+
+export function onAnswered(turn: Turn): void {
+  const { progress } = turn.volatile;
+  if (progress.silentSinceMs !== null) turn.set({ progress: { ...progress, silentSinceMs: null } });
+}
+
+function stalled({ quorumLsn }: Leading, ms: number): string {
+  return `no quorum has gone beyond ${formatLsn(quorumLsn)} for ${Math.round(ms)} ms`;
+}
+
+function yieldIfOthersCan(turn: Turn, leading: Leading, why: string): void {
   const { progress, nowMs, election } = turn.volatile;
   const { detectMs, stallAgainMs } = turn.config.timings;
   const successor = nowMs < progress.staysUntilMs ? null : successorWithout(turn, leading);
   if (successor === null) return;
   const notBeforeMs = nowMs + detectMs;
   turn.set({
-    progress: { ...progress, demandedMs: null, yieldsUntilMs: notBeforeMs, staysUntilMs: nowMs + stallAgainMs },
+    progress: {
+      ...{ ...progress, demandedMs: null, silentSinceMs: null },
+      ...{ yieldsUntilMs: notBeforeMs, staysUntilMs: nowMs + stallAgainMs },
+    },
   });
   if (election.stage === "idle") turn.set({ election: { ...election, notBeforeMs } });
-  const where = formatLsn(leading.quorumLsn);
-  stepDown(turn, `no quorum has gone beyond ${where} for ${Math.round(stalledMs)} ms, and ${successor} could lead`);
+  stepDown(turn, `${why}, and ${successor} could lead`);
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Progress {
   readonly advancedMs: number;
   /** Since when a quorum has owed something; null while it owes nothing. */
   readonly demandedMs: number | null;
+  /** Since when its Postgres owes an answer to a look; null while it gives them. */
+  readonly silentSinceMs: number | null;
   /** It gave up a term because of this: until then it leaves the election to the others. */
   readonly yieldsUntilMs: number;
   /** And until then it does not give up another one: what does not get better by another leader must not be tried for ever. */
@@ -19,7 +21,7 @@ export interface Progress {
 
 export const NO_PROGRESS: Progress = Object.freeze({
   ...{ term: TERM_NONE, quorumLsn: LSN_ZERO, advancedMs: 0, demandedMs: null },
-  ...{ yieldsUntilMs: 0, staysUntilMs: 0 },
+  ...{ silentSinceMs: null, yieldsUntilMs: 0, staysUntilMs: 0 },
 });
 
 /** Whether this node keeps out of an election that it has made necessary. */

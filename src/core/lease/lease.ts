@@ -8,7 +8,7 @@ import { stepDown } from "../leader/office.js";
 import type { NodeStatus } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { State } from "../state.js";
-import type { Turn } from "../turn.js";
+import { Turn } from "../turn.js";
 import { grantLease } from "./granting.js";
 import { holdGrant, mustFenceAtMs, rulesOf, silentGranters, stillAwaited } from "./holding.js";
 
@@ -36,6 +36,26 @@ export function mustFenceWithinMs(state: State, nowMs: number): number {
   const { leading } = state.volatile;
   if (leading === null || leading.stage !== "established") return Number.POSITIVE_INFINITY;
   return Math.max(0, mustFenceAtMs(state, rulesOf(leading)) - nowMs);
+}
+
+/** A leader's lease as an operator sees it. */
+export interface LeaseView {
+  /** How long it may serve if nobody grants it anything more, in ms; null: for ever, no election can do without it. */
+  readonly leftMs: number | null;
+  /** Followers whose newest grant, if there is one, is over or as good as over. */
+  readonly lacks: readonly NodeId[];
+}
+
+/** Null on a node that does not lead, and where there are no leases. */
+export function leaseOf(state: State): LeaseView | null {
+  const { leading, nowMs } = state.volatile;
+  if (leading === null || state.config.timings.leaseMs === 0) return null;
+  const rulesets = rulesOf(leading);
+  const leftMs = mustFenceAtMs(state, rulesets) - nowMs;
+  return {
+    leftMs: leftMs === Number.POSITIVE_INFINITY ? null : Math.max(0, leftMs),
+    lacks: silentGranters(new Turn(state), rulesets),
+  };
 }
 
 /** When leases want a step, in ms of the same clock. */

@@ -32,6 +32,8 @@ const STORY_LINES = 80;
 /** Three real sidecars of the built command, each with its Postgres, on loopback in a temporary directory. */
 export class TestCluster {
   readonly #sidecars = new Map<string, Sidecar>();
+  /** Configuration files of nodes that see the others in a way of their own. */
+  readonly configs = new Map<string, string>();
 
   private constructor(
     readonly home: DemoHome,
@@ -88,7 +90,10 @@ export class TestCluster {
 
   start(id: string): void {
     if (this.sidecarRuns(id)) throw new Error(`the sidecar of ${id} runs already`);
-    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id)]));
+    const config = this.configs.get(id);
+    // Of an option that is given twice the last one holds.
+    const more = config === undefined ? [] : ["-c", config];
+    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id), ...more]));
   }
 
   /** What this node's sidecar saw and did, over all its runs. */

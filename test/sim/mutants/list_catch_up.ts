@@ -151,10 +151,26 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
   {
     name: "progress-not-watched",
     file: "src/core/leader/progress.ts",
-    find: "    if (nowMs - progress.demandedMs >= detectMs) yieldIfOthersCan(",
-    replace: "    if (false) yieldIfOthersCan(",
+    find: "    if (nowMs - progress.demandedMs >= detectMs)\n",
+    replace: "    if (false)\n",
     why: "DESIGN 7: does the quorum LSN advance when there is demand?",
     script: "progress_cut_from_followers.txt",
+  },
+  {
+    name: "a-hanging-postgres-is-not-noticed",
+    file: "src/core/leader/progress.ts",
+    find: "  turn.set({ progress: { ...progress, silentSinceMs: nowMs - ms } });\n",
+    replace: "",
+    why: "DESIGN 7: one signal for a crashed or frozen Postgres; a frozen one shows no WAL that it owes",
+    script: "progress_postgres_hangs.txt",
+  },
+  {
+    name: "a-slow-postgres-is-given-up",
+    file: "src/core/leader/progress.ts",
+    find: "  if (progress.silentSinceMs !== null) turn.set(",
+    replace: "  if (false) turn.set(",
+    why: "DESIGN 7: one that answers again was only slow, and is no reason for an election",
+    script: "progress_postgres_hangs.txt",
   },
   {
     name: "per-leader-quorum-of-strangers",
