@@ -13,6 +13,7 @@ import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
+import { fuseAllowanceMs } from "./core/lease/lease.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
@@ -20,6 +21,7 @@ import { termEvidence } from "./core/term_evidence.js";
 import { timingsFrom } from "./core/timings.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
+import { Fuse } from "./postgres/fuse.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
@@ -102,6 +104,12 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   // Until what runs is decided on, nothing is heard and nothing said: a leader that is silent is not one that leads no more.
   link.loop = loop;
   loop.start(found.running);
+  const fuse = await Fuse.light({
+    ...{ dataDir: ground.dataDir, stateDir: ground.stateDir, user: ground.user },
+    // The loop, not a timer: one that does not turn leads nobody.
+    allowanceMs: () => (loop.settled ? fuseAllowanceMs(loop.state, clock.nowMs()) : null),
+    warn: (text, cause) => log.logger.warn({ err: cause }, text),
+  });
   const endpoints = new Endpoints({
     ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
     observedMs: () => link.observedMs,
@@ -112,7 +120,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   return {
     failed,
     stop: (how) => {
-      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, ground, log, record }, how);
+      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, fuse, ground, log, record }, how);
       return stopping;
     },
   };
@@ -129,13 +137,14 @@ type Parts = {
   transport: Transport;
   endpoints: Endpoints;
   certificates: ReloadedMaterial | null;
+  fuse: Fuse;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
 async function stopAll(parts: Parts, how: "fence" | "leave"): Promise<void> {
-  const { loop, postgres, transport, certificates, endpoints, ground, log, record } = parts;
+  const { loop, postgres, transport, certificates, endpoints, fuse, ground, log, record } = parts;
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced; or that it will
   // be back, and for how long to wait.
   if (how === "fence") loop.deliver({ kind: "shutdown" });
@@ -143,6 +152,8 @@ async function stopAll(parts: Parts, how: "fence" | "leave"): Promise<void> {
   const told = endpoints.stopping(how === "fence" ? "fences its Postgres and stops" : "stops; its Postgres goes on");
   try {
     await (how === "fence" ? postgres.close() : postgres.leave());
+    if (how === "fence") fuse.putOut();
+    else fuse.leave(loop.state.config.timings.awayMs);
   } finally {
     loop.end();
     await record?.close();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { TestCluster } from "./cluster/cluster.js";
+import { sendSignal } from "../../src/demo/proc_files.js";
+import { HEAL_MS, type TestCluster } from "./cluster/cluster.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
+import { waitFor } from "./cluster/waiting.js";
 
 describe("a sidecar is started again, and its Postgres has gone on", () => {
   // A killed sidecar says nothing before: it has so long to be back.
@@ -52,6 +54,25 @@ describe("a sidecar is started again, and its Postgres has gone on", () => {
     expect(postmasters(cluster)).toEqual(before);
     const after = await cluster.healed();
     expect([after.leader, after.term]).toEqual([leader, term]);
+  });
+
+  test("killed or frozen, and nobody starts it: its fuse closes Postgres, and the others elect", async () => {
+    const cluster = shared();
+    const load = await loadOn(cluster);
+    const killed = await cluster.leader();
+    await cluster.killSidecar(killed);
+    await waitFor("the fuse of the killed one to burn", HEAL_MS, () => cluster.postgresOf(killed).length === 0);
+    await cluster.untilLed([killed]);
+    cluster.start(killed);
+    const { leader: frozen } = await cluster.healed();
+    const before = postmasters(cluster)[frozen];
+    const sidecar = cluster.sidecarOf(frozen);
+    sendSignal(sidecar, "SIGSTOP");
+    await waitFor("the fuse of the frozen one to burn", HEAL_MS, () => cluster.postgresOf(frozen).length === 0);
+    await cluster.untilLed([frozen]);
+    sendSignal(sidecar, "SIGCONT");
+    await load.settle();
+    expect(postmasters(cluster)[frozen]).not.toBe(before);
   });
 
   test("its Postgres was ended meanwhile, and its leader: it starts safely, and the others elect", async () => {

@@ -38,6 +38,11 @@ export function mustFenceWithinMs(state: State, nowMs: number): number {
   return Math.max(0, servesUntilMs(state, leading) - nowMs);
 }
 
+/** For how long, from `nowMs` on, nothing need be heard of this sidecar before its Postgres is closed without it, in ms. */
+export function fuseAllowanceMs(state: State, nowMs: number): number {
+  return Math.min(state.config.timings.fuseMs, mustFenceWithinMs(state, nowMs));
+}
+
 /** By the grants that it holds, or by those that the sidecar before held: these were for the rules of then. */
 function servesUntilMs(state: State, leading: Leading): number {
   return Math.max(mustFenceAtMs(state, rulesOf(leading)), state.volatile.lease.servesUntilMs);
