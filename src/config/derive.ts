@@ -14,6 +14,10 @@ export interface Timings {
   readonly recruit_deadline_ms: number;
   /** A status older than this counts as silence. */
   readonly status_stale_ms: number;
+  /** A sidecar that is restarted on purpose is waited for so long. */
+  readonly away_ms: number;
+  /** One that died or hangs for longer has its Postgres closed by the fuse. */
+  readonly fuse_ms: number;
 }
 
 export const DETECT_DEFAULT_MS = 1500;
@@ -23,7 +27,7 @@ export const DETECT_MIN_MS = 300;
 export const DETECT_MAX_MS = 60_000;
 
 export function deriveTimings(detect_ms: number): Timings {
-  const { heartbeatMs, persistDeadlineMs } = timingsFrom(detect_ms);
+  const { heartbeatMs, persistDeadlineMs, awayMs, fuseMs } = timingsFrom(detect_ms);
   return {
     detect_ms,
     heartbeat_ms: heartbeatMs,
@@ -34,6 +38,8 @@ export function deriveTimings(detect_ms: number): Timings {
     recruit_deadline_ms: 4 * detect_ms,
     // Silence is silence, whether a stream is quiet or gone.
     status_stale_ms: detect_ms,
+    away_ms: awayMs,
+    fuse_ms: fuseMs,
   };
 }
 

@@ -58,6 +58,8 @@ describe("a configuration that is right", () => {
       persist_deadline_ms: 375,
       recruit_deadline_ms: 6000,
       status_stale_ms: 1500,
+      away_ms: 9000,
+      fuse_ms: 6000,
     });
     expect(config.nodes[1]).toMatchObject({
       id: "n2",

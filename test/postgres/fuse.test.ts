@@ -40,45 +40,63 @@ function runs(child: ChildProcess): boolean {
 }
 
 describe.skipIf(!HAS_PROC)("the fuse", () => {
-  it("closes what works in its directory, and nothing else, once nothing is heard", async () => {
-    const dataDir = join(await tempDir(), "pgdata");
-    const [ours, another, elsewhere] = [
-      await postgresIn(dataDir),
-      await postgresIn(dataDir),
-      await postgresIn(join(await tempDir(), "pgdata")),
-    ];
-    const ended = [exitOf(ours), exitOf(another)];
-    expect(await exitOf(fuse(dataDir, "0.2"))).toBe(0);
-    await Promise.all(ended);
-    expect(runs(elsewhere)).toBe(true);
-  }, DEADLINE_MS);
+  it(
+    "closes what works in its directory, and nothing else, once nothing is heard",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const [ours, another, elsewhere] = [
+        await postgresIn(dataDir),
+        await postgresIn(dataDir),
+        await postgresIn(join(await tempDir(), "pgdata")),
+      ];
+      const ended = [exitOf(ours), exitOf(another)];
+      expect(await exitOf(fuse(dataDir, "0.2"))).toBe(0);
+      await Promise.all(ended);
+      expect(runs(elsewhere)).toBe(true);
+    },
+    DEADLINE_MS,
+  );
 
-  it("does so when its input ends, but not before the time that it was told last", async () => {
-    const dataDir = join(await tempDir(), "pgdata");
-    const ours = await postgresIn(dataDir);
-    const ended = exitOf(ours);
-    const child = fuse(dataDir, "1000");
-    child.stdin?.write("1000\n");
-    child.stdin?.end("0.3\n");
-    await Promise.all([ended, exitOf(child)]);
-    expect(runs(ours)).toBe(false);
-  }, DEADLINE_MS);
+  it(
+    "does so when its input ends, but not before the time that it was told last",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const ours = await postgresIn(dataDir);
+      const ended = exitOf(ours);
+      const child = fuse(dataDir, "1000");
+      child.stdin?.write("1000\n");
+      child.stdin?.end("0.3\n");
+      await Promise.all([ended, exitOf(child)]);
+      expect(runs(ours)).toBe(false);
+    },
+    DEADLINE_MS,
+  );
 
-  it("is put out by a word, and one that took its place ends it", async () => {
-    const dataDir = join(await tempDir(), "pgdata");
-    const ours = await postgresIn(dataDir);
-    const out = fuse(dataDir, "1000");
-    out.stdin?.write("off\n");
-    expect(await exitOf(out)).toBe(0);
-    const stateDir = await tempDir();
-    const user = { name: "nobody", uid: 0, gid: 0, drop: false };
-    const warnings: string[] = [];
-    const options = { dataDir, stateDir, user, allowanceMs: () => 100_000, warn: (text: string) => warnings.push(text) };
-    const first = await Fuse.light(options);
-    const second = await Fuse.light(options);
-    first.putOut();
-    second.putOut();
-    expect(runs(ours)).toBe(true);
-    expect(warnings.filter((text) => !text.includes("SIGKILL"))).toEqual([]);
-  }, DEADLINE_MS);
+  it(
+    "is put out by a word, and one that took its place ends it",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const ours = await postgresIn(dataDir);
+      const out = fuse(dataDir, "1000");
+      out.stdin?.write("off\n");
+      expect(await exitOf(out)).toBe(0);
+      const stateDir = await tempDir();
+      const user = { name: "nobody", uid: 0, gid: 0, drop: false };
+      const warnings: string[] = [];
+      const options = {
+        dataDir,
+        stateDir,
+        user,
+        allowanceMs: () => 100_000,
+        warn: (text: string) => warnings.push(text),
+      };
+      const first = await Fuse.light(options);
+      const second = await Fuse.light(options);
+      first.putOut();
+      second.putOut();
+      expect(runs(ours)).toBe(true);
+      expect(warnings.filter((text) => !text.includes("SIGKILL"))).toEqual([]);
+    },
+    DEADLINE_MS,
+  );
 });
