@@ -6,7 +6,7 @@ import { waitFor } from "./cluster/waiting.js";
 
 describe("a sidecar is started again, and its Postgres has gone on", () => {
   // A killed sidecar says nothing before: it has so long to be back.
-  const shared = sharedCluster({ detect: "5s" });
+  const shared = sharedCluster({ detect: "4s" });
 
   test("all three, one after the other, by SIGTERM and under load: no term, no error, no Postgres less", async () => {
     const cluster = shared();
@@ -23,7 +23,7 @@ describe("a sidecar is started again, and its Postgres has gone on", () => {
       if (id === leader)
         await cluster.untilStatus("the leader's sidecar to be missed", ({ leader: named, nodes }) => {
           const node = nodes.find((n) => n.id === id);
-          return named === id && (node?.seen_age_ms ?? 0) > 6000 && /restarted/.test(node?.why_not ?? "");
+          return named === id && (node?.seen_age_ms ?? 0) > 5000 && /restarted/.test(node?.why_not ?? "");
         });
       await load.goesOn();
       cluster.start(id);
