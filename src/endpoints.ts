@@ -66,9 +66,9 @@ export class Endpoints {
   }
 
   /** At once, before Postgres is fenced, which may take longer than systemd waits for a sign of life. */
-  async stopping(): Promise<void> {
+  async stopping(doing: string): Promise<void> {
     this.watchdog.stop();
-    await this.manager.send({ STOPPING: "1", STATUS: "fences its Postgres and stops" });
+    await this.manager.send({ STOPPING: "1", STATUS: doing });
   }
 
   async close(): Promise<void> {

@@ -14,12 +14,14 @@ import { coreTimings } from "./config/derive.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
+import { fuseAllowanceMs } from "./core/lease/lease.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
 import { termEvidence } from "./core/term_evidence.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
+import { Fuse } from "./postgres/fuse.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
@@ -37,8 +39,8 @@ const REDO_DEADLINE_MS = 24 * 3_600_000;
 const STDERR = 2;
 
 export interface Sidecar {
-  /** Fences Postgres, then ends everything. Idempotent. */
-  stop(): Promise<void>;
+  /** Ends everything of ours: Postgres is fenced first, or left running for the next sidecar. The first call counts. */
+  stop(postgres: "fence" | "leave"): Promise<void>;
   /** Resolves with the reason when the sidecar ended by itself: an invariant broke, or the disk failed. */
   readonly failed: Promise<string>;
 }
@@ -93,14 +95,21 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
     fatal: (reason) => fail(reason),
   };
   const loop = new Loop(state, ports, record);
-  link.loop = loop;
   const { binaries, user } = ground;
   log.logger.info(
     { mark: "started", postgres: binaries.version, source: binaries.source, os_user: user.name, pid: process.pid },
     `sidecar of ${node.id} with Postgres ${binaries.version} (${binaries.source})`,
   );
   await transport.start();
-  loop.start();
+  // Until what runs is decided on, nothing is heard and nothing said: a leader that is silent is not one that leads no more.
+  link.loop = loop;
+  loop.start(found.running);
+  const fuse = await Fuse.light({
+    ...{ dataDir: ground.dataDir, stateDir: ground.stateDir, user: ground.user },
+    // The loop, not a timer: one that does not turn leads nobody.
+    allowanceMs: () => (loop.settled ? fuseAllowanceMs(loop.state, clock.nowMs()) : null),
+    warn: (text, cause) => log.logger.warn({ err: cause }, text),
+  });
   const endpoints = new Endpoints({
     ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
     observedMs: () => link.observedMs,
@@ -110,8 +119,8 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   let stopping: Promise<void> | null = null;
   return {
     failed,
-    stop: () => {
-      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, ground, log, record });
+    stop: (how) => {
+      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, fuse, ground, log, record }, how);
       return stopping;
     },
   };
@@ -128,18 +137,23 @@ type Parts = {
   transport: Transport;
   endpoints: Endpoints;
   certificates: ReloadedMaterial | null;
+  fuse: Fuse;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
-async function stopAll(parts: Parts): Promise<void> {
-  const { loop, postgres, transport, certificates, endpoints, ground, log, record } = parts;
-  // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
-  loop.deliver({ kind: "shutdown" });
-  const told = endpoints.stopping();
+async function stopAll(parts: Parts, how: "fence" | "leave"): Promise<void> {
+  const { loop, postgres, transport, certificates, endpoints, fuse, ground, log, record } = parts;
+  // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced; or that it will
+  // be back, and for how long to wait.
+  if (how === "fence") loop.deliver({ kind: "shutdown" });
+  else loop.deliver({ kind: "leave", backWithinMs: loop.state.config.timings.awayMs });
+  const told = endpoints.stopping(how === "fence" ? "fences its Postgres and stops" : "stops; its Postgres goes on");
   try {
-    await postgres.close();
+    await (how === "fence" ? postgres.close() : postgres.leave());
+    if (how === "fence") fuse.putOut();
+    else fuse.leave(loop.state.config.timings.awayMs);
   } finally {
     loop.end();
     await record?.close();
@@ -215,6 +229,8 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
     evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
+    idAt: ({ host, port: at }) =>
+      config.nodes.find((n) => n.id !== node.id && n.host === host && n.postgres.port === at)?.id ?? null,
     placeOf: (id) => {
       const peer = config.nodes.find((n) => n.id === id);
       return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };

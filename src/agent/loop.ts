@@ -8,6 +8,7 @@
 import { InvariantBroken } from "../core/assert.js";
 import type { Effect } from "../core/effects.js";
 import type { Event } from "../core/events.js";
+import type { FoundPostgres } from "../core/keeper/adoption.js";
 import { mustFenceWithinMs } from "../core/lease/lease.js";
 import { nextTickMs, step } from "../core/node.js";
 import type { State } from "../core/state.js";
@@ -44,9 +45,9 @@ export class Loop {
     return !this.ended && !this.persisting && !this.pumping;
   }
 
-  /** The first step: nothing has happened yet but the start. */
-  start(): void {
-    this.deliver({ kind: "tick" });
+  /** The first step: nothing has happened yet but the start, which may have found a Postgres that runs. */
+  start(found: FoundPostgres | null = null): void {
+    this.deliver(found === null ? { kind: "tick" } : { kind: "found", postgres: found });
   }
 
   /** Takes an event; it is handled before this returns unless another one is being handled or made durable. */

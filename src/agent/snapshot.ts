@@ -1,5 +1,6 @@
 /** The cluster as this node sees it: what `quorate status` prints (CONTRACT 2). Read-only; nothing is decided by it. */
-import { knownLeader } from "../core/detector/detector.js";
+
+import { isExpectedBack, knownLeader } from "../core/detector/detector.js";
 import { leaseOf } from "../core/lease/lease.js";
 import type { Lsn } from "../core/log/lsn.js";
 import { formatLsn } from "../core/log/lsn.js";
@@ -84,7 +85,8 @@ function officeHolder(state: State, seen: Map<NodeId, Seen>): NodeStatus | null 
   const known = knownLeader(state);
   if (known === null) return null;
   const holder = seen.get(known.leader);
-  if (holder === undefined || !holder.reachable || holder.status === null) return null;
+  if (holder === undefined || holder.status === null) return null;
+  if (!holder.reachable && !isExpectedBack(state, known)) return null;
   return holder.status.role === "leader" && holder.status.term === known.term ? holder.status : null;
 }
 
@@ -181,17 +183,24 @@ function nodeJson(
     streaming: status?.streaming ?? false,
     voter: status?.voter === true && !stranger && !past,
     eligible: member?.eligible ?? true,
-    why_not: stranger
-      ? WIPED
-      : past
-        ? PAST
-        : (status?.whyNot ?? (reachable ? null : (entry?.lost ?? "it has not been heard"))),
+    why_not: stranger ? WIPED : past ? PAST : (status?.whyNot ?? (reachable ? null : silence(state, place.id, entry))),
     sidecar_pid: status?.facts.sidecarPid ?? null,
     postmaster_pid: reachable ? (status?.facts.postmasterPid ?? null) : null,
     data_dir: status?.facts.dataDir ?? place.dataDir,
     phases: phasesJson(status),
     rejoin: rejoinJson(status),
   };
+}
+
+/** What is known of a node whose sidecar is not heard. */
+function silence({ volatile }: State, id: NodeId, entry: Seen | undefined): string {
+  const awayMs = entry?.status?.awayMs ?? 0;
+  if (awayMs > 0)
+    return `its sidecar is being restarted, and said that it would be back within ${Math.ceil(awayMs / 1000)} s; its Postgres goes on`;
+  const { receiver, streaming } = volatile.postgres;
+  const still = streaming && receiver?.leader === id ? "; its Postgres still sends WAL" : "";
+  const lost = entry?.lost ?? (entry?.status == null ? "it has not been heard" : "nothing is heard of it");
+  return `its sidecar is silent: ${lost}${still}`;
 }
 
 const WIPED =

@@ -20,6 +20,10 @@ export interface Timings {
   readonly lease_renew_ms: number;
   /** So long before the end of a lease that nobody renews it begins to end its Postgres. */
   readonly lease_fence_ms: number;
+  /** A sidecar that is restarted on purpose is waited for so long. */
+  readonly away_ms: number;
+  /** One that died or hangs for longer has its Postgres closed by the fuse. */
+  readonly fuse_ms: number;
 }
 
 export const DETECT_DEFAULT_MS = 1500;
@@ -34,7 +38,8 @@ export function coreTimings(detect_ms: number): CoreTimings {
 }
 
 export function deriveTimings(detect_ms: number): Timings {
-  const { heartbeatMs, persistDeadlineMs, leaseMs, leaseRenewMs, leaseFenceMs } = coreTimings(detect_ms);
+  const { heartbeatMs, persistDeadlineMs, leaseMs, leaseRenewMs, leaseFenceMs, awayMs, fuseMs } =
+    coreTimings(detect_ms);
   return {
     detect_ms,
     heartbeat_ms: heartbeatMs,
@@ -48,6 +53,8 @@ export function deriveTimings(detect_ms: number): Timings {
     lease_ms: leaseMs,
     lease_renew_ms: leaseRenewMs,
     lease_fence_ms: leaseFenceMs,
+    away_ms: awayMs,
+    fuse_ms: fuseMs,
   };
 }
 

@@ -38,6 +38,7 @@ export function changedVolatile(v: Volatile, change: Partial<Volatile>): Volatil
     publishSoon: v.publishSoon,
     publishedMs: v.publishedMs,
     blockedNoted: v.blockedNoted,
+    awayMs: v.awayMs,
   };
   return Object.assign(copy, change);
 }

@@ -44,7 +44,7 @@ export interface Note {
 }
 
 /**
- * Operations on the local Postgres. All but `clone`, `cancel_catch_up`, `observe`, `nudge`, `checkpoint` and `discard_old` run one at a time,
+ * Operations on the local Postgres. All but `adopt`, `clone`, `cancel_catch_up`, `observe`, `nudge`, `checkpoint` and `discard_old` run one at a time,
  * in order; each answers by an event with its operation number.
  */
 export type PostgresAction =
@@ -93,6 +93,8 @@ export type PostgresAction =
   | { readonly kind: "swap"; readonly term: Term }
   | { readonly kind: "discard_old" }
   | { readonly kind: "fence" }
+  /** The Postgres that was found running is ours: it is watched, and worked with. No report. */
+  | { readonly kind: "adopt" }
   /** The same with SIGKILL at once, whatever else is under way: what is fails by it. Reports `gone` and nothing else. */
   | { readonly kind: "emergency_fence" }
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }

@@ -1,4 +1,5 @@
 import type { OpId } from "./effects.js";
+import type { FoundPostgres } from "./keeper/adoption.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -32,6 +33,8 @@ export interface Unreachable {
 export type Event =
   /** Time has passed; nothing else happened. */
   | { readonly kind: "tick" }
+  /** The first event of a sidecar that found its Postgres running. */
+  | { readonly kind: "found"; readonly postgres: FoundPostgres }
   | { readonly kind: "peer_status"; readonly peer: NodeId; readonly status: NodeStatus }
   | { readonly kind: "peer_lost"; readonly peer: NodeId; readonly reason: string; readonly refused: boolean }
   | { readonly kind: "recruit"; readonly call: string; readonly from: Sender; readonly request: RecruitRequest }
@@ -66,7 +69,9 @@ export type Event =
   /** An operator wants other rules; only an established leader changes them. */
   | { readonly kind: "change_ruleset"; readonly call: string; readonly request: ChangeRequest }
   /** The operator ends the sidecar: Postgres is fenced first. */
-  | { readonly kind: "shutdown" };
+  | { readonly kind: "shutdown" }
+  /** The sidecar is ended on purpose and will be started again: Postgres goes on, and the others are told how long to wait. */
+  | { readonly kind: "leave"; readonly backWithinMs: number };
 
 /** What the local Postgres reports. Reports of operations carry their number, so that a stale one is recognised. */
 export type PostgresReport =

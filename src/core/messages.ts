@@ -188,6 +188,8 @@ export interface NodeStatus {
   readonly fencedUntil: Term;
   /** The term whose leader this node holds to be gone, or 0. */
   readonly suspects: Term;
+  /** Its sidecar ends now, on purpose, and will be there again within so many ms while its Postgres goes on; else 0. */
+  readonly awayMs: number;
   /** The term this node's coordinator is trying to win, or 0. */
   readonly electing: Term;
   readonly flushLsn: Lsn | null;

@@ -18,6 +18,7 @@ import { hearPeer, losePeer } from "./detector/peers.js";
 import type { Effect } from "./effects.js";
 import type { Event, PostgresReport, Stamp } from "./events.js";
 import { checkInvariants } from "./invariants.js";
+import { onFound } from "./keeper/adoption.js";
 import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
 import { callFollowers } from "./leader/calling.js";
@@ -74,6 +75,8 @@ function route(turn: Turn, event: Event): void {
   switch (event.kind) {
     case "tick":
       return;
+    case "found":
+      return onFound(turn, event.postgres);
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
       for (const seen of event.status.seen) recall(turn, event.peer, seen);
@@ -111,6 +114,10 @@ function route(turn: Turn, event: Event): void {
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");
       turn.note("info", "stopping", "fences its Postgres and stops", {});
+      return;
+    case "leave":
+      turn.set({ stopping: true, awayMs: event.backWithinMs });
+      turn.note("info", "leaving", "its sidecar ends and will be started again; Postgres goes on", {});
       return;
   }
 }

@@ -7,8 +7,7 @@ import { NO_PROGRESS, type Progress } from "./leader/progress_seen.js";
 import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
-import type { Term } from "./log/position.js";
-import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
+import { POSITION_EMPTY, TERM_NONE, type Term } from "./log/position.js";
 import type {
   Attempt,
   Blocked,
@@ -93,6 +92,8 @@ export interface Volatile {
   readonly jitter: number;
   readonly startedMs: number;
   readonly stopping: boolean;
+  /** It stops to be started again within so long, and its Postgres goes on; else 0. */
+  readonly awayMs: number;
   readonly nextOp: OpId;
   readonly postgres: LocalPostgres;
   /** The recruitment this node has promised to and not yet answered. */
@@ -217,6 +218,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       jitter: 0,
       startedMs: nowMs,
       stopping: false,
+      awayMs: 0,
       nextOp: 1,
       postgres: {
         data: data.present ? "present" : "absent",
@@ -236,9 +238,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
         oldKept: data.oldKept,
         position: POSITION_EMPTY,
         rulesets: [],
-        flushLsn: null,
-        replayLsn: null,
-        postmasterPid: null,
+        ...{ flushLsn: null, replayLsn: null, postmasterPid: null },
         observing: "idle",
       },
       pending: null,

@@ -37,6 +37,7 @@ export function statusOf(state: State): NodeStatus {
     ledUntil: leading === null ? durable.promotionStarted : TERM_NONE,
     fencedUntil: leading === null && postgres.primaryGone ? durable.promotionStarted : TERM_NONE,
     suspects: suspectedTerm(state),
+    awayMs: volatile.awayMs,
     electing: election.stage === "idle" ? TERM_NONE : election.term,
     flushLsn: postgres.flushLsn,
     replayLsn: postgres.replayLsn,
@@ -172,7 +173,7 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
 
 function actedOn(s: NodeStatus): string {
   const leads = s.role === "leader" ? s.term : 0;
-  const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil];
+  const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil, s.awayMs];
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,

@@ -35,6 +35,10 @@ export interface Timings extends LeaseTimings {
   readonly checkpointAfterMs: number;
   /** A follower that its leader has not served for so long grows a clone. */
   readonly unservedMs: number;
+  /** A sidecar that is restarted on purpose asks the others to wait for so long, and they wait for nobody longer. */
+  readonly awayMs: number;
+  /** A sidecar that died or hangs for longer has its Postgres closed by the fuse: time enough to be started again by itself. */
+  readonly fuseMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
   /** An idle leader writes a small WAL record this often, to see a quorum take it. 0: quorum progress is not watched. */
@@ -77,6 +81,8 @@ export function timingsFrom(detectMs: number, { leases = false, progress = false
     backoffMaxMs: detectMs * 8,
     checkpointAfterMs: 1000,
     unservedMs: Math.max(15_000, detectMs * 10),
+    awayMs: detectMs * 6,
+    fuseMs: detectMs * 4,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     // Rare enough that 16 MB of archive last for days, since a record is some 100 bytes.
     demandEveryMs: progress ? Math.max(60_000, detectMs * 20) : 0,

@@ -37,14 +37,14 @@ async function stopSidecars(home: DemoHome): Promise<void> {
     const running = sidecars();
     for (const sidecar of running) {
       // Once each: a sidecar that is just being started by hand is found in a later round.
-      if (!asked.has(sidecar.pid)) sendSignal(sidecar, "SIGTERM");
+      if (!asked.has(sidecar.pid)) sendSignal(sidecar, "SIGINT");
       asked.add(sidecar.pid);
     }
     return running;
   });
 }
 
-/** What survived a SIGTERM, or lost its sidecar before: nothing of it is worth keeping any more. */
+/** What survived a SIGINT, or lost its sidecar before: nothing of it is worth keeping any more. */
 async function killRest(home: DemoHome): Promise<void> {
   await gone(KILL_MS, () => {
     const running = listDemoProcesses(home);

@@ -19,6 +19,8 @@ export interface ClusterPlan {
   readonly policy: DemoPolicy;
   /** Postgres settings, the same on every node. */
   readonly settings: Readonly<Record<string, string | number>>;
+  /** The silence that makes a suspicion; the default if absent. */
+  readonly detect?: string;
   /** Null: the first Postgres that Quorate finds. */
   readonly binDir: string | null;
 }
@@ -60,6 +62,7 @@ export function configText(plan: ClusterPlan): string {
     cluster: plan.cluster,
     nodes: Object.fromEntries(nodes),
     policy: plan.policy,
+    ...(plan.detect === undefined ? {} : { timings: { detect: plan.detect } }),
     postgres: {
       ...(plan.binDir === null ? {} : { bin_dir: plan.binDir }),
       settings: plan.settings,

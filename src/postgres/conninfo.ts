@@ -8,6 +8,12 @@ export const NOTICED_WHEN_GONE = {
   keepalives_count: "3",
   tcp_user_timeout: "10000",
 };
+/** One value of such a string, as libpq or Postgres writes it; null if it is not there. */
+export function settingOf(text: string, key: string): string | null {
+  const match = new RegExp(`(?:^|\\s)${key}\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(text);
+  const value = match?.[1] ?? match?.[2];
+  return value === undefined ? null : value.replace(/\\(.)/g, "$1");
+}
 
 /** A libpq connection string: values quoted, since a password may hold anything. */
 export function conninfo(settings: Readonly<Record<string, string>>): string {

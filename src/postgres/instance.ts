@@ -2,9 +2,9 @@ import { EventEmitter } from "node:events";
 import { readControlData } from "./control_data.js";
 import { fence, stopFast } from "./fence.js";
 import type { OsUser } from "./os_user.js";
-import { isRunning } from "./proc_table.js";
+import { isRunning, type ProcessId } from "./proc_table.js";
 import type { Running, SafeStartOptions } from "./safe_start.js";
-import { safeStart } from "./safe_start.js";
+import { placesOf, safeStart } from "./safe_start.js";
 import { Session } from "./session.js";
 
 export interface InstanceOptions {
@@ -26,13 +26,12 @@ const OPERATION_LOCK_TIMEOUT_MS = 5_000;
  */
 export class Instance extends EventEmitter<{ gone: [string] }> {
   readonly running: Running;
-  readonly startedAtMs: number;
   private readonly options: InstanceOptions;
   private operations: Session;
   private looking: Session;
   private identifier: string | null = null;
   private ending = false;
-  private over = false;
+  private over: string | null = null;
 
   private constructor(options: InstanceOptions, running: Running, operations: Session, looking: Session) {
     super();
@@ -40,7 +39,6 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
     this.running = running;
     this.operations = operations;
     this.looking = looking;
-    this.startedAtMs = running.startedMs;
     void running.child?.exited.then((status) =>
       this.lose(`the postmaster ended (${status.signal ?? `exit code ${status.code}`})`),
     );
@@ -59,6 +57,31 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
       await fence({ dataDir: options.start.dataDir });
       throw error;
     }
+  }
+
+  /** Sessions on one that a sidecar before this one started: it is no child of ours. On failure it runs on. */
+  static async attach(options: InstanceOptions, process: ProcessId): Promise<Instance> {
+    const places = placesOf(options.start.stateDir);
+    const running = { child: null, process, pid: process.pid, ...places };
+    const operations = await openSession(options, places.socketDir, OPERATION_LOCK_TIMEOUT_MS);
+    try {
+      const looking = await openSession(options, places.socketDir, LOOK_LOCK_TIMEOUT_MS);
+      return new Instance(options, running, operations, looking);
+    } catch (error) {
+      await operations.close();
+      throw error;
+    }
+  }
+
+  /** Leaves it to whoever comes next: our sessions end, it does not. */
+  async leave(): Promise<void> {
+    this.ending = true;
+    await this.closeSessions();
+  }
+
+  /** Why it was lost, if it was. */
+  get lost(): string | null {
+    return this.over;
   }
 
   get start(): SafeStartOptions {
@@ -113,14 +136,16 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
 
   private watch(session: Session): void {
     session.once("lost", (error) => {
-      if (this.ending || this.over) return;
-      setTimeout(() => void this.reopen(error), SESSION_GRACE_MS).unref();
+      if (this.ending || this.over !== null) return;
+      // Of one that is no child of ours, this is all that tells of its end.
+      const graceMs = isRunning(this.running.process) ? SESSION_GRACE_MS : 0;
+      setTimeout(() => void this.reopen(error), graceMs).unref();
     });
   }
 
   /** A session may end alone (an operator ended it); Postgres counts as gone only if no other can be opened. */
   private async reopen(cause: Error): Promise<void> {
-    if (this.ending || this.over) return;
+    if (this.ending || this.over !== null) return;
     if (!isRunning(this.running.process)) return this.lose("the postmaster is gone");
     try {
       const looks = this.operations.alive;
@@ -137,8 +162,8 @@ export class Instance extends EventEmitter<{ gone: [string] }> {
   }
 
   private lose(reason: string): void {
-    if (this.ending || this.over) return;
-    this.over = true;
+    if (this.ending || this.over !== null) return;
+    this.over = reason;
     this.emit("gone", reason);
   }
 }

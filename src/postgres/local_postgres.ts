@@ -6,39 +6,25 @@
  * run beside it.
  */
 import { access } from "node:fs/promises";
-import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
-import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { fence } from "./fence.js";
-import type { Instance } from "./instance.js";
+import { type Candidate, findRunning } from "./found.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
+import type { FoundOnDisk, LocalPostgresOptions, Place } from "./local_options.js";
+import { maintainer } from "./maintenance.js";
 import { Observer } from "./observer.js";
-import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
-import { readNewest } from "./ruleset_table.js";
-import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
 
-export interface LocalPostgresOptions extends LocalOptions {
-  readonly report: (report: PostgresReport) => void;
-  /** What cannot be reported by event: a background step that failed without harm. */
-  readonly warn: (text: string, cause: unknown) => void;
-  readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
-  /** Where a peer's Postgres is. */
-  readonly placeOf: (node: string) => Place | null;
-  /** What is known of the term that this node leads, to be kept for people. */
-  readonly evidence: () => TermEvidence | null;
-}
-
-export interface FoundOnDisk {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
+/** How long an operation under way may hold up a sidecar that is being restarted. */
+const LEAVE_MS = 2_000;
 
 type Queued = { readonly op: OpId; readonly action: PostgresAction };
 
@@ -53,10 +39,10 @@ export class LocalPostgres implements PostgresPort {
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
+  /** What ran when the sidecar started, until the core has decided. */
+  private found: Candidate | null = null;
   /** An emergency fence under way: what starts a Postgres meanwhile would start it for nothing. */
   private fencing: Promise<void> = Promise.resolve();
-  /** What was last said of the table of rulesets. */
-  private tableTrouble = "";
 
   constructor(options: LocalPostgresOptions) {
     this.options = options;
@@ -76,28 +62,52 @@ export class LocalPostgres implements PostgresPort {
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
       (ms) => options.report({ kind: "unanswered", ms }),
-      (instance, as) => this.maintain(instance, as),
+      maintainer({ ...options, operations: this.operations, leaderships: this.leaderships }),
     );
   }
 
   /**
-   * Before the first step: finishes a swap that a crash cut in two, ends a Postgres that still runs in the directory,
-   * and says what is there. Never changes data.
+   * Before the first step: finishes a swap that a crash cut in two, looks at a Postgres that still runs in the directory
+   * (one that is not provably ours is ended), and says what is there. Never changes data.
    */
   async inspect(): Promise<FoundOnDisk> {
     const { dataDir } = this.options.start;
     await finishSwap(dataDir);
-    await fence({ dataDir });
+    const found = await findRunning(this.options);
+    if (found === null) await fence({ dataDir });
     const present = await holdsDataOrNothing(dataDir);
     const oldKept = await access(this.operations.oldDir).then(
       () => true,
       () => false,
     );
-    return { present, oldKept };
+    this.found = found;
+    return { present, oldKept, running: found?.facts ?? null };
+  }
+
+  /** The core has decided: this one is ours. One that it wants nothing of is ended by its first operation. */
+  private adopt(): void {
+    const { found } = this;
+    this.found = null;
+    if (found !== null) this.operations.adopt(found);
+  }
+
+  /**
+   * Ends everything of ours but Postgres, for the sidecar that will be started again. What is under way may have a while;
+   * what it leaves behind is looked at by that one.
+   */
+  async leave(): Promise<void> {
+    this.operations.closing = true;
+    this.queue.length = 0;
+    this.observer.stop();
+    await Promise.race([this.working, delay(LEAVE_MS, undefined, { ref: false })]);
+    await Promise.allSettled([this.operations.leave(), this.found?.instance.leave(), this.clone?.stop(), this.ending]);
   }
 
   perform(op: OpId, action: PostgresAction): void {
     switch (action.kind) {
+      case "adopt":
+        this.adopt();
+        return;
       case "clone":
         this.startClone(op, action);
         return;
@@ -160,22 +170,6 @@ export class LocalPostgres implements PostgresPort {
   /** Who led when and why, as this node's log has it. @throws when it cannot be asked now. */
   leadershipLog(): Promise<LeadershipLog> {
     return this.leaderships.read();
-  }
-
-  /** Now and then, while nobody waits. */
-  private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
-    await maintainSlots(instance.observer, as, this.operations.followers);
-    if (as === "follower") return;
-    const read = await readNewest(instance.observer).catch((error: unknown) => {
-      return { kind: "damaged", reason: explain(error) } as const;
-    });
-    if (this.operations.instance !== instance) return;
-    const trouble = read.kind === "damaged" ? read.reason : read.kind === "locked" ? "somebody had locked it" : "";
-    if (trouble !== this.tableTrouble && trouble !== "")
-      this.options.warn(`quorate.ruleset_history cannot be read: ${trouble}`, trouble);
-    this.tableTrouble = trouble;
-    if (trouble === "") this.options.report({ kind: "records_seen", records: read.kind === "rows" ? read.rows : [] });
-    await this.leaderships.keep(instance);
   }
 
   private work(): void {

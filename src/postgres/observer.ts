@@ -1,7 +1,7 @@
-import type { Observation } from "../core/events.js";
-import { LSN_ZERO, maxLsn } from "../core/log/lsn.js";
+import type { Observation, SenderSeen } from "../core/events.js";
+import { LSN_ZERO, type Lsn, maxLsn } from "../core/log/lsn.js";
 import type { Instance } from "./instance.js";
-import { observeLeader, observeStandby } from "./observe.js";
+import { type LeaderView, observeLeader, observeStandby, type StandbyView } from "./observe.js";
 
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
@@ -108,20 +108,28 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
     postmasterPid: instance.running.pid,
     streaming: false,
     names: view.names,
-    senders: view.walsenders.flatMap((w) => {
-      // Without a slot of its own a connection may be the second one of a name (trap 17): it does not count.
-      if (w.flushLsn === null || w.slot === null) return [];
-      return [{ name: w.applicationName, streaming: w.state === "streaming", flushLsn: w.flushLsn, pid: w.backendPid }];
-    }),
+    senders: sendersOf(view),
     rulesets: null,
   };
 }
 
+export function sendersOf({ walsenders }: LeaderView): readonly SenderSeen[] {
+  return walsenders.flatMap((w) => {
+    // Without a slot of its own a connection may be the second one of a name (trap 17): it does not count.
+    if (w.flushLsn === null || w.slot === null) return [];
+    return [{ name: w.applicationName, streaming: w.state === "streaming", flushLsn: w.flushLsn, pid: w.backendPid }];
+  });
+}
+
+/** A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12). */
+export function standbyFlushLsn(view: StandbyView): Lsn {
+  const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);
+  return known.reduce((a, b) => maxLsn(a, b), LSN_ZERO);
+}
+
 async function lookAtStandby(instance: Instance): Promise<Observation | null> {
   const view = await observeStandby(instance.observer);
-  // A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12).
-  const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);
-  const flushLsn = known.reduce((a, b) => maxLsn(a, b), LSN_ZERO);
+  const flushLsn = standbyFlushLsn(view);
   if (flushLsn === LSN_ZERO) return null;
   return {
     flushLsn,

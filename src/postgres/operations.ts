@@ -5,47 +5,27 @@ import type { Lsn } from "../core/log/lsn.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
-import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { NodeId } from "../core/ruleset/ruleset.js";
 import { Archiver } from "./archiving.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
 import { fence } from "./fence.js";
+import type { Candidate } from "./found.js";
 import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
+import type { LocalOptions, Place, RevokedFacts } from "./local_options.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { readRulesets } from "./ruleset_table.js";
-import type { SafeStartOptions } from "./safe_start.js";
 import { slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
 import { writeRecord } from "./write_record.js";
-
-/** Where a node's Postgres listens. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface LocalOptions {
-  readonly self: NodeId;
-  readonly start: SafeStartOptions;
-  readonly walSegmentSizeMb?: number;
-  /** How long each operation, and each part of a promotion, took, in ms. */
-  readonly timed: (what: string, ms: number) => void;
-}
-
-export interface RevokedFacts {
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-  readonly systemIdentifier: string;
-  readonly door: "open" | "shut";
-}
 
 /** Replay is part of an outage and may take long; this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
@@ -77,6 +57,16 @@ export class Operations {
     this.archiver = new Archiver(options.start, options.timed);
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
+  }
+
+  /** What a sidecar before this one left running, once the core has decided to go on with it. */
+  adopt({ instance, facts, followers }: Candidate): void {
+    this.stopped();
+    this.door = facts.door;
+    this.maybePrimary = facts.as.kind === "primary";
+    this.archiver.history = this.maybePrimary ? facts.history : null;
+    this.followers = followers;
+    this.watch(instance);
   }
 
   /** `names`: what a promotion under the term that is being recruited would need in force; they take the same reload. */
@@ -279,13 +269,27 @@ export class Operations {
     if (this.closing) throw new Error("the sidecar is being stopped");
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
+    this.watch(instance);
+    return instance;
+  }
+
+  private watch(instance: Instance): void {
     this.instance = instance;
-    instance.once("gone", (reason) => {
+    const gone = (reason: string) => {
       if (this.instance !== instance) return;
       this.instance = null;
       this.watcher.gone(reason);
-    });
-    return instance;
+    };
+    // One that was found may have been lost before it was adopted.
+    if (instance.lost === null) instance.once("gone", gone);
+    else gone(instance.lost);
+  }
+
+  /** Ends our sessions alone. */
+  async leave(): Promise<void> {
+    const { instance } = this;
+    this.instance = null;
+    await instance?.leave();
   }
 
   private need(): Instance {

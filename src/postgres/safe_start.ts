@@ -14,12 +14,13 @@ import { normalize } from "./normalize.js";
 import type { OsUser } from "./os_user.js";
 import { closedDirectory, giveTo } from "./os_user.js";
 import { readPostmasterPid } from "./postmaster_pid.js";
+import { recordPostmaster } from "./postmaster_record.js";
 import type { ProcessId } from "./proc_table.js";
 import { identify } from "./proc_table.js";
 import type { PostgresChild } from "./process.js";
 import { spawnPostgres } from "./process.js";
 import { commandLine, NAMES_NOBODY } from "./settings.js";
-import { clearSockets, makeSocketDir } from "./socket_dir.js";
+import { clearSockets, makeSocketDir, socketDirFor } from "./socket_dir.js";
 import { probe } from "./startup_probe.js";
 
 export interface SafeStartOptions {
@@ -46,6 +47,10 @@ export interface Running {
   readonly socketDir: string;
   readonly hbaFile: string;
   readonly logFile: string;
+}
+
+/** One that we have just started. */
+export interface Started extends Running {
   readonly normalized: NormalizeReport;
   readonly startedMs: number;
 }
@@ -68,7 +73,7 @@ interface Places {
  * directory was before (a primary, a crash inside a promotion), nothing of it can be written or read by a client.
  * Rejects if a Postgres already runs there; on any failure none is left running.
  */
-export async function safeStart(options: SafeStartOptions): Promise<Running> {
+export async function safeStart(options: SafeStartOptions): Promise<Started> {
   const startedAt = performance.now();
   const dataDir = resolve(options.dataDir);
   await checkVersion(dataDir, options.binaries);
@@ -98,6 +103,7 @@ export async function safeStart(options: SafeStartOptions): Promise<Running> {
     logFile: places.logFile,
   });
   const identity = identify(child.pid);
+  if (identity !== null) await recordPostmaster(options, identity);
   try {
     await untilReady({
       child,
@@ -148,9 +154,16 @@ async function preparePlaces(options: SafeStartOptions): Promise<Places> {
   await giveTo(options.user, ours);
   const socketDir = await makeSocketDir(stateDir, options.user);
   await clearSockets(socketDir, options.port);
-  const logFile = join(ours, "postgres.log");
-  if ((await logSize(logFile)) > LOG_BYTES_MAX) await rename(logFile, `${logFile}.1`);
-  return { socketDir, hbaFile: join(ours, "pg_hba.conf"), logFile };
+  const places = placesOf(stateDir);
+  if ((await logSize(places.logFile)) > LOG_BYTES_MAX) await rename(places.logFile, `${places.logFile}.1`);
+  return places;
+}
+
+/** Where what a Postgres of this state directory was started with is. */
+export function placesOf(stateDir: string): Places {
+  const ours = join(resolve(stateDir), "postgres");
+  const socketDir = socketDirFor(stateDir);
+  return { socketDir, hbaFile: join(ours, "pg_hba.conf"), logFile: join(ours, "postgres.log") };
 }
 
 /** standby.signal is durable before the start: without it a crash inside a promotion comes back writable (POSTGRES.md trap 5). */

@@ -25,6 +25,12 @@ export async function ensureSlots(session: SqlRunner, ids: readonly NodeId[]): P
   return missing;
 }
 
+/** Who has a slot here, lost or not. */
+export async function servedIds(session: SqlRunner): Promise<readonly NodeId[]> {
+  const rows = await session.query<SlotRow>(SLOTS_OURS, [`${SLOT_PREFIX}%`]);
+  return rows.map((row) => row.slot_name.slice(SLOT_PREFIX.length).replaceAll("_", "-"));
+}
+
 /** On a standby: see `SLOTS_ADVANCE`. */
 export async function advanceSlots(session: SqlRunner): Promise<void> {
   await session.query(SLOTS_ADVANCE, [`${SLOT_PREFIX}%`]);

@@ -61,6 +61,8 @@ describe("a configuration that is right", () => {
       lease_ms: 1177,
       lease_renew_ms: 300,
       lease_fence_ms: 100,
+      away_ms: 9000,
+      fuse_ms: 6000,
     });
     expect(config.nodes[1]).toMatchObject({
       id: "n2",

@@ -1,5 +1,6 @@
 import type { PostgresAction } from "../../src/core/effects.js";
 import type { Observation, PostgresReport, SenderSeen } from "../../src/core/events.js";
+import type { FoundPostgres } from "../../src/core/keeper/adoption.js";
 import type { History } from "../../src/core/log/history.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { Position, Term } from "../../src/core/log/position.js";
@@ -117,6 +118,19 @@ export class PostgresTable {
       names: this.foreignNames,
       senders: [...senders, ...this.strangers],
     };
+  }
+
+  /** What a sidecar that starts can tell of it; null if nothing runs, or nothing that it could go on with. */
+  found(): FoundPostgres | null {
+    const { position, receiver, primary, door, rulesets, system } = this;
+    if (!this.running || (primary === null && (receiver === null || !this.streaming))) return null;
+    const names = this.foreignNames ?? this.names;
+    const as =
+      primary !== null || receiver === null
+        ? ({ kind: "primary", names, senders: this.observation().senders, servesForMs: null } as const)
+        : ({ kind: "standby", ...receiver } as const);
+    const common = { history: this.history, flushLsn: position.lsn, postmasterPid: 1, door, rulesets };
+    return { ...common, systemIdentifier: system ?? "?", as };
   }
 
   /** Carries an action out at once and says how it went; undefined for those that report nothing. */

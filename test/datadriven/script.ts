@@ -17,6 +17,7 @@ import { World } from "./world.js";
  *   spare n4 of n1 n2 n3 [majority | ..] [leases]   machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
+ *   leave N MS                                 its sidecar says that it will be back within so long, and ends
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   drop-rulesets N                            somebody drops the table there: a record of its WAL, like a write
  *   wipe N · wipe-data N                       disk and data, or the data alone
@@ -114,6 +115,11 @@ export class Script {
         for (const machine of machines()) this.world.start(machine);
         return this.world.settle();
       case "sidecar-dies":
+        this.world.crash(first(), false);
+        return this.world.settle();
+      case "leave":
+        first().loop?.deliver({ kind: "leave", backWithinMs: Number(args[1]) });
+        this.world.settle();
         this.world.crash(first(), false);
         return this.world.settle();
       case "kill-postgres":

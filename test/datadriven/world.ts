@@ -74,13 +74,14 @@ export class World {
   start(machine: Machine): void {
     if (machine.loop !== null) throw new Error(`${machine.id} runs already`);
     machine.boots++;
-    // As the adapter does before the first step: one that still runs in the directory is ended.
-    machine.postgres.stop();
+    // As the adapter does before the first step: one that still runs in the directory is looked at, or ended.
+    const found = machine.postgres.found();
+    if (found === null) machine.postgres.stop();
     const data = { present: machine.postgres.data === "present", oldKept: false };
     const config = configOf(machine, this.admitObservers);
     const state = initialState(config, this.durableOf(machine), data, this.clock.nowMs * machine.clockRate);
     machine.loop = new Loop(state, portsOf(this, machine), this.recorderOf(state));
-    machine.loop.start();
+    machine.loop.start(found);
   }
 
   /** The sidecar is gone; with `power` its Postgres as well. A write that had not reached the disk never will. */

@@ -38,7 +38,7 @@ describe("a new cluster", () => {
     const { system_identifier } = await cluster.healed();
     const load = await loadOn(cluster);
     await load.settle();
-    for (const id of cluster.ids) expect(await cluster.stopSidecar(id)).toBe("exit code 0");
+    for (const id of cluster.ids) expect(await cluster.stopSidecar(id, "SIGINT")).toBe("exit code 130");
     for (const id of cluster.ids) expect(cluster.postgresOf(id)).toEqual([]);
     cluster.startAll();
     expect((await cluster.healed()).system_identifier).toBe(system_identifier);

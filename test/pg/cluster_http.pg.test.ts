@@ -82,7 +82,7 @@ describe("what a cluster tells those who are not its nodes", () => {
     const cluster = shared();
     const socket = await NotifySocket.listen();
     const [follower = ""] = cluster.others(await cluster.leader());
-    await cluster.stopSidecar(follower);
+    await cluster.stopSidecar(follower, "SIGINT");
     process.env.NOTIFY_SOCKET = socket.path;
     process.env.WATCHDOG_USEC = "1000000";
     try {

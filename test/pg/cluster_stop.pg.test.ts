@@ -8,10 +8,14 @@ import { loadOn, ownCluster, sharedCluster } from "./cluster/scenarios.js";
 describe("a sidecar is stopped", () => {
   const shared = sharedCluster();
 
-  test("SIGTERM of the leader's: it fences its Postgres and ends well, and the others elect", async () => {
+  test("SIGTERM of the leader's, with --stop-postgres: it fences its Postgres and ends well, and the others elect", async () => {
     const cluster = shared();
     const load = await loadOn(cluster);
     const stopped = await cluster.leader();
+    expect(await cluster.stopSidecar(stopped)).toBe("exit code 0");
+    cluster.start(stopped, ["--stop-postgres"]);
+    await cluster.healed();
+    expect(await cluster.leader()).toBe(stopped);
     expect(await cluster.stopSidecar(stopped)).toBe("exit code 0");
     expect(cluster.postgresOf(stopped)).toEqual([]);
     await cluster.untilLed([stopped]);

@@ -43,6 +43,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
         throw new Error(text, { cause });
       },
       credentials: { current: () => PASSWORDS, ensure: async () => ({ ...PASSWORDS, replicationMade: true }) },
+      idAt: () => null,
       placeOf: () => null,
       evidence: () => null,
     });

@@ -94,6 +94,7 @@ describe.each(INSTALLATIONS)("one clone at a time in its place: $title", (instal
       },
       evidence: () => null,
       credentials: { current: () => passwords, ensure: async () => ({ ...passwords, replicationMade: true }) },
+      idAt: () => null,
       placeOf: () => ({ host: "127.0.0.1", port: leader.port }),
     });
   }

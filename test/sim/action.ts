@@ -8,7 +8,7 @@ export const LEADER = -1;
 export type Action =
   | {
       readonly at: number;
-      readonly kind: "machine_dies" | "sidecar_dies" | "postgres_dies" | "shutdown";
+      readonly kind: "machine_dies" | "sidecar_dies" | "sidecar_leaves" | "postgres_dies" | "shutdown";
       readonly node: number;
       readonly forUs: number;
     }

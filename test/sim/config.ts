@@ -3,7 +3,7 @@ import type { PerLeaderPolicy, Policy } from "../../src/core/ruleset/ruleset.js"
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
-export const CONFIG_VERSION = 4;
+export const CONFIG_VERSION = 5;
 
 /** Chances are out of a million, times in microseconds of virtual time, ranges inclusive. */
 export interface SimConfig {
@@ -102,7 +102,10 @@ const SWARM_KINDS = [
 /** What only seeds with leases draw: what leases stand on. */
 const LEASE_KINDS = ["suspend", "pause_postgres", "clock_jump"] as const;
 
-export const FAULT_KINDS = [...SWARM_KINDS, ...LEASE_KINDS] as const;
+/** A sidecar that is restarted on purpose, its Postgres going on: drawn on top, and for more seeds than the others. */
+const ON_PURPOSE = ["sidecar_leaves"] as const;
+
+export const FAULT_KINDS = [...SWARM_KINDS, ...LEASE_KINDS, ...ON_PURPOSE] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const LEASE_SCENES = [
@@ -157,6 +160,7 @@ const MOST: Readonly<Record<FaultKind, number>> = {
   suspend: 4,
   pause_postgres: 4,
   clock_jump: 4,
+  sidecar_leaves: 6,
 };
 
 /** Kinds that take a vote away for good: rarer, or most runs would end with nobody able to lead. */
@@ -199,7 +203,16 @@ function rare(rng: Rng, odds: number, most: number): number {
 
 /** What is drawn on top, by generators of its own: a seed without leases and witnesses is the seed that it was. */
 export function drawConfig(seed: number): SimConfig {
-  return withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed))));
+  return withRestarts(withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed)))));
+}
+
+/** In a third of the seeds sidecars are restarted while their Postgres goes on. */
+function withRestarts(config: SimConfig): SimConfig {
+  const rng = new Rng(config.seed, "restarts");
+  if (rng.below(3) !== 0) return config;
+  const faults = { ...config.faults, sidecar_leaves: rng.between(1, MOST.sidecar_leaves) };
+  if (rng.below(2) === 0) faults.sidecar_dies = Math.max(faults.sidecar_dies, rng.between(1, MOST.sidecar_dies));
+  return { ...config, faults };
 }
 
 /** Before there were leases, witnesses and scenes. */

@@ -243,6 +243,9 @@ function follows(machine: Machine, leader: Machine, ruleset: Ruleset): boolean {
   const named = ruleset.cohort.some((m) => m.id === machine.id && m.incarnation === incarnationOf(machine));
   if (!named && !machine.world.config.admitObservers) return true;
   const state = machine.loop?.state;
+  // Whom no ruleset names and who promised a higher term waits for that one: for its sake nobody wins another (DESIGN 5).
+  const leads = leader.loop?.state.volatile.leading?.term ?? 0n;
+  if (!named && state !== undefined && state.durable.promise.term > leads) return true;
   return state?.volatile.following?.leader === leader.id && state.volatile.postgres.streaming;
 }
 

@@ -24,7 +24,17 @@ export function plan(world: World, schedule: readonly Action[], active: () => bo
  * that is on its disk, none of them is restarted: with that memory gone nobody could know.
  */
 const ENDS_A_SIDECAR: ReadonlySet<string> = new Set([
-  ...["machine_dies", "sidecar_dies", "dies_at_effect", "shutdown", "all_die", "disk_fails", "disk_hangs", "restored"],
+  ...[
+    "machine_dies",
+    "sidecar_dies",
+    "sidecar_leaves",
+    "dies_at_effect",
+    "shutdown",
+    "all_die",
+    "disk_fails",
+    "disk_hangs",
+    "restored",
+  ],
   ...["data_lost", "wiped", "state_torn"],
 ]);
 
@@ -157,6 +167,8 @@ function applyLasting(world: World, machine: Machine, action: Lasting): void {
       return machine.dieMachine(forUs);
     case "sidecar_dies":
       return machine.dieSidecar(forUs);
+    case "sidecar_leaves":
+      return leave(world, machine, forUs);
     case "postgres_dies":
       return machine.postgres.killPostmaster();
     case "shutdown":
@@ -189,6 +201,20 @@ function applyLasting(world: World, machine: Machine, action: Lasting): void {
     case "restored":
       return restore(world, machine, forUs);
   }
+}
+
+/** The operator restarts the sidecar: it says for how long it will be away, and leaves Postgres to itself. */
+function leave(world: World, machine: Machine, forUs: number): void {
+  const { loop, boot } = machine;
+  if (loop === null) return;
+  machine.whenAwake(() => {
+    machine.deliver({ kind: "leave", backWithinMs: loop.state.config.timings.awayMs });
+    world.after(machine.rng.between(1_000, 50_000), () => {
+      if (machine.boot !== boot) return;
+      machine.endSidecar();
+      machine.restartSidecarAfter(forUs);
+    });
+  });
 }
 
 /** The operator ends the sidecar: it fences its Postgres, then says goodbye. */

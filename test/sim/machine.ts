@@ -5,6 +5,7 @@ import type { PromiseMade } from "../../src/core/messages.js";
 import type { Durable } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { timingsFrom } from "../../src/core/timings.js";
+import { foundOn } from "./found.js";
 import { Fuse } from "./fuse.js";
 import { markLeasesHeld } from "./lease_marks.js";
 import { portsOf } from "./ports.js";
@@ -101,6 +102,11 @@ export class Machine {
     this.freeze(forUs);
   }
 
+  /** So much true time, by its own clock. */
+  ownMs(us: number): number {
+    return (us * (1 + this.clockPpm / 1_000_000)) / 1000;
+  }
+
   /** The run is healed: whatever stood still goes on. */
   thaw(): void {
     this.frozenUntilUs = 0;
@@ -167,7 +173,7 @@ export class Machine {
     this.wake();
   }
 
-  /** The first thing a sidecar does is to end a Postgres that still runs in its directory. */
+  /** What still runs in its directory is gone on with if the core can prove what it is; else it is ended first of all. */
   startSidecar(): void {
     const { world, postgres } = this;
     if (this.loop !== null || !this.powered || this.refused !== null) return;
@@ -180,9 +186,12 @@ export class Machine {
       this.incarnations++;
       this.disk = freshDurable("shop", this.id, `${this.id}${"abcdefgh"[this.incarnations - 1] ?? "z"}`);
     }
-    postgres.kill("the sidecar starts");
-    this.fuse.renew();
-    postgres.finishSwap();
+    const found = foundOn(this);
+    if (found === null) {
+      postgres.kill("the sidecar starts");
+      this.fuse.renew();
+      postgres.finishSwap();
+    }
     const { held, founding, joining } = this.disk;
     if (postgres.hasData && !held && founding === 0n && joining === 0n) {
       this.refused = "it holds data that its state file knows nothing of";
@@ -213,7 +222,7 @@ export class Machine {
     world.promises.started(this);
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
-    this.loop.start();
+    this.loop.start(found);
     this.looked();
   }
 

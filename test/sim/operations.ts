@@ -55,6 +55,9 @@ export class Operations extends Standstill {
       case "discard_old":
         postgres.oldKept = false;
         return;
+      case "adopt":
+        this.world.mark(postgres.primary === null ? "adopted_follower" : "adopted_leader");
+        return this.adopt();
       default:
         this.queue.push({ op, action, boot });
         this.next();
@@ -69,6 +72,11 @@ export class Operations extends Standstill {
   forget(): void {
     this.clone.current = null;
     this.halfSwapped = false;
+  }
+
+  private adopt(): void {
+    this.watched = this.postgres.running;
+    this.maybePrimary = this.postgres.primary !== null;
   }
 
   finishSwap(): void {

@@ -43,6 +43,14 @@ export class Replication {
     this.dialling++;
   }
 
+  /** Whose WAL comes in, and under which term it dialled; null while none does, or for a promotion's sake. */
+  followed(): { readonly leader: string; readonly term: bigint } | null {
+    const { target, up } = this;
+    const name = /^[^@]+@(\d+)$/.exec(target?.name ?? "");
+    if (target === null || up?.downOpen !== true || name === null) return null;
+    return { leader: target.leader.id, term: BigInt(name[1] ?? 0) };
+  }
+
   /** The process died: those at the other ends notice when a reset reaches them, or when they next try. */
   ended(powered: boolean): void {
     this.target = null;

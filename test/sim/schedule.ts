@@ -44,6 +44,7 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
   switch (kind) {
     case "machine_dies":
     case "sidecar_dies":
+    case "sidecar_leaves":
     case "postgres_dies":
     case "shutdown":
       return [{ at, kind, node, forUs }];

@@ -198,6 +198,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   ledUntil: anyTerm,
   suspects: anyTerm,
   electing: anyTerm,
+  awayMs: ms,
   flushLsn: orNull(lsn),
   replayLsn: orNull(lsn),
   quorumLsn: orNull(lsn),

@@ -136,6 +136,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     quorumLsn: null,
     blocked: null,
     fencedUntil: 0n,
+    awayMs: 0,
     leaseAsk: null,
     leaseGrant: null,
     seen: [],

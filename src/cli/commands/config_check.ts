@@ -128,6 +128,10 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     ...leaseFields(config),
     ["heartbeat", `${t.heartbeat_ms} ms`],
     [
+      "restart",
+      `waited for ${t.away_ms} ms; a sidecar that is gone for ${t.fuse_ms} ms unasked has its Postgres closed`,
+    ],
+    [
       "deadlines",
       `call ${t.rpc_deadline_ms} ms, disk ${t.persist_deadline_ms} ms, recruit ${t.recruit_deadline_ms} ms`,
     ],

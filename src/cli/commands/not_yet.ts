@@ -5,9 +5,9 @@ import { EXIT } from "../exit_codes.js";
 /** Commands of later versions, and what does the job until then. They are refused by name rather than as a typing error. */
 const LATER: Readonly<Record<string, string>> = {
   policy: "the policy of the first start stays",
-  switchover: "end the leader's sidecar with SIGTERM: another node takes over",
+  switchover: "end the leader's sidecar with SIGINT: another node takes over",
   failover: "a dead leader is replaced without being asked",
-  pause: "end the sidecars with SIGTERM",
+  pause: "end the sidecars with SIGINT, which stops their Postgres too",
   resume: "start the sidecars with `quorate run`",
   join: "list all nodes before the first start",
   remove: "the nodes of the first start stay",

@@ -8,7 +8,7 @@ import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from
 
 /** What `run` needs of the sidecar; main.ts hands it in. */
 export interface RunningSidecar {
-  stop(): Promise<void>;
+  stop(postgres: "fence" | "leave"): Promise<void>;
   readonly failed: Promise<string>;
 }
 
@@ -20,7 +20,9 @@ Examples:
   QUORATE_NODE=n1 quorate run -c quorate.yaml
   quorate run -c quorate.yaml                 on the host whose name or address is one node's
 
-A sidecar that is stopped (SIGTERM, SIGINT) fences its Postgres first; the others elect a leader meanwhile.
+SIGTERM ends the sidecar alone: its Postgres goes on, and a sidecar that is started again soon goes on with it, in the same
+term. Start it with --stop-postgres, or send SIGINT (Ctrl-C), to have Postgres stopped as well: the others elect a leader
+meanwhile.
 Logs are JSON lines on standard error.
 
 --record FILE appends what the core saw and did, for \`npm run -s sim -- --replay FILE...\` of the repository: some 4 MB an hour
@@ -41,10 +43,11 @@ export function registerRun(
     const command = program
       .command("run")
       .description("be the sidecar of one node: start its Postgres, and keep the cluster available")
+      .option("--stop-postgres", "at SIGTERM stop Postgres as well; the others elect a leader first if this one leads")
       .option("--record <file>", "append what the core sees and does to this file, to be replayed and checked")
       .addHelpText("after", EXAMPLES);
     addCommonOptions(command).action(async (_: unknown, self: Command) => {
-      const options = self.opts<CommonOptions & { record?: string }>();
+      const options = self.opts<CommonOptions & { record?: string; stopPostgres?: true }>();
       // Twice: which node this is says whose password files are to be read; only the second time may warn.
       const silent = { ...context, stderr: { write: () => undefined } };
       const loaded = await requireConfig(silent, { config: options.config, secrets: "skip" });
@@ -53,14 +56,19 @@ export function registerRun(
       const node = requireNode(context, config, chosen.id);
       const trouble = await dataDirTrouble(node, config.file);
       if (trouble !== null) throw new CommandFailed(EXIT.failed, trouble);
-      await runUntilStopped(context, () =>
+      const atTerm = options.stopPostgres === true ? "fence" : "leave";
+      await runUntilStopped(context, atTerm, () =>
         start(config, node, { record: options.record ?? null, version: context.version }),
       );
     });
   };
 }
 
-async function runUntilStopped(context: CliContext, start: () => Promise<RunningSidecar>): Promise<void> {
+async function runUntilStopped(
+  context: CliContext,
+  atTerm: "fence" | "leave",
+  start: () => Promise<RunningSidecar>,
+): Promise<void> {
   const stopped = untilSignal();
   const broken = untilUncaught();
   const sidecar = await start().catch((error: unknown) => {
@@ -71,7 +79,8 @@ async function runUntilStopped(context: CliContext, start: () => Promise<Running
     sidecar.failed.then((reason) => ({ reason })),
     broken.then((reason) => ({ reason })),
   ]);
-  await sidecar.stop();
+  // Ctrl-C and a terminal that is closed are a person's who ends it all.
+  await sidecar.stop("signal" in end && end.signal === "SIGTERM" ? atTerm : "fence");
   if ("reason" in end)
     throw new CommandFailed(EXIT.failed, `the sidecar ended itself, its Postgres fenced: ${end.reason}`);
   context.exitWith(end.signal === "SIGINT" ? EXIT.interrupted : EXIT.done);

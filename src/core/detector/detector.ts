@@ -86,7 +86,7 @@ function suspect(state: State, known: KnownLeader | null): Suspicion | null {
   }
   const heardMs = Math.max(peer?.heardMs ?? volatile.startedMs, known.sinceMs);
   const silentMs = volatile.nowMs - heardMs;
-  if (silentMs >= config.timings.detectMs)
+  if (silentMs >= config.timings.detectMs && !isExpectedBack(state, known))
     return suspicion(
       false,
       `${known.leader}, leader of term ${known.term}, has been silent for ${Math.round(silentMs)} ms`,
@@ -104,6 +104,18 @@ function suspect(state: State, known: KnownLeader | null): Suspicion | null {
     );
   }
   return null;
+}
+
+/**
+ * A leader's sidecar that said that it would be started again is waited for, so long as it asked for and no longer than this
+ * node would, while its Postgres is served from: WAL that does not come in any more is seen first-hand (DESIGN 7).
+ */
+export function isExpectedBack({ volatile, config }: State, known: Pick<KnownLeader, "leader" | "term">): boolean {
+  const peer = volatile.peers[known.leader];
+  const { receiver, streaming } = volatile.postgres;
+  if (peer?.status == null || peer.status.awayMs === 0 || peer.status.term !== known.term) return false;
+  if (!streaming || receiver?.leader !== known.leader || receiver.term !== known.term) return false;
+  return volatile.nowMs - peer.heardMs < Math.min(peer.status.awayMs, config.timings.awayMs);
 }
 
 /** After a start, a power cut for instance, nobody leads: suspected when all are heard, or after `detect`. */

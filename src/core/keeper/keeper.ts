@@ -21,7 +21,8 @@ export function keep(turn: Turn): void {
   const { volatile, postgres } = turn;
   if (volatile.leading !== null || postgres.op !== null) return;
   if (volatile.stopping) {
-    if (postgres.process === "running") turn.operate({ kind: "fence" }, turn.durable.promise.term);
+    if (postgres.process === "running" && volatile.awayMs === 0)
+      turn.operate({ kind: "fence" }, turn.durable.promise.term);
     return;
   }
   if (turn.nowMs < postgres.retryAtMs) return;

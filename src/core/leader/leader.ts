@@ -151,7 +151,7 @@ export function establish(turn: Turn): void {
 /** The next operation that this term needs of the local Postgres, if none is under way. */
 export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
-  if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
+  if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs || turn.volatile.stopping) return;
   if (leading.stage === "writing") return writeRecord(turn, leading);
   if (leading.stage !== "established") return;
   if (postgres.door === "shut") {

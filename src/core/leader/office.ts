@@ -28,45 +28,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     return;
   }
   const names = formatNames(compiled.rule, request.term);
-  const members = [...obliged, request.ruleset].flatMap((ruleset) => ruleset.cohort);
-  const seats = Object.fromEntries(members.map((m) => [m.id, m.incarnation]));
-  const served = followersOf([...obliged, request.ruleset], turn.self).map((id) => ({
-    id,
-    incarnation: seats[id] ?? "",
-  }));
-  turn.set({
-    following: null,
-    leading: {
-      term: request.term,
-      request,
-      stage: "promoting",
-      history: null,
-      systemIdentifier: null,
-      obliged,
-      names,
-      ruleset: request.ruleset,
-      number: { term: request.term, subterm: 0 },
-      subterm: 0,
-      change: null,
-      seats,
-      served,
-      serving: served,
-      replaceAtMs: 0,
-      voidWritten: false,
-      firstRecord: null,
-      mark: "none",
-      senders: {},
-      flushLsn: LSN_ZERO,
-      quorumLsn: LSN_ZERO,
-      followSentMs: {},
-      startedMs: turn.nowMs,
-      promotedMs: turn.nowMs,
-      establishedMs: null,
-      checkpointed: false,
-      refusedSinceMs: null,
-      ends: {},
-    },
-  });
+  turn.set({ following: null, leading: openTerm(turn, request, names) });
   turn.operate(
     {
       kind: "promote",
@@ -80,6 +42,47 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
   );
   turn.setPostgres({ still: null, receiver: null, streaming: false, primaryGone: false });
   turn.note("info", "promoting", `is being promoted under term ${request.term}`, { term: Number(request.term), names });
+}
+
+/** A term in office of which nothing is done yet but the choice. */
+export function openTerm(turn: Turn, request: PromoteRequest, names: string): Leading {
+  const obliged = [...request.obliged];
+  const members = [...obliged, request.ruleset].flatMap((ruleset) => ruleset.cohort);
+  const seats = Object.fromEntries(members.map((m) => [m.id, m.incarnation]));
+  const served = followersOf([...obliged, request.ruleset], turn.self).map((id) => ({
+    id,
+    incarnation: seats[id] ?? "",
+  }));
+  return {
+    term: request.term,
+    request,
+    stage: "promoting",
+    history: null,
+    systemIdentifier: null,
+    obliged,
+    names,
+    ruleset: request.ruleset,
+    number: { term: request.term, subterm: 0 },
+    subterm: 0,
+    change: null,
+    seats,
+    served,
+    serving: served,
+    replaceAtMs: 0,
+    voidWritten: false,
+    firstRecord: null,
+    mark: "none",
+    senders: {},
+    flushLsn: LSN_ZERO,
+    quorumLsn: LSN_ZERO,
+    followSentMs: {},
+    startedMs: turn.nowMs,
+    promotedMs: turn.nowMs,
+    establishedMs: null,
+    checkpointed: false,
+    refusedSinceMs: null,
+    ends: {},
+  };
 }
 
 /** Leaves office for good: a term that ended is never resumed. The keeper sees a primary that nobody wants and fences it. */

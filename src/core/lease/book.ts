@@ -13,6 +13,8 @@ export interface LeaseBook {
   readonly held: Readonly<Record<NodeId, HeldLease>>;
   /** As a leader about to be established: what earlier leaders may still hold. */
   readonly awaited: readonly AwaitedLease[];
+  /** As a leader that was adopted: until then the grants that the sidecar before held let it serve; else 0. */
+  readonly servesUntilMs: number;
   /** That it waits was said. */
   readonly noted: boolean;
   /** As a follower: what it has granted, by leader. */
@@ -46,5 +48,5 @@ export interface AwaitedLease {
 export function freshBook(timings: Timings, { promise, leaseMs = 0 }: Durable, nowMs: number): LeaseBook {
   const promised = promise.term > TERM_NONE;
   const restartedUntilMs = promised ? nowMs + holdMs(Math.max(timings.leaseMs, leaseMs)) : nowMs;
-  return { askedMs: null, held: {}, awaited: [], noted: false, given: {}, restartedUntilMs };
+  return { askedMs: null, held: {}, awaited: [], servesUntilMs: 0, noted: false, given: {}, restartedUntilMs };
 }

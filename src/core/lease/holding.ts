@@ -22,7 +22,7 @@ export interface Holder {
 /** A term begins with nothing granted, and with what may still be granted to others. */
 export function beginLease(turn: Turn, leases: readonly LeaseLeft[]): void {
   const awaited = leases.map(({ leader, term, ms }) => ({ leader, term, untilMs: turn.nowMs + ms }));
-  turn.set({ lease: { ...turn.volatile.lease, askedMs: null, held: {}, awaited, noted: false } });
+  turn.set({ lease: { ...turn.volatile.lease, askedMs: null, held: {}, awaited, servesUntilMs: 0, noted: false } });
 }
 
 /** A grant counts from the stamp that it echoes: from when this leader asked, not from when the answer came. */

@@ -7,7 +7,7 @@
 import { stepDown } from "../leader/office.js";
 import type { NodeStatus } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
-import type { State } from "../state.js";
+import type { Leading, State } from "../state.js";
 import { Turn } from "../turn.js";
 import { grantLease } from "./granting.js";
 import { holdGrant, mustFenceAtMs, rulesOf, silentGranters, stillAwaited } from "./holding.js";
@@ -22,7 +22,7 @@ export function exchangeLease(turn: Turn, peer: NodeId, status: NodeStatus): voi
 export function keepLease(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null || leading.stage !== "established") return;
-  if (turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;
+  if (turn.nowMs < servesUntilMs(turn.state(), leading)) return;
   const silent = silentGranters(turn, rulesOf(leading));
   turn.note("warn", "lease_lost", `without ${silent.join(" and ")} another leader may be elected`, {
     term: Number(leading.term),
@@ -35,7 +35,17 @@ export function keepLease(turn: Turn): void {
 export function mustFenceWithinMs(state: State, nowMs: number): number {
   const { leading } = state.volatile;
   if (leading === null || leading.stage !== "established") return Number.POSITIVE_INFINITY;
-  return Math.max(0, mustFenceAtMs(state, rulesOf(leading)) - nowMs);
+  return Math.max(0, servesUntilMs(state, leading) - nowMs);
+}
+
+/** For how long, from `nowMs` on, nothing need be heard of this sidecar before its Postgres is closed without it, in ms. */
+export function fuseAllowanceMs(state: State, nowMs: number): number {
+  return Math.min(state.config.timings.fuseMs, mustFenceWithinMs(state, nowMs));
+}
+
+/** By the grants that it holds, or by those that the sidecar before held: these were for the rules of then. */
+function servesUntilMs(state: State, leading: Leading): number {
+  return Math.max(mustFenceAtMs(state, rulesOf(leading)), state.volatile.lease.servesUntilMs);
 }
 
 /** A leader's lease as an operator sees it. */
@@ -51,7 +61,7 @@ export function leaseOf(state: State): LeaseView | null {
   const { leading, nowMs } = state.volatile;
   if (leading === null || state.config.timings.leaseMs === 0) return null;
   const rulesets = rulesOf(leading);
-  const leftMs = mustFenceAtMs(state, rulesets) - nowMs;
+  const leftMs = servesUntilMs(state, leading) - nowMs;
   return {
     leftMs: leftMs === Number.POSITIVE_INFINITY ? null : Math.max(0, leftMs),
     lacks: silentGranters(new Turn(state), rulesets),
@@ -64,7 +74,7 @@ export function leaseTicksMs(state: State): number[] {
   const { leading, lease } = volatile;
   if (config.timings.leaseMs === 0 || leading === null) return [];
   const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
-  if (leading.stage === "established") due.push(mustFenceAtMs(state, rulesOf(leading)));
+  if (leading.stage === "established") due.push(servesUntilMs(state, leading));
   else due.push(...stillAwaited(state).map((w) => w.untilMs));
   return due.filter((at) => Number.isFinite(at) && at > volatile.nowMs);
 }

@@ -41,7 +41,7 @@ export class TestCluster {
   ) {}
 
   /** Its configuration and nothing else: no sidecar runs yet. */
-  static async create(nodes = 3): Promise<TestCluster> {
+  static async create(nodes = 3, more: Partial<ClusterPlan> = {}): Promise<TestCluster> {
     const { binDir } = await clusterBinaries();
     const home = await makeHome(undefined);
     const ports = await freePorts(portsNeeded(nodes));
@@ -51,6 +51,7 @@ export class TestCluster {
       policy: "majority",
       settings: SMALL,
       binDir,
+      ...more,
     };
     await writeFile(home.config, configText(plan));
     return new TestCluster(home, plan);
@@ -61,8 +62,8 @@ export class TestCluster {
     await writeFile(this.home.config, configText({ ...this.plan, settings: { ...this.plan.settings, ...settings } }));
   }
 
-  static async founded(): Promise<TestCluster> {
-    const cluster = await TestCluster.create();
+  static async founded(more: Partial<ClusterPlan> = {}): Promise<TestCluster> {
+    const cluster = await TestCluster.create(3, more);
     try {
       cluster.startAll();
       await cluster.healed();
@@ -88,12 +89,12 @@ export class TestCluster {
     return this.ids.filter((other) => other !== id);
   }
 
-  start(id: string): void {
+  start(id: string, more: readonly string[] = []): void {
     if (this.sidecarRuns(id)) throw new Error(`the sidecar of ${id} runs already`);
     const config = this.configs.get(id);
     // Of an option that is given twice the last one holds.
-    const more = config === undefined ? [] : ["-c", config];
-    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id), ...more]));
+    const own = config === undefined ? [] : ["-c", config];
+    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id), ...own, ...more]));
   }
 
   /** What this node's sidecar saw and did, over all its runs. */
@@ -126,9 +127,9 @@ export class TestCluster {
     await this.#ended(id);
   }
 
-  /** SIGTERM, until it has ended; answers how. */
-  async stopSidecar(id: string): Promise<string> {
-    sendSignal(this.sidecarOf(id), "SIGTERM");
+  /** Until it has ended; answers how. SIGTERM leaves its Postgres running, SIGINT does not. */
+  async stopSidecar(id: string, signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<string> {
+    sendSignal(this.sidecarOf(id), signal);
     return this.#ended(id);
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished, type TestContext } from "vitest";
+import type { ClusterPlan } from "../../../src/demo/plan.js";
 import { TestCluster } from "./cluster.js";
 import { Load } from "./load.js";
 import { expectReplayed } from "./records.js";
@@ -18,10 +19,10 @@ export async function ownCluster({ onTestFailed }: Pick<TestContext, "onTestFail
 }
 
 /** One cluster for all tests of a file: each finds it whole and leaves it whole. */
-export function sharedCluster(): () => TestCluster {
+export function sharedCluster(more: Partial<ClusterPlan> = {}): () => TestCluster {
   let cluster: TestCluster | null = null;
   beforeAll(async () => {
-    cluster = await TestCluster.founded();
+    cluster = await TestCluster.founded(more);
   });
   beforeEach(({ onTestFailed }) => {
     onTestFailed(() => report(need(cluster)));

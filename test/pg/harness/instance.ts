@@ -13,7 +13,7 @@ import type { OsUser } from "../../../src/postgres/os_user.js";
 import { chooseOsUser, giveTo } from "../../../src/postgres/os_user.js";
 import type { PostgresChild } from "../../../src/postgres/process.js";
 import { spawnPostgres } from "../../../src/postgres/process.js";
-import type { Running, SafeStartOptions } from "../../../src/postgres/safe_start.js";
+import type { Running, SafeStartOptions, Started } from "../../../src/postgres/safe_start.js";
 import { safeStart } from "../../../src/postgres/safe_start.js";
 import { Session } from "../../../src/postgres/session.js";
 import { commandLine } from "../../../src/postgres/settings.js";
@@ -107,7 +107,7 @@ export class Instance {
     };
   }
 
-  async start(more: Partial<SafeStartOptions> = {}): Promise<Running> {
+  async start(more: Partial<SafeStartOptions> = {}): Promise<Started> {
     return safeStart(this.startOptions(more));
   }
 

@@ -423,6 +423,8 @@ export interface NodeStatus {
   /** The last promises that it knows it gave, oldest first. */
   promises: PromiseMade[];
   seen: Seen[];
+  /** Its sidecar ends now, on purpose, and will be there again within so many ms while its Postgres goes on; else 0. */
+  awayMs: number;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2193,6 +2195,7 @@ function createBaseNodeStatus(): NodeStatus {
     leaseGrant: undefined,
     promises: [],
     seen: [],
+    awayMs: 0,
   };
 }
 
@@ -2311,6 +2314,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.seen) {
       Seen.encode(v!, writer.uint32(234).fork()).join();
+    }
+    if (message.awayMs !== 0) {
+      writer.uint32(241).double(message.awayMs);
     }
     return writer;
   },
@@ -2558,6 +2564,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.seen.push(Seen.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 241) {
+              break;
+            }
+
+            message.awayMs = reader.double();
             continue;
           }
         }
