@@ -10,6 +10,7 @@ import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/accept
 import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
 import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
+import { concludeMandate, mandateTicksMs, onFailover } from "./coordinator/mandate.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
 import { onRecruitResult } from "./coordinator/recruiting.js";
 import { detect } from "./detector/detector.js";
@@ -22,6 +23,7 @@ import { onReport } from "./keeper/reports.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
 import { isJoint } from "./leader/change_state.js";
+import { handOver, isHandingOver, onLook, onSwitchover } from "./leader/handing_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
 import { watchProgress } from "./leader/progress.js";
@@ -29,6 +31,7 @@ import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
 import { LSN_ZERO } from "./log/lsn.js";
+import { hearPause, onSetPause } from "./pause.js";
 import { compact, inForce } from "./ruleset/in_force.js";
 import { noteMembership } from "./ruleset/membership.js";
 import type { RulesetRecord } from "./ruleset/ruleset.js";
@@ -51,6 +54,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   watchProgress(turn);
   establish(turn);
   detect(turn);
+  handOver(turn);
   coordinate(turn);
   watchMembers(turn);
   callFollowers(turn, false);
@@ -59,6 +63,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   keep(turn);
   answerCatchUp(turn);
   answerPending(turn);
+  concludeMandate(turn);
   observePace(turn);
   publishIfChanged(turn);
   const state = turn.state();
@@ -72,6 +77,7 @@ function route(turn: Turn, event: Event): void {
       return;
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
+      hearPause(turn, event.status);
       return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
       return losePeer(turn, event.peer, event.reason);
@@ -100,6 +106,12 @@ function route(turn: Turn, event: Event): void {
       return onPostgres(turn, event.report);
     case "change_ruleset":
       return onChangeRuleset(turn, event.call, event.request);
+    case "switchover":
+      return onSwitchover(turn, event.call, event.request);
+    case "failover":
+      return onFailover(turn, event.call, event.request);
+    case "set_pause":
+      return onSetPause(turn, event.call, event.paused);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");
@@ -124,7 +136,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     if (!stands) turn.setPostgres({ position: currentPosition(turn.state()) });
     knowRulesets(turn, observation.rulesets);
     noteRejoined(turn);
-    return onObserved(turn, observation);
+    onObserved(turn, observation);
+    return onLook(turn, observation);
   }
   if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
     const current = turn.postgres.op;
@@ -175,7 +188,8 @@ function observePace(turn: Turn): void {
     ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
       typeof leading.mark === "bigint" ||
-      isJoint(leading.change));
+      isJoint(leading.change) ||
+      isHandingOver(turn));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
@@ -194,7 +208,11 @@ export function nextTickMs(state: State): number {
   const { volatile, config } = state;
   const { timings } = config;
   const now = volatile.nowMs;
-  const due: number[] = [now + timings.heartbeatMs, ...leaseTicksMs(new Turn(state))];
+  const due: number[] = [
+    now + timings.heartbeatMs,
+    ...leaseTicksMs(new Turn(state)),
+    ...mandateTicksMs(new Turn(state)),
+  ];
   if (volatile.postgres.op === null) {
     due.push(...[volatile.postgres.retryAtMs, volatile.postgres.restartAtMs].filter((t) => t > now));
   }

@@ -10,6 +10,8 @@ import type { Lsn } from "./log/lsn.js";
 import type { Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
 import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
+import type { Mandate, Pause } from "./orders.js";
+import { NEVER_PAUSED } from "./orders.js";
 import type { LocalPostgres } from "./postgres_known.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
@@ -31,6 +33,8 @@ export interface Durable {
   readonly joining: Term;
   /** This node's data once held a copy that may have counted. If it is gone, the node does not vote. */
   readonly held: boolean;
+  /** Whether elections are paused, as far as this node has heard. */
+  readonly pause: Pause;
 }
 
 export interface Promised {
@@ -82,6 +86,8 @@ export interface Volatile {
   readonly catchUp: CatchUp | null;
   readonly election: Election;
   readonly suspicion: Suspicion | null;
+  /** What an operator ordered this node to do about the leader, until it is answered. */
+  readonly mandate: Mandate | null;
   /** When this node last saw a leader in office, or its own start. */
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
@@ -227,6 +233,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
+      mandate: null,
       leaderSeenMs: nowMs,
       peers: {},
       outside: false,
@@ -254,6 +261,7 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
     founding: TERM_NONE,
     joining: TERM_NONE,
     held: false,
+    pause: NEVER_PAUSED,
   };
 }
 

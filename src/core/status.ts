@@ -42,6 +42,7 @@ export function statusOf(state: State): NodeStatus {
     blocked: volatile.blocked,
     leaseAsk: askOf(state),
     leaseGrant: grantOf(state),
+    pause: durable.pause,
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -118,6 +119,7 @@ function actedOn(s: NodeStatus): string {
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,
+    s.pause.number,
   ].join();
 }
 

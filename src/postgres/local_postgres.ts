@@ -202,6 +202,9 @@ export class LocalPostgres implements PostgresPort {
       case "set_door":
         await this.operations.setDoor(action.open);
         return { kind: "door_set", op, open: action.open };
+      case "drain":
+        await this.operations.drain(action.deadlineMs);
+        return { kind: "door_set", op, open: false };
       case "set_names":
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };

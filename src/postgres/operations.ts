@@ -9,7 +9,8 @@ import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
 import { conninfo } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
-import { openDoor, shutDoor } from "./doors.js";
+import { type DoorOptions, openDoor, shutDoor } from "./doors.js";
+import { drain } from "./drain.js";
 import { fence, releaseSharedMemory } from "./fence.js";
 import { initdb } from "./initdb.js";
 import { Instance } from "./instance.js";
@@ -36,7 +37,7 @@ export interface LocalOptions {
   readonly self: NodeId;
   readonly start: SafeStartOptions;
   readonly walSegmentSizeMb?: number;
-  /** How long each operation, and each part of a promotion, took, in ms. */
+  /** Of each operation, and each part of a promotion. */
   readonly timed: (what: string, ms: number) => void;
 }
 
@@ -47,13 +48,13 @@ export interface RevokedFacts {
   readonly door: "open" | "shut";
 }
 
-/** Replay is part of an outage and may take long; this bounds a hang, not the work. */
+/** Replay may take long: this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
 const PROMOTE_DEADLINE_MS = 10_000;
 const DOOR_DEADLINE_MS = 5_000;
 const NAMES_DEADLINE_MS = 5_000;
 
-/** Each operation of the core, done to a real Postgres. The caller runs one at a time. */
+/** Each operation of the core, done to a real Postgres, one at a time. */
 export class Operations {
   instance: Instance | null = null;
   private door: "open" | "shut" = "shut";
@@ -96,12 +97,8 @@ export class Operations {
     this.provenNames = null;
     const alongside = names === null ? {} : { synchronous_standby_names: names };
     await revoke({ session, ways, alongside, deadlineMs: REVOKE_DEADLINE_MS });
-    const position = await finalPosition({
-      session,
-      ways,
-      dataDir: this.options.start.dataDir,
-      deadlineMs: REVOKE_DEADLINE_MS,
-    });
+    const { dataDir } = this.options.start;
+    const position = await finalPosition({ session, ways, dataDir, deadlineMs: REVOKE_DEADLINE_MS });
     this.provenNames = shown;
     const read = await readRulesets(session);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
@@ -143,11 +140,9 @@ export class Operations {
     if (outcome.kind === "refused" && outcome.code === "history_above") {
       // Safe start forgets the timelines that this node never reached (POSTGRES.md trap 4).
       await this.fence();
-      const again = await this.revoke(null);
-      if (comparePositions(again.position, position) !== 0)
-        throw new Error(
-          `after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`,
-        );
+      const { position: again } = await this.revoke(null);
+      if (comparePositions(again, position) !== 0)
+        throw new Error(`after a safe start it stands at ${formatPosition(again)}, not at ${formatPosition(position)}`);
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
@@ -189,7 +184,7 @@ export class Operations {
   private async found(): Promise<Position> {
     const { start } = this.options;
     await this.fence();
-    // A dead postmaster's segment is found again by the next start in the same directory, and by nobody in another one.
+    // A dead postmaster's segment is found again by a start in the same directory alone.
     await releaseSharedMemory(start.dataDir);
     await rm(start.dataDir, { recursive: true, force: true });
     await initdb({
@@ -209,10 +204,28 @@ export class Operations {
     return writeRecord(this.need().session, action, this.options.start.hba, credentials);
   }
 
+  /** Of a leader that hands over; its followers stream on. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { session, observer } = this.need();
+    await drain({ ...this.doorOptions(), deadlineMs, session, spare: [observer.backendPid] });
+    this.door = "shut";
+  }
+
   async setDoor(open: boolean): Promise<void> {
-    const instance = this.need();
-    const { running, user, session, observer } = instance;
-    const common = {
+    const { session, observer } = this.need();
+    const common = this.doorOptions();
+    // Open from the moment it may be, shut only when it is proven to be.
+    if (open) {
+      this.door = "open";
+      return openDoor(common);
+    }
+    await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
+    this.door = "shut";
+  }
+
+  private doorOptions(): DoorOptions {
+    const { running, user } = this.need();
+    return {
       hbaFile: running.hbaFile,
       hba: this.options.start.hba,
       user,
@@ -220,26 +233,18 @@ export class Operations {
       target: { host: running.socketDir, port: this.options.start.port },
       deadlineMs: DOOR_DEADLINE_MS,
     };
-    // Open from the moment it may be, shut only when it is proven to be.
-    if (open) {
-      this.door = "open";
-      await openDoor(common);
-      return;
-    }
-    await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
-    this.door = "shut";
   }
 
   async setNames(names: string): Promise<void> {
     const instance = this.need();
     this.provenNames = null;
-    const { session } = instance;
-    const outcome = await putNamesInForce({ session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS });
+    const options = { session: instance.session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS };
+    const outcome = await putNamesInForce(options);
     if (outcome.kind === "failed") throw new Error(outcome.reason);
   }
 
+  /** One statement on the session that looks: a connection would cost a fork in the middle of a failover. */
   async nudge(): Promise<void> {
-    // One statement on the session that looks: a connection of its own would cost a fork in the middle of a failover.
     await this.need().observer.query(WAL_MARK);
   }
 
@@ -264,8 +269,7 @@ export class Operations {
   async fence(): Promise<void> {
     const { instance } = this;
     this.instance = null;
-    if (instance === null) await fence({ dataDir: this.options.start.dataDir });
-    else await instance.fence();
+    await (instance === null ? fence({ dataDir: this.options.start.dataDir }) : instance.fence());
     this.stopped();
   }
 

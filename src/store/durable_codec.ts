@@ -1,4 +1,5 @@
 import { decodeBigintJson, encodeBigintJson } from "../core/bigint_json.js";
+import { NEVER_PAUSED } from "../core/orders.js";
 import type { Durable } from "../core/state.js";
 import type { StateCodec } from "./state_format.js";
 
@@ -6,11 +7,16 @@ import type { StateCodec } from "./state_format.js";
 export const durableCodec: StateCodec<Durable> = {
   encode: (durable) => encodeBigintJson(durable),
   decode: (text) => {
-    const value = decodeBigintJson(text);
+    const value = upgraded(decodeBigintJson(text));
     if (!isDurable(value)) throw new SyntaxError("the payload is not a node's durable state");
     return value;
   },
 };
+
+/** A file from before there were orders to pause knows of none. */
+function upgraded(value: unknown): unknown {
+  return isRecord(value) && value.pause === undefined ? { ...value, pause: NEVER_PAUSED } : value;
+}
 
 function isDurable(value: unknown): value is Durable {
   if (!isRecord(value) || !isRecord(value.promise)) return false;
@@ -27,7 +33,17 @@ function isDurable(value: unknown): value is Durable {
     typeof value.promotionStarted === "bigint" &&
     typeof value.founding === "bigint" &&
     typeof value.joining === "bigint" &&
-    typeof value.held === "boolean"
+    typeof value.held === "boolean" &&
+    isPause(value.pause)
+  );
+}
+
+function isPause(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    typeof value.paused === "boolean" &&
+    Number.isSafeInteger(value.number) &&
+    typeof value.by === "string"
   );
 }
 

@@ -35,4 +35,9 @@ export const RAW_CONSENSUS = {
   watch: raw(ConsensusService.watch),
 };
 
-export const RAW_ADMIN = { status: raw(AdminService.status) };
+export const RAW_ADMIN = {
+  status: raw(AdminService.status),
+  switchover: raw(AdminService.switchover),
+  failover: raw(AdminService.failover),
+  setPause: raw(AdminService.setPause),
+};

@@ -1,4 +1,10 @@
-import type { handleUnaryCall, ServerWritableStream, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type {
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { Server, status } from "@grpc/grpc-js";
 import type { CallId, TransportEvents } from "../agent/ports.js";
 import type { NodeStatus, Sender } from "../core/messages.js";
@@ -20,6 +26,7 @@ import {
   watchUpdate,
 } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
+import { handoverRequest, setPauseRequest } from "./orders_codec.js";
 import { RAW_ADMIN, RAW_CONSENSUS } from "./raw_service.js";
 import { Watchers } from "./watchers.js";
 
@@ -29,7 +36,7 @@ export interface PeerServerOptions {
   readonly heartbeatMs: number;
   readonly sender: () => Sender;
   readonly snapshot: () => string;
-  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
+  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow" | "handover" | "setPause">;
   /** A peer opened its stream, so it is up and can be dialled. */
   readonly watched: (peer: NodeId) => void;
 }
@@ -75,7 +82,12 @@ export class PeerServer {
       ),
       watch: (stream: ServerWritableStream<Buffer, Buffer>) => this.watch(stream),
     };
-    const admin: UntypedServiceImplementation = { status: this.adminStatus() };
+    const admin: UntypedServiceImplementation = {
+      status: this.adminStatus(),
+      switchover: this.order(handoverRequest, (call, request) => events.handover("switchover", call, request)),
+      failover: this.order(handoverRequest, (call, request) => events.handover("failover", call, request)),
+      setPause: this.order(setPauseRequest, (call, paused) => events.setPause(call, paused)),
+    };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
   }
@@ -156,13 +168,7 @@ export class PeerServer {
     return (call, answer) => {
       const admitted = this.admit(codec.decode(call.request));
       if (!admitted.ok) return answer(admitted.fault);
-      if (this.closed) return answer({ code: status.UNAVAILABLE, details: `${this.options.self} is stopping` });
-      const id = this.calls.open(call, answer);
-      if (id === undefined) {
-        const details = `${this.options.self} has ${EDGE_LIMITS.openCalls} calls to answer already: try again later`;
-        return answer({ code: status.RESOURCE_EXHAUSTED, details });
-      }
-      deliver(id, admitted.from, admitted.body);
+      this.take(call, answer, (id) => deliver(id, admitted.from, admitted.body));
     };
   }
 
@@ -179,6 +185,34 @@ export class PeerServer {
       return;
     }
     this.options.watched(node);
+  }
+
+  /** Of an operator: whoever may talk to the sidecars may order. */
+  private order<T>(codec: Codec<T>, deliver: (call: CallId, body: T) => void): handleUnaryCall<Buffer, Buffer> {
+    return (call, answer) => {
+      const decoded = codec.decode(call.request);
+      if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
+      const { envelope, body } = decoded.value;
+      const { belonging, self } = this.options;
+      const lost = envelope.to !== self ? misdelivery(envelope, self) : undefined;
+      const reason = strangeness(envelope, belonging) ?? lost;
+      if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
+      this.take(call, answer, (id) => deliver(id, body));
+    };
+  }
+
+  private take(
+    call: ServerUnaryCall<Buffer, Buffer>,
+    answer: sendUnaryData<Buffer>,
+    deliver: (id: CallId) => void,
+  ): void {
+    if (this.closed) return answer({ code: status.UNAVAILABLE, details: `${this.options.self} is stopping` });
+    const id = this.calls.open(call, answer);
+    if (id === undefined) {
+      const details = `${this.options.self} has ${EDGE_LIMITS.openCalls} calls to answer already: try again later`;
+      return answer({ code: status.RESOURCE_EXHAUSTED, details });
+    }
+    deliver(id);
   }
 
   private adminStatus(): handleUnaryCall<Buffer, Buffer> {

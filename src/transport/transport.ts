@@ -4,6 +4,7 @@ import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ProtocolRange } from "./envelope.js";
 import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
+import { handoverResponse, setPauseResponse } from "./orders_codec.js";
 import type { PeerAddress } from "./peer_link.js";
 import type { TransportLog } from "./peers.js";
 import { Peers } from "./peers.js";
@@ -80,6 +81,8 @@ export function createTransport(options: TransportOptions): Transport {
     answerFollow: (call, result) => server.answer(call, followResult, result),
     // No such call can be waiting: the admin service does not take changes of the rules yet.
     answerChange: () => {},
+    answerHandover: (call, result) => server.answer(call, handoverResponse, result),
+    answerPause: (call, result) => server.answer(call, setPauseResponse, result),
     publish: (status) => server.publish(status),
   };
 }

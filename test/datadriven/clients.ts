@@ -4,9 +4,9 @@ import type { PostgresTable } from "./postgres_table.js";
 import type { World } from "./world.js";
 
 /** A client's commit: it waits at the leader until the names in force have it. */
-export function writeAt(world: World, { id, postgres }: Machine, write: string): void {
+export function writeAt(world: World, { id, postgres }: Machine, write: string, bytes?: bigint): void {
   if (postgres.primary === null || postgres.door === "shut") return world.say(`${id} refuses ${write}`);
-  const lsn = postgres.append(postgres.primary, { write });
+  const lsn = postgres.append(postgres.primary, { write }, bytes);
   world.unacknowledged.set(write, { leader: id, term: postgres.primary, lsn });
   world.say(`${id} writes ${write} at ${postgres.primary}:${lsn}`);
 }

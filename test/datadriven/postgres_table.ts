@@ -70,8 +70,8 @@ export class PostgresTable {
     return slot === null || slot === incarnation;
   }
 
-  append(timeline: Term, part: { record?: RulesetRecord; write?: string }): Lsn {
-    const lsn = (this.log.at(-1)?.lsn ?? 0n) + RECORD_BYTES;
+  append(timeline: Term, part: { record?: RulesetRecord; write?: string }, bytes = RECORD_BYTES): Lsn {
+    const lsn = (this.log.at(-1)?.lsn ?? 0n) + bytes;
     this.log = [...this.log, { timeline, lsn, record: part.record ?? null, write: part.write ?? null }];
     return lsn;
   }
@@ -133,6 +133,9 @@ export class PostgresTable {
       case "set_door":
         this.door = action.open ? "open" : "shut";
         return { kind: "door_set", op, open: action.open };
+      case "drain":
+        this.door = "shut";
+        return { kind: "door_set", op, open: false };
       case "set_names":
         this.names = action.names;
         this.foreignNames = null;

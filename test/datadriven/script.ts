@@ -6,6 +6,7 @@ import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
+import { orderFrom } from "./order_text.js";
 import { World } from "./world.js";
 
 /**
@@ -31,9 +32,10 @@ import { World } from "./world.js";
  *   standby N NAME LSN [waiting]               a connection of this name at N's Postgres, that streams or does not
  *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
- *   write N NAME                               a client's commit; N may be `leader`, the newest established one
+ *   write N NAME [BYTES]                       a client's commit; N may be `leader`, the newest established one
  *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
+ *   switchover|failover N CALL [to n2] [deadline MS] · pause|resume N CALL   an operator orders N (order_text.ts)
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
@@ -117,13 +119,23 @@ export class Script {
         return this.world.settle();
       case "advance":
         return this.world.advance(Number(args[0]));
-      case "write":
-        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "");
+      case "write": {
+        const big = args[2] === undefined ? undefined : BigInt(args[2]);
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "", big);
         return this.world.settle();
+      }
       case "change": {
         const request = changeFrom(args.slice(2).join(" "));
         const asked = args[0] === "leader" ? newestLeader(this.world) : first();
         asked.loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
+        return this.world.settle();
+      }
+      case "switchover":
+      case "failover":
+      case "pause":
+      case "resume": {
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver(orderFrom(verb, args.slice(1)));
         return this.world.settle();
       }
       case "show":

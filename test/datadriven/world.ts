@@ -219,7 +219,11 @@ export class World {
   /** One operation of the local Postgres, unless the script holds it. */
   work(machine: Machine, evenHeld = false): boolean {
     const { id, postgres } = machine;
-    const at = machine.operations.findIndex((o) => evenHeld || !this.holds.has(`pg ${id} ${o.action.kind}`));
+    const { primary } = postgres;
+    const waits = [...this.unacknowledged.values()].some((w) => w.leader === id && w.term === primary);
+    const at = machine.operations.findIndex(
+      ({ action }) => (evenHeld || !this.holds.has(`pg ${id} ${action.kind}`)) && (action.kind !== "drain" || !waits),
+    );
     const operation = machine.operations[at];
     if (operation === undefined || machine.loop === null) return false;
     machine.operations.splice(at, 1);
@@ -271,9 +275,18 @@ export class World {
   private observe(machine: Machine): boolean {
     const { loop, postgres } = machine;
     if (loop === null || !postgres.running) return false;
-    const { leading } = loop.state.volatile;
+    const { leading, mandate } = loop.state.volatile;
+    const order = [mandate?.stage, mandate?.looks, loop.state.volatile.postgres.door];
     const seen = [postgres.position.lsn, ...[...postgres.senders].flat(), postgres.streaming];
-    const key = [machine.boots, leading?.term, leading?.stage, leading?.mark, leading?.change?.stage, ...seen].join();
+    const key = [
+      machine.boots,
+      leading?.term,
+      leading?.stage,
+      leading?.mark,
+      leading?.change?.stage,
+      ...order,
+      ...seen,
+    ].join();
     if (key === machine.lastSeen) return false;
     machine.lastSeen = key;
     loop.deliver({ kind: "postgres", report: { kind: "observed", observation: postgres.observation() } });

@@ -134,6 +134,12 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
     answerChange: (call, result) => {
       if (!dies()) world.operators.answered(machine, call, result);
     },
+    answerHandover: (call, result) => {
+      if (dies()) return;
+      world.mark(`order ${result.kind}`);
+      world.say(`${machine.id} answers ${call}: ${result.kind}`);
+    },
+    answerPause: () => void dies(),
     publish: (status) => {
       if (dies()) return;
       streams.publish(machine, status);

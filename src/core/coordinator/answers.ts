@@ -3,7 +3,7 @@ import type { Turn } from "../turn.js";
 import type { Answer, Decision } from "./decide.js";
 import { decide } from "./decide.js";
 import type { Recruiting } from "./election.js";
-import { byRank } from "./standing.js";
+import { wishOf } from "./mandate.js";
 
 /** What the promises given so far allow. */
 export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
@@ -12,7 +12,8 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     ...a,
     voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
   }));
-  return decide(answers, turn.config.initial, byRank(turn.state()), election.unfit);
+  const { fits, prefer } = wishOf(turn);
+  return decide(answers, turn.config.initial, prefer, election.unfit, fits);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */

@@ -15,10 +15,11 @@ import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
 import { decide } from "./decide.js";
 import type { Election } from "./election.js";
+import { orderedElection, wishOf } from "./mandate.js";
 import { ownTermIsOver } from "./own_term.js";
 import { goOnPromoting } from "./promoting.js";
 import { begin, goOnRecruiting } from "./recruiting.js";
-import { answersFromStatuses, byRank, rankOf } from "./standing.js";
+import { answersFromStatuses, rankOf } from "./standing.js";
 import { highestTerm } from "./term.js";
 
 /** Called after every event: starts, goes on with, or ends a change of leadership. */
@@ -37,7 +38,11 @@ export function coordinate(turn: Turn): void {
 }
 
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
-  const reason = turn.volatile.suspicion ?? ownTermIsOver(turn);
+  const ordered = orderedElection(turn);
+  const seen = turn.volatile.suspicion ?? ownTermIsOver(turn);
+  const { paused } = turn.durable.pause;
+  if (paused && ordered === null && seen !== null) return holdBack(turn, seen);
+  const reason = ordered ?? seen;
   if (reason === null) {
     sayWhoIsMissing(turn);
     if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
@@ -46,7 +51,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
     return;
   }
   if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
-  const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, byRank(turn.state()));
+  const { fits, prefer } = wishOf(turn);
+  const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, prefer, [], fits);
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked, possibleSinceMs: null });
     noteBlocked(turn, decision.blocked, reason);
@@ -55,10 +61,24 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   // Counted from when it became possible: else all who were blocked would start in the same moment.
   const possibleSinceMs = turn.volatile.possibleSinceMs ?? turn.nowMs;
   turn.set({ blocked: null, possibleSinceMs });
-  const own = Math.max(reason.sinceMs, possibleSinceMs) + rankOf(turn.state()) * turn.config.timings.rankDelayMs;
+  const ranks = ordered === null ? rankOf(turn.state()) : 0;
+  const own = Math.max(reason.sinceMs, possibleSinceMs) + ranks * turn.config.timings.rankDelayMs;
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
   if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
+}
+
+/** Elections are paused: what this node sees is only shown. */
+function holdBack(turn: Turn, reason: Suspicion): void {
+  const { by } = turn.durable.pause;
+  const blocked: Blocked = {
+    code: "paused",
+    reason: `${reason.cause}; but elections are paused, by an order given to ${by}`,
+    missing: [],
+    nextStep: "quorate resume lets the nodes elect; quorate failover makes them elect once",
+  };
+  turn.set({ blocked, possibleSinceMs: null });
+  noteBlocked(turn, blocked, reason);
 }
 
 /** Nobody needs another leader; but this one may be waiting for its followers. */

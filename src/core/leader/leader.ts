@@ -22,6 +22,7 @@ import { callFollowers } from "./calling.js";
 import { advanceChange, onChangeRecord } from "./change.js";
 import { namesWanted } from "./enforced.js";
 import { audience } from "./followers.js";
+import { isHandingOver } from "./handing_over.js";
 import { stepDown, updateLeading } from "./office.js";
 import { replaceWiped } from "./replacing.js";
 import { seatNewcomers, serve } from "./seating.js";
@@ -137,7 +138,8 @@ export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
   if (leading.stage === "writing") return writeRecord(turn, leading);
-  if (leading.stage !== "established") return;
+  // With its door shut for another leader it does nothing more in this term.
+  if (leading.stage !== "established" || isHandingOver(turn)) return;
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);
     return;

@@ -35,7 +35,9 @@ export function watchProgress(turn: Turn): void {
 function yieldIfOthersCan(turn: Turn, leading: Leading, stalledMs: number): void {
   const { progress, nowMs, election } = turn.volatile;
   const { detectMs, stallAgainMs } = turn.config.timings;
-  const successor = nowMs < progress.staysUntilMs ? null : successorWithout(turn, leading);
+  // While elections are paused nobody would come after it.
+  const stays = nowMs < progress.staysUntilMs || turn.durable.pause.paused;
+  const successor = stays ? null : successorWithout(turn, leading);
   if (successor === null) return;
   const notBeforeMs = nowMs + detectMs;
   turn.set({

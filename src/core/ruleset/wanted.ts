@@ -30,6 +30,7 @@ export interface WantedMember {
 export type ChangeRefusalCode =
   | "not_leader"
   | "change_under_way"
+  | "handover_under_way"
   | "invalid_ruleset"
   | "member_unknown"
   | "not_enforceable"
