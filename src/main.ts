@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
+import { registerFailover, registerSwitchover } from "./cli/commands/handover.js";
+import { registerPause, registerResume } from "./cli/commands/pause.js";
 import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
 import { runCli } from "./cli/main.js";
@@ -41,6 +43,10 @@ process.exitCode = await runCli(
   [
     registerRun(async (config, node, options) => (await import("./sidecar.js")).startSidecar(config, node, options)),
     registerStatus,
+    registerSwitchover,
+    registerFailover,
+    registerPause,
+    registerResume,
     registerDemo,
   ],
 );

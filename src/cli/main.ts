@@ -10,6 +10,8 @@ Examples:
   quorate config check quorate.yaml             is the configuration right?
   quorate run -c quorate.yaml --node n1         be the sidecar of n1
   quorate status -c quorate.yaml -o json        what does the cluster say of itself?
+  quorate switchover -c quorate.yaml --to n2    let n2 lead, without losing a write
+  quorate pause -c quorate.yaml                 let nobody elect by itself; resume ends it
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,
 64 usage, 78 configuration refused, 130 interrupted. Of status: 0 healthy, 1 degraded, 2 no leader.`;

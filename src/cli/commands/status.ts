@@ -10,6 +10,8 @@ import { type StatusJson, statusShape } from "../schemas.js";
 
 const DEADLINE_MS = 3000;
 
+const PAUSED = "PAUSED: nobody elects by itself, a leader that dies is not replaced; next: quorate resume";
+
 const EVERY_NODE =
   "accepted as everywhere, and must be a node of the file; all are asked, the best informed one is shown";
 
@@ -45,13 +47,13 @@ function nextStep(config: ClusterConfig): string {
   return `next: start a sidecar (or see in its log why it ended): npx quorate run -c ${config.file} --node ${first}${there}`;
 }
 
-interface Answer {
+export interface Answer {
   readonly id: string;
   readonly status: StatusJson | null;
   readonly reason: string | null;
 }
 
-function ask(config: ClusterConfig): Promise<Answer[]> {
+export function ask(config: ClusterConfig): Promise<Answer[]> {
   return Promise.all(
     config.nodes.map(async ({ id, host, port }): Promise<Answer> => {
       const reply = await fetchStatus({ host, port, cluster: config.cluster, deadlineMs: DEADLINE_MS });
@@ -65,7 +67,7 @@ function ask(config: ClusterConfig): Promise<Answer[]> {
 }
 
 /** The leader knows most; else whoever has seen the highest term. */
-function best(answers: readonly Answer[]): StatusJson | null {
+export function best(answers: readonly Answer[]): StatusJson | null {
   const given = answers.filter((a): a is Answer & { readonly status: StatusJson } => a.status !== null);
   const rank = (a: (typeof given)[number]) =>
     [a.status.term ?? 0, Number(a.status.leader === a.id), Number(a.status.established)] as const;
@@ -78,6 +80,8 @@ function best(answers: readonly Answer[]): StatusJson | null {
 
 function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
   if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
+  // Nobody would replace a leader that dies now.
+  if (status.paused) return STATUS_EXIT.degraded;
   const fine = status.nodes.every(
     (n) =>
       n.reachable &&
@@ -181,9 +185,10 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
     n.why_not ?? answers.find((a) => a.id === n.id)?.reason ?? "",
   ]);
   const table = renderTable(["node", "role", "postgres", "address", "timeline", "flushed", "behind", ""], rows);
+  const paused = status.paused ? `${paint.red(PAUSED)}\n\n` : "";
   const blocked =
     status.blocked === null
       ? ""
       : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
-  return `${head}\n\n${table}\n${blocked}`;
+  return `${paused}${head}\n\n${table}\n${blocked}`;
 }

@@ -13,7 +13,10 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
   }));
   const { fits, prefer } = wishOf(turn);
-  return decide(answers, turn.config.initial, prefer, election.unfit, fits);
+  const wished = decide(answers, turn.config.initial, prefer, election.unfit, fits);
+  if (wished.ok || election.unfit.length === 0) return wished;
+  // Whoever was wished for could not take the newest log: any leader is better than none.
+  return decide(answers, turn.config.initial, prefer, election.unfit);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */
