@@ -135,9 +135,7 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
       if (!dies()) world.operators.answered(machine, call, result);
     },
     answerHandover: (call, result) => {
-      if (dies()) return;
-      world.mark(`order ${result.kind}`);
-      world.say(`${machine.id} answers ${call}: ${result.kind}`);
+      if (!dies()) world.orders.answered(machine, call, result);
     },
     answerPause: () => void dies(),
     publish: (status) => {

@@ -1,5 +1,6 @@
 import type { FaultKind, SimConfig } from "./config.js";
 import { FAULT_KINDS } from "./config.js";
+import { drawOrders, type Order } from "./orders.js";
 import { Rng } from "./prng.js";
 
 /**
@@ -66,7 +67,8 @@ export type Action =
       readonly what: ChangeKind;
       readonly draw: number;
       readonly waitMs: number;
-    };
+    }
+  | Order;
 
 export const CHANGE_KINDS = [
   "policy",
@@ -92,7 +94,7 @@ export function drawSchedule(config: SimConfig): Action[] {
     actions.push({ at: clients.below(config.chaosUs), kind: "write", client: clients.below(4) });
   for (let i = 0; i < config.reads; i++)
     actions.push({ at: clients.below(config.chaosUs), kind: "read", client: clients.below(4) });
-  actions.push(...drawChanges(config));
+  actions.push(...drawChanges(config), ...drawOrders(config));
   return actions.sort((a, b) => a.at - b.at);
 }
 

@@ -11,6 +11,8 @@ const NOTES = [
   ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node"],
   ...["change_asked", "change_joint", "change_proposed", "change_marked", "change_done", "change_refused"],
   ...["change_voided", "change_abandoned", "change_waits", "change_needless", "change_left_undecided"],
+  ...["paused", "resumed", "switchover_asked", "failover_asked", "handover_refused", "draining", "drained"],
+  ...["switchover_failed", "blocked_paused"],
   ...["found_voided", "replaces_wiped", "seated", "released", "outside", "inside"],
 ].map((mark) => `note ${mark}`);
 
@@ -34,6 +36,7 @@ const WORLD = [
   ...["promoted_but_never_established", "diverged_tail_dropped", "progress_after_healing", "silence_without_a_core"],
   ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
+  ...["order done", "order failed", "order refused", "order unknown", "operation_failed_after drain"],
   ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,

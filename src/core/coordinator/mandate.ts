@@ -102,6 +102,19 @@ export function wishOf(turn: Turn): Wish {
   return { fits: late ? anybody : (id) => id !== from, prefer };
 }
 
+/**
+ * Whether the others can elect the target without this node: its Postgres is fenced at once, but had better not be started
+ * while the next leader's is being promoted.
+ */
+export function sparesItself(turn: Turn): boolean {
+  const { mandate, leading } = turn.volatile;
+  if (mandate?.kind !== "switchover" || mandate.stage !== "electing" || leading !== null) return false;
+  const { fits, prefer } = wishOf(turn);
+  if (fits(turn.self)) return false;
+  const others = answersFromStatuses(turn.state(), reasonOf(mandate)).filter(({ id }) => id !== turn.self);
+  return decide(others, turn.config.initial, prefer, [], fits).ok;
+}
+
 /** The order is answered when a leader of a higher term is established, or when that takes too long. */
 export function concludeMandate(turn: Turn): void {
   const { mandate, stopping } = turn.volatile;

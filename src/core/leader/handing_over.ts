@@ -14,6 +14,7 @@ import { memberOf } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { refuseHandover } from "./handover_answer.js";
+import { stepDown } from "./office.js";
 
 /** The first look may have begun while clients were still writing. */
 const LOOKS_NEEDED = 2;
@@ -187,8 +188,9 @@ export function onLook(turn: Turn, seen: Observation): void {
   const has = leading?.senders[mandate.to ?? ""]?.flushLsn ?? -1n;
   const drained = looks >= LOOKS_NEEDED && has >= seen.flushLsn;
   turn.set({ mandate: { ...mandate, looks, stage: drained ? "electing" : "draining" } });
-  if (drained)
-    turn.note("info", "drained", `${mandate.to} has the whole log`, { term: Number(mandate.term), to: mandate.to });
+  if (!drained) return;
+  turn.note("info", "drained", `${mandate.to} has the whole log`, { term: Number(mandate.term), to: mandate.to });
+  stepDown(turn, `hands over to ${mandate.to}`);
 }
 
 /** The election begins anyway when the deadline is over, when the door could not be shut, or when the target is gone. */

@@ -207,6 +207,22 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
     script: "failover_cannot_catch_up.txt",
   },
   {
+    name: "old-leader-spared-although-needed",
+    file: MANDATE,
+    find: "return decide(others, turn.config.initial, prefer, [], fits).ok;",
+    replace: "return others.length > 0;",
+    why: "the old leader answers at once where it is needed",
+    script: "switchover_needs_all.txt",
+  },
+  {
+    name: "old-leader-serves-on",
+    file: HANDING,
+    find: "  stepDown(turn, `hands over to ${mandate.to}`);\n",
+    replace: "",
+    why: "a leader that hands over leaves office before anybody is asked for a higher term",
+    script: "switchover.txt",
+  },
+  {
     name: "failover-to-the-same",
     file: MANDATE,
     find: "return { fits: late ? anybody : (id) => id !== from, prefer };",
