@@ -138,8 +138,9 @@ export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs) return;
   if (leading.stage === "writing") return writeRecord(turn, leading);
-  // With its door shut for another leader it does nothing more in this term.
-  if (leading.stage !== "established" || isHandingOver(turn)) return;
+  if (leading.stage !== "established") return;
+  // With its door shut for another leader it does nothing more in this term but hold the names (I6).
+  if (isHandingOver(turn)) return enforce(turn);
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);
     return;

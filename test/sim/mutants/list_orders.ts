@@ -57,10 +57,18 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
   {
     name: "door-resumed",
     file: "src/core/leader/leader.ts",
-    find: 'leading.stage !== "established" || isHandingOver(turn)',
-    replace: 'leading.stage !== "established"',
+    find: "  if (isHandingOver(turn)) return enforce(turn);\n",
+    replace: "",
     why: "DESIGN 5: a term whose door was shut is never resumed",
     script: "switchover_deadline.txt",
+  },
+  {
+    name: "names-let-go-while-handing-over",
+    file: "src/core/leader/leader.ts",
+    find: "if (isHandingOver(turn)) return enforce(turn);",
+    replace: "if (isHandingOver(turn)) return;",
+    why: "I6: what is enforced is what elections judge by, to the end of the term",
+    script: "switchover_names_set_by_hand.txt",
   },
   {
     name: "target-need-not-stream",
