@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   telemetry: ["core", "agent/ports"],
   config: ["core", "settings"],
   http: ["core", "telemetry", "agent/snapshot"],
-  cli: ["core", "config", "telemetry", "transport/(admin_)?client"],
+  cli: ["core", "config", "telemetry", "transport/((admin|order)_)?client"],
   demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],
 };
 

@@ -14,6 +14,7 @@ import { memberOf } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { refuseHandover } from "./handover_answer.js";
+import { isHandingOver } from "./hands_over.js";
 import { stepDown } from "./office.js";
 
 /** The first look may have begun while clients were still writing. */
@@ -63,12 +64,6 @@ function notLeader(turn: Turn, leader: NodeId | null): HandoverRefusal {
     missing: [],
     nextStep: leader === null ? "ask again once a leader is established" : `ask ${leader}`,
   };
-}
-
-/** Whether this leader has shut its door for a switchover: it does nothing else any more in this term. */
-export function isHandingOver(turn: Turn): boolean {
-  const { mandate, leading } = turn.volatile;
-  return mandate?.kind === "switchover" && mandate.stage !== "waiting" && leading?.term === mandate.term;
 }
 
 /** The next step of a switchover that has not come to its election yet. */
