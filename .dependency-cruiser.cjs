@@ -9,13 +9,16 @@ const MAY_IMPORT = {
   // What both the configuration and Postgres' command line hold a user's settings against.
   settings: [],
   postgres: ["core", "agent/ports", "settings"],
+  // Certificates: who holds them, reading, making. What both the configuration and the transport need.
+  tls: [],
   relay: ["core", "agent/ports"],
-  transport: ["core", "agent/ports"],
+  transport: ["core", "agent/ports", "tls"],
   store: ["core", "agent/ports"],
   telemetry: ["core", "agent/ports"],
-  config: ["core", "settings"],
+  config: ["core", "settings", "tls"],
   http: ["core", "telemetry", "agent/snapshot"],
-  cli: ["core", "config", "telemetry", "transport/((admin|order)_)?client"],
+  systemd: [],
+  cli: ["core", "config", "telemetry", "tls", "transport/((admin|order)_)?client"],
   demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],
 };
 

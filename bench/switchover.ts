@@ -27,7 +27,8 @@ export async function handOver(cluster: LocalCluster, writer: Writer, signal: Ab
   const asked = cluster.plan.nodes.find(({ id }) => id === old.id);
   if (asked === undefined) throw new DemoFailed(`${old.id} leads, and is no node of this cluster`);
   const atMs = wallMs();
-  const to = { id: asked.id, host: HOST, port: asked.port, cluster: cluster.plan.cluster, deadlineMs: OUTAGE_MAX_MS };
+  const { id, port } = asked;
+  const to = { id, host: HOST, port, cluster: cluster.plan.cluster, deadlineMs: OUTAGE_MAX_MS, tls: null };
   const ordered = orderHandover(to, "switchover", { to: null, deadlineMs: DEADLINE_MS, cause: "the bench asks" });
   const acked = writer.firstAckSince(atMs, AbortSignal.any([signal, AbortSignal.timeout(OUTAGE_MAX_MS)]));
   const [reply, ackMs] = await Promise.all([ordered, acked]);

@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
+import { registerExplain } from "./cli/commands/explain.js";
 import { registerFailover, registerSwitchover } from "./cli/commands/handover.js";
+import { registerHistory } from "./cli/commands/history.js";
 import { registerPause, registerResume } from "./cli/commands/pause.js";
 import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
+import { registerWatch } from "./cli/commands/watch.js";
 import { runCli } from "./cli/main.js";
+import { processTerminal } from "./cli/terminal.js";
 import { registerDemo } from "./demo/command.js";
 
 /** How long the process may take to end by itself once its command is done. */
@@ -43,6 +47,9 @@ process.exitCode = await runCli(
   [
     registerRun(async (config, node, options) => (await import("./sidecar.js")).startSidecar(config, node, options)),
     registerStatus,
+    registerWatch(processTerminal()),
+    registerHistory,
+    registerExplain,
     registerSwitchover,
     registerFailover,
     registerPause,

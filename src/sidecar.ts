@@ -4,29 +4,37 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SystemClock } from "./agent/clock.js";
+import { historyAnswer } from "./agent/history_answer.js";
 import { Loop } from "./agent/loop.js";
-import type { Credentials, Ports, TransportEvents } from "./agent/ports.js";
+import type { Credentials, Ports } from "./agent/ports.js";
 import { RecordFile } from "./agent/record_file.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
+import type { LeadershipLog } from "./core/leaderships.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
+import { termEvidence } from "./core/term_evidence.js";
 import { timingsFrom } from "./core/timings.js";
+import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
 import { CredentialFile } from "./store/credential_file.js";
 import { lockDirectory } from "./store/lock.js";
+import { isJournal } from "./systemd/journal.js";
 import { createLog, type Log } from "./telemetry/log.js";
-import { PROTOCOL } from "./transport/envelope.js";
-import { createTransport, type Transport } from "./transport/transport.js";
+import { EventMetrics } from "./telemetry/prometheus.js";
+import type { ReloadedMaterial } from "./tls/reloaded.js";
+import type { Transport } from "./transport/transport.js";
+import { openCertificates, transportOf } from "./transport_of_node.js";
 
 /** Replay takes as long as it takes; to end it would only begin it again. */
 const REDO_DEADLINE_MS = 24 * 3_600_000;
+const STDERR = 2;
 
 export interface Sidecar {
   /** Fences Postgres, then ends everything. Idempotent. */
@@ -38,13 +46,17 @@ export interface Sidecar {
 export interface SidecarOptions {
   /** Where what the core saw and did is recorded; null: nowhere. */
   readonly record: string | null;
+  /** Of Quorate itself. */
+  readonly version: string;
 }
 
 export async function startSidecar(config: ClusterConfig, node: NodeConfig, options: SidecarOptions): Promise<Sidecar> {
-  const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id } });
+  const prefixed = isJournal(process.env.JOURNAL_STREAM, STDERR);
+  const log = createLog({ level: node.log.level, base: { cluster: config.cluster, node: node.id }, prefixed });
+  const certificates = await openCertificates(config, node, log);
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
-  const link: Link = { loop: null };
+  const link: Link = { loop: null, clock, observedMs: Number.NEGATIVE_INFINITY };
   let fail: (reason: string) => void = () => undefined;
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
@@ -52,15 +64,31 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const postgres = localPostgres({ config, node, ground, link, log });
   const found = await postgres.inspect();
   refuseForeignData(found.present, ground.durable, ground.dataDir);
-  const transport = transportOf({ config, node, ground, link, log });
+  const transport = transportOf({
+    config,
+    node,
+    certificates,
+    durable: () => link.loop?.state.durable ?? ground.durable,
+    loop: () => link.loop,
+    credentials: ground.credentials,
+    snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
+    history: async () => historyText(await postgres.leadershipLog(), link, config),
+    log,
+  });
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
   const record = await openRecord(options, state, log);
+  const metrics = new EventMetrics({ cluster: config.cluster, node: node.id });
   const ports: Ports = {
     transport,
     postgres,
-    store: { persist: ground.persist },
+    store: timedStore({ persist: ground.persist }, metrics),
     clock,
-    notes: { note: (note: Note) => log.logger[note.level]({ mark: note.mark, ...note.data }, note.text) },
+    notes: {
+      note: (note: Note) => {
+        metrics.note(note);
+        log.logger[note.level]({ mark: note.mark, ...note.data }, note.text);
+      },
+    },
     credentials: () => ground.credentials.current(),
     fatal: (reason) => fail(reason),
   };
@@ -73,11 +101,17 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   );
   await transport.start();
   loop.start();
+  const endpoints = new Endpoints({
+    ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
+    observedMs: () => link.observedMs,
+    leadershipLog: () => postgres.leadershipLog(),
+  });
+  await endpoints.start();
   let stopping: Promise<void> | null = null;
   return {
     failed,
     stop: () => {
-      stopping ??= stopAll({ loop, postgres, transport, ground, log, record });
+      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, ground, log, record });
       return stopping;
     },
   };
@@ -92,20 +126,27 @@ type Parts = {
   loop: Loop;
   postgres: LocalPostgres;
   transport: Transport;
+  endpoints: Endpoints;
+  certificates: ReloadedMaterial | null;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
-async function stopAll({ loop, postgres, transport, ground, log, record }: Parts): Promise<void> {
+async function stopAll(parts: Parts): Promise<void> {
+  const { loop, postgres, transport, certificates, endpoints, ground, log, record } = parts;
   // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   loop.deliver({ kind: "shutdown" });
+  const told = endpoints.stopping();
   try {
     await postgres.close();
   } finally {
     loop.end();
     await record?.close();
+    await told;
+    await endpoints.close();
     await transport.close();
+    certificates?.close();
     await ground.lock.release();
     log.flush();
   }
@@ -114,6 +155,15 @@ async function stopAll({ loop, postgres, transport, ground, log, record }: Parts
 /** The loop comes last: it needs the adapters, which report to it. */
 interface Link {
   loop: Loop | null;
+  readonly clock: SystemClock;
+  /** When Postgres was last seen to answer. */
+  observedMs: number;
+}
+
+/** @throws before the loop is there. */
+function historyText(log: LeadershipLog, { loop }: Link, { cluster }: ClusterConfig): string {
+  if (loop === null) throw new Error("it has only just started");
+  return JSON.stringify(historyAnswer(loop.state, log, cluster));
 }
 
 /** What one node stands on: its directories, its lock, its word, its Postgres programs. */
@@ -156,43 +206,19 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
       userSettings: settings,
       deadlineMs: REDO_DEADLINE_MS,
     },
-    report: (report) => link.loop?.deliver({ kind: "postgres", report }),
+    report: (report) => {
+      if (report.kind === "observed") link.observedMs = link.clock.nowMs();
+      link.loop?.deliver({ kind: "postgres", report });
+    },
     timed: (what, ms) =>
       log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
+    evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     placeOf: (id) => {
       const peer = config.nodes.find((n) => n.id === id);
       return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
     },
-  });
-}
-
-function transportOf({ config, node, ground, link, log }: Wiring): Transport {
-  const { timings } = config;
-  return createTransport({
-    self: node.id,
-    cluster: config.cluster,
-    protocol: PROTOCOL,
-    listen: { host: isLoopback(node.host) ? node.host : "::", port: node.port },
-    peers: config.nodes.filter((n) => n.id !== node.id).map((p) => ({ id: p.id, host: p.host, port: p.port })),
-    timings: {
-      heartbeatMs: timings.heartbeat_ms,
-      rpcDeadlineMs: timings.rpc_deadline_ms,
-      recruitDeadlineMs: timings.recruit_deadline_ms,
-      silenceMs: timings.status_stale_ms,
-    },
-    sender: () => {
-      const { node: id, incarnation, systemIdentifier } = link.loop?.state.durable ?? ground.durable;
-      return { node: id, incarnation, systemIdentifier };
-    },
-    snapshot: () => (link.loop === null ? "{}" : JSON.stringify(snapshot(link.loop.state, snapshotOptions(config)))),
-    events: transportEvents(
-      () => link.loop,
-      ground.credentials,
-      (text, cause) => log.logger.error({ err: cause }, text),
-    ),
-    log: log.logger,
   });
 }
 
@@ -231,54 +257,10 @@ function initialRuleset(config: ClusterConfig): InitialRuleset {
   return { policy: config.policy, nodes: config.nodes.map((n) => ({ id: n.id, labels: n.labels })) };
 }
 
-function snapshotOptions(config: ClusterConfig) {
-  return {
-    cluster: config.cluster,
-    superuser: config.nodes[0]?.postgres.superuser.user ?? "postgres",
-    places: config.nodes.map((n) => ({
-      id: n.id,
-      host: n.host,
-      postgresPort: n.postgres.port,
-      labels: n.labels,
-      dataDir: n.data_dir,
-    })),
-  };
-}
-
 /** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */
 function refuseForeignData(present: boolean, durable: Durable, dataDir: string): void {
   if (!present || durable.held || durable.founding > 0n || durable.joining > 0n) return;
   throw new StartRefused(
     `${dataDir} holds a Postgres that this node knows nothing of (its state file is new); nothing was touched. Bring back the state directory that belongs to it, or move the data aside; adopting an existing Postgres is not in this version`,
   );
-}
-
-function transportEvents(
-  loop: () => Loop | null,
-  credentials: CredentialFile,
-  warn: (text: string, cause: unknown) => void,
-): TransportEvents {
-  return {
-    recruit: (call, from, request) => loop()?.deliver({ kind: "recruit", call, from, request }),
-    promote: (call, from, request) => loop()?.deliver({ kind: "promote", call, from, request }),
-    follow: (call, from, request, sent) => {
-      const deliver = () => loop()?.deliver({ kind: "follow", call, from, request });
-      if (sent === null) deliver();
-      else
-        credentials
-          .learn(sent)
-          .then(deliver, (error: unknown) =>
-            warn("the passwords that came with Follow could not be kept; it is not answered", error),
-          );
-    },
-    recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
-    promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),
-    handover: (kind, call, request) => loop()?.deliver({ kind, call, request }),
-    setPause: (call, paused) => loop()?.deliver({ kind: "set_pause", call, paused }),
-    catchUp: (call, from, request) => loop()?.deliver({ kind: "catch_up", call, from, request }),
-    catchUpResult: (peer, request, result) => loop()?.deliver({ kind: "catch_up_result", peer, request, result }),
-    followResult: (peer, request, result) => loop()?.deliver({ kind: "follow_result", peer, request, result }),
-    peerStatus: (peer, status) => loop()?.deliver({ kind: "peer_status", peer, status }),
-    peerLost: (peer, reason, refused) => loop()?.deliver({ kind: "peer_lost", peer, reason, refused }),
-  };
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
@@ -88,6 +88,8 @@ async function vitest(project: string, env: NodeJS.ProcessEnv = {}, filters: rea
       project,
       ...filters,
       "--passWithNoTests",
+      // By itself it leaves one processor out.
+      ...(project === "unit" ? [`--maxWorkers=${availableParallelism()}`] : []),
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${report}`,

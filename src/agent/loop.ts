@@ -39,6 +39,11 @@ export class Loop {
     return this.current;
   }
 
+  /** Nothing waits for the disk, and the loop has not ended: the state is what it acts on. */
+  get settled(): boolean {
+    return !this.ended && !this.persisting && !this.pumping;
+  }
+
   /** The first step: nothing has happened yet but the start. */
   start(): void {
     this.deliver({ kind: "tick" });
@@ -228,7 +233,7 @@ export class Loop {
       this.toSelf({
         kind: "recruit_result",
         peer,
-        request: { term: election.term, attempt: election.attempt },
+        request: { term: election.term, attempt: election.attempt, seen: null },
         result: effect.result,
       });
     }

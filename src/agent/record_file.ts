@@ -33,6 +33,7 @@ export class RecordFile implements Recorder {
   private waiting: Happening[] = [];
   private timer: NodeJS.Timeout | null = null;
   private flushing: Promise<void> = Promise.resolve();
+  private closing = false;
   private over = false;
 
   private constructor(options: RecordFileOptions, file: FileHandle, bytes: number) {
@@ -69,6 +70,8 @@ export class RecordFile implements Recorder {
   /** Writes what is left. The loop must have ended. */
   async close(): Promise<void> {
     this.add({ kind: "end" });
+    // Behind its end nothing begins anew, however full it is.
+    this.closing = true;
     await this.flush();
     this.over = true;
     await this.file.close();
@@ -93,7 +96,7 @@ export class RecordFile implements Recorder {
     if (this.over || this.waiting.length === 0) return;
     const lines = this.waiting.splice(0).map((what) => this.encoder.encode(what));
     await this.write(lines.join(""));
-    if (this.bytes >= (this.options.bytesMax ?? BYTES_MAX)) await this.beginAnew();
+    if (this.bytes >= (this.options.bytesMax ?? BYTES_MAX) && !this.closing) await this.beginAnew();
   }
 
   /** Between two batches; a step whose word is not on disk yet is then told of in the next file. */

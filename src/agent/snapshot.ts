@@ -11,6 +11,7 @@ import type { NodeId, Policy } from "../core/ruleset/ruleset.js";
 import { memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
+import { enoughToGoOn, spareFollowers } from "./enough.js";
 
 /** A node of the configuration, for those that were never heard. */
 export interface KnownPlace {
@@ -53,8 +54,9 @@ export function snapshot(state: State, options: SnapshotOptions) {
     ruleset: rules === undefined ? null : rulesetJson(rules),
     enforced_by: rules === undefined ? null : "native",
     survives: rules === undefined ? [] : survivable(rules, seen, state.durable.pause.paused),
+    spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
     nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
-    blocked: blockedJson(state, seen, leader),
+    blocked: blockedJson(state, seen, leader, rules),
     uri: rules === undefined ? null : uriOf(options),
   };
 }
@@ -101,21 +103,36 @@ function rulesetJson(rules: InForce) {
 }
 
 function policyJson(policy: Policy) {
-  return policy.kind === "majority" ? "majority" : { at_least: policy.copies };
+  switch (policy.kind) {
+    case "majority":
+      return "majority";
+    case "at_least":
+      return { at_least: policy.copies };
+    case "per_leader":
+      return { per_leader: policy.quorums };
+  }
+}
+
+/** Members whose word counts now. */
+function voting(rules: InForce, seen: Map<NodeId, Seen>): NodeId[] {
+  const members = rules.newest.cohort.filter((m) => {
+    const entry = seen.get(m.id);
+    return entry?.reachable === true && entry.status?.voter === true && entry.status.incarnation === m.incarnation;
+  });
+  return members.map((m) => m.id);
+}
+
+/** Those of them that get every write. */
+function copying(rules: InForce, seen: Map<NodeId, Seen>): NodeId[] {
+  return voting(rules, seen).filter((id) => {
+    const status = seen.get(id)?.status;
+    return status?.role === "leader" || status?.streaming === true;
+  });
 }
 
 /** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */
 function survivable(rules: InForce, seen: Map<NodeId, Seen>, paused: boolean): NodeId[][] {
-  const members = rules.newest.cohort.filter((m) => {
-    const entry = seen.get(m.id);
-    return (
-      entry?.reachable === true &&
-      entry.status?.voter === true &&
-      entry.status.incarnation === m.incarnation &&
-      (entry.status.role === "leader" || entry.status.streaming)
-    );
-  });
-  const alive = members.map((m) => m.id);
+  const alive = copying(rules, seen);
   for (let size = alive.length - 1; size > 0; size--) {
     const sets = subsetsOfSize(alive, size).filter((lost) => {
       // While elections are paused nobody replaces a leader.
@@ -140,7 +157,7 @@ function nodeJson(
   const stranger = status !== null && member !== undefined && member.incarnation !== status.incarnation;
   const sender = state.volatile.leading?.senders[place.id];
   const reachable = entry?.reachable ?? false;
-  const past = (state.volatile.peers[place.id]?.pastSinceMs ?? null) !== null;
+  const past = state.volatile.peers[place.id]?.forgot === true;
   // The leader's Postgres hears of a follower's position sooner than the sidecars tell one another.
   const told = status?.flushLsn ?? null;
   const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;
@@ -210,14 +227,21 @@ function lag(leader: NodeStatus | null, flushLsn: Lsn | null): number | null {
   return behind > 0n ? Number(behind) : 0;
 }
 
-function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null) {
+function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus | null, rules: InForce | undefined) {
   const own =
     state.volatile.blocked ??
     (leader?.established
       ? null
       : ([...seen.values()].find((s) => s.reachable && s.status?.blocked != null)?.status?.blocked ?? null));
   if (own === null) return null;
-  return { code: own.code, reason: own.reason, missing: [...own.missing], next_step: own.nextStep };
+  const there = rules === undefined ? [] : leader === null ? voting(rules, seen) : copying(rules, seen);
+  return {
+    code: own.code,
+    reason: own.reason,
+    missing: [...own.missing],
+    next_step: own.nextStep,
+    enough: enoughToGoOn({ blocked: own, rules, leader: leader?.node ?? null, there: new Set(there) }),
+  };
 }
 
 function lsnText(lsn: Lsn | null): string | null {

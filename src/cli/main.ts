@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { registerConfigCheck } from "./commands/config_check.js";
 import { registerNotYet } from "./commands/not_yet.js";
+import { registerTlsInit } from "./commands/tls_init.js";
 import { registerVersion } from "./commands/version.js";
 import { type CliContext, CommandFailed, type RegisterCommand } from "./context.js";
 import { EXIT, type ExitCode } from "./exit_codes.js";
@@ -10,6 +11,10 @@ Examples:
   quorate config check quorate.yaml             is the configuration right?
   quorate run -c quorate.yaml --node n1         be the sidecar of n1
   quorate status -c quorate.yaml -o json        what does the cluster say of itself?
+  quorate watch -c quorate.yaml                 the same, live
+  quorate explain -c quorate.yaml               why does nothing happen? who may die next?
+  quorate history -c quorate.yaml               who led when and why?
+  quorate tls init -c quorate.yaml              certificates, for hosts that talk over a network
   quorate switchover -c quorate.yaml --to n2    let n2 lead, without losing a write
   quorate pause -c quorate.yaml                 let nobody elect by itself; resume ends it
 
@@ -36,7 +41,8 @@ export async function runCli(
     },
   };
   const program = newProgram(context);
-  for (const register of [...more, registerConfigCheck, registerVersion, registerNotYet]) register(program, context);
+  for (const register of [...more, registerConfigCheck, registerTlsInit, registerVersion, registerNotYet])
+    register(program, context);
   inheritBehaviour(program);
   try {
     await program.parseAsync([...argv], { from: "user" });

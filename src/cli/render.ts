@@ -45,6 +45,15 @@ export function writeJson(output: Output, value: unknown): void {
   output.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** What came over a network; undefined, which fits no shape, if it is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function withoutTrailingSpace(text: string): string {
   return text
     .split("\n")

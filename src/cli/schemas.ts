@@ -12,6 +12,9 @@ const ms = z.number().nonnegative();
 const port = z.number().int().min(1).max(65535);
 const pid = z.number().int().positive();
 
+/** What the shapes of other files are made of. */
+export const parts = { id, lsn, count, ms };
+
 const policy = z.union([z.literal("majority"), z.looseObject({ at_least: count })]);
 
 export const versionShape = z.looseObject({
@@ -87,11 +90,34 @@ export const statusShape = z.looseObject({
   enforced_by: z.enum(["native", "relay"]).nullable(),
   /** Each set of nodes whose loss leaves a cluster that can go on by itself. */
   survives: z.array(z.array(id)),
+  /** Each set of followers whose loss would not even make a commit wait. */
+  spare: z.array(z.array(id)).optional(),
   nodes: z.array(statusNode),
   blocked: z
-    .looseObject({ code: z.string(), reason: z.string(), missing: z.array(id), next_step: z.string() })
+    .looseObject({
+      code: z.string(),
+      reason: z.string(),
+      missing: z.array(id),
+      next_step: z.string(),
+      /** Each of these sets would be enough, if it came back; sidecars of the first version do not say. */
+      enough: z.array(z.array(id)).optional(),
+    })
     .nullable(),
   uri: z.string().startsWith("postgresql://").nullable(),
+  /** What works today and will not for ever, as certificates that expire; absent where nobody looked. */
+  warnings: z.array(z.string()).optional(),
+});
+
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
+
+/** `quorate tls init -o json` */
+export const tlsShape = z.looseObject({
+  schema: z.literal("quorate.tls/1"),
+  cluster: z.string(),
+  dir: z.string(),
+  ca: z.looseObject({ cert: z.string(), key: z.string(), written: z.boolean(), until: day }),
+  /** `node` is null for an administrator's. */
+  certificates: z.array(z.looseObject({ node: id.nullable(), folder: z.string(), written: z.boolean(), until: day })),
 });
 
 const phases = z.looseObject({ detect_ms: ms, recruit_ms: ms, promote_ms: ms, establish_ms: ms });

@@ -1,4 +1,5 @@
-import type { Policy } from "../core/ruleset/ruleset.js";
+import type { CountingPolicy } from "../core/ruleset/ruleset.js";
+import type { TlsPaths } from "../tls/material.js";
 import type { Timings } from "./derive.js";
 import type { LogLevel } from "./schema.js";
 
@@ -31,7 +32,10 @@ export interface NodeConfig {
   readonly data_dir: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly postgres: PostgresConfig;
-  readonly http: { readonly port: number };
+  /** Null: it would be the default, and nodes of the same address cannot share it. */
+  readonly http: { readonly port: number | null };
+  /** Absolute paths; null: sidecars talk in the clear. The same for all nodes: either all have it, or none. */
+  readonly tls: TlsPaths | null;
   readonly timings: Timings;
   readonly log: { readonly level: LogLevel };
 }
@@ -41,7 +45,7 @@ export interface ClusterConfig {
   readonly cluster: string;
   /** Sorted by id; the seeds and the first cohort. */
   readonly nodes: readonly NodeConfig[];
-  readonly policy: Policy;
+  readonly policy: CountingPolicy;
   readonly insecure: boolean;
   readonly timings: Timings;
   /** As it was named on the command line. */

@@ -5,9 +5,10 @@ import { walSendersNeeded } from "./derive.js";
 import { isLoopback, sameAddress, sameMachine } from "./hosts.js";
 import { toleranceOf } from "./policy.js";
 import type { Problem } from "./problems.js";
-import { resolveNode, settingText } from "./resolve.js";
+import { DEFAULT_HTTP_PORT, resolveNode, settingText } from "./resolve.js";
 import type { FileConfig } from "./schema.js";
-import type { ConfigSource, Path } from "./source.js";
+import { type ConfigSource, type Path, written } from "./source.js";
+import { checkTls, namesTls } from "./tls_checks.js";
 
 /** More voters make commits and elections slower, not safer; and subsets of the cohort are enumerated. */
 export const NODES_MAX = 9;
@@ -32,7 +33,7 @@ export function crossCheck(input: CheckInput): readonly Problem[] {
     checkNodes,
     checkTls,
     checkHosts,
-    checkServedPorts,
+    checkPorts,
     checkDataDirs,
     checkSettings,
     checkRoles,
@@ -69,13 +70,6 @@ function checkNodes({ source, file, nodes }: CheckInput): readonly Problem[] {
   return problems;
 }
 
-function checkTls({ source, nodes }: CheckInput): readonly Problem[] {
-  const places: Path[] = [["tls"], ...nodes.map(({ id }) => ["nodes", id, "tls"])];
-  const message =
-    "TLS between sidecars is not in this version yet; remove it, and set `insecure: true` if the network is trusted";
-  return places.filter((path) => source.has(path)).map((path) => source.problem(path, message));
-}
-
 function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
   const problems: Problem[] = [];
   for (const { id, host } of nodes) {
@@ -87,9 +81,9 @@ function checkHosts({ source, file, nodes }: CheckInput): readonly Problem[] {
   }
   const remote = nodes.filter(({ host }) => host !== "" && !isLoopback(host));
   const first = remote[0];
-  if (first !== undefined && file.insecure !== true && !source.has(["tls"])) {
+  if (first !== undefined && file.insecure !== true && !namesTls({ source, nodes })) {
     const ids = remote.map(({ id }) => id).join(", ");
-    const message = `sidecars would talk without TLS over the network (${ids}); add \`insecure: true\` at the top if the network is trusted`;
+    const message = `sidecars would talk without TLS over the network (${ids}); add \`tls: { ca: tls/ca.crt, cert: tls/tls.crt, key: tls/tls.key }\` at the top (\`quorate tls init\` makes these), or \`insecure: true\` if the network is trusted`;
     problems.push(source.problem(["nodes", first.id, "host"], message));
   }
   return problems;
@@ -102,24 +96,13 @@ interface Listener {
   readonly key: Path;
 }
 
-function servedListeners({ nodes }: CheckInput): readonly Listener[] {
-  return nodes.flatMap(({ id, host, port, postgres }) => [
+function checkPorts({ source, nodes }: CheckInput): readonly Problem[] {
+  const listeners: readonly Listener[] = nodes.flatMap(({ id, host, port, postgres, http }) => [
     { id, host, port, key: ["port"] },
     { id, host, port: postgres.port, key: ["postgres", "port"] },
+    ...(http.port === null ? [] : [{ id, host, port: http.port, key: ["http", "port"] }]),
   ]);
-}
-
-function checkServedPorts(input: CheckInput): readonly Problem[] {
-  return clashes(input.source, servedListeners(input));
-}
-
-/** HTTP is not served yet: its port refuses nothing, and counts only where somebody wrote it. */
-function checkHttpPorts(input: CheckInput): readonly Problem[] {
-  const { source, nodes } = input;
-  const http = nodes
-    .filter(({ id }) => source.has(written(source, id, ["http", "port"])))
-    .map(({ id, host, http: { port } }) => ({ id, host, port, key: ["http", "port"] }));
-  return clashes(source, [...servedListeners(input), ...http]);
+  return clashes(source, listeners);
 }
 
 /** Listeners that want a port of an address that one before them wants as well. */
@@ -183,15 +166,9 @@ function checkRoles({ source, nodes }: CheckInput): readonly Problem[] {
   return problems;
 }
 
-/** Where a node's value was written: inside the node, else at the top, else it is a default and the node is the place. */
-export function written(source: ConfigSource, id: string, key: Path): Path {
-  const inside = ["nodes", id, ...key];
-  return source.has(inside) || !source.has(key) ? inside : key;
-}
-
 /** What is allowed, but probably not what somebody wants. */
 export function findWarnings(
-  { source, file, nodes }: CheckInput,
+  { source, nodes }: CheckInput,
   policy: Parameters<typeof toleranceOf>[0],
 ): readonly Problem[] {
   const warnings: Problem[] = [];
@@ -200,10 +177,10 @@ export function findWarnings(
     const message = `${copies} copies on ${nodes.length} nodes: no node may be lost for a failover, since the lost leader's copy would be needed; add a node`;
     warnings.push(source.problem(["policy"], message));
   }
-  warnings.push(...checkHttpPorts({ source, file, nodes }));
-  for (const path of [["http"], ...nodes.map(({ id }) => ["nodes", id, "http"])]) {
-    if (source.has(path))
-      warnings.push(source.problem(path, "HTTP is not served in this version yet; the key is kept for later"));
+  const silent = nodes.find(({ http }) => http.port === null);
+  if (silent !== undefined) {
+    const message = `nodes share the address ${silent.host}, so the default ${DEFAULT_HTTP_PORT} is nobody's and ${silent.id} serves no HTTP; give each of them an http.port`;
+    warnings.push(source.problem(["nodes", silent.id], message));
   }
   const detect = nodes.find(({ timings }) => timings.detect_ms !== nodes[0]?.timings.detect_ms);
   if (detect !== undefined) {
@@ -211,7 +188,7 @@ export function findWarnings(
     warnings.push(source.problem(written(source, detect.id, ["timings", "detect"]), message));
   }
   const local = nodes.find(({ host }) => isLoopback(host));
-  if (local !== undefined && nodes.some(({ host }) => !isLoopback(host)) && file.insecure === true) {
+  if (local !== undefined && nodes.some(({ host }) => !isLoopback(host))) {
     const message = `${local.host} is reached from its own host only; write an address that the other nodes can reach`;
     warnings.push(source.problem(["nodes", local.id, "host"], message));
   }

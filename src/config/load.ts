@@ -9,11 +9,12 @@ import { resolveCluster } from "./resolve.js";
 import { type FileConfig, fileSchema, KNOWN_KEYS } from "./schema.js";
 import { ConfigSource, type Path } from "./source.js";
 import { readText } from "./text.js";
+import { checkCertificates } from "./tls_checks.js";
 
 export interface LoadOptions {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A program that only asks the sidecars needs no password, and may not be allowed to read one. */
+  /** Passwords and certificates: a program that only asks the sidecars may not be allowed to read them. */
   readonly secrets: "read" | "skip";
   /** Passwords are read for this node only: the files of the others lie on other hosts. */
   readonly node?: string | undefined;
@@ -60,13 +61,21 @@ async function readConfig(source: ConfigSource, options: LoadOptions): Promise<L
   const ids = options.node === undefined ? input.nodes.map(({ id }) => id) : [options.node];
   const read = options.secrets === "read" ? await readPasswords(source, shaped.file, ids, options.env) : undefined;
   problems.push(...(read?.problems ?? []));
+  const certificates =
+    options.secrets === "read" ? await checkCertificates(input, options.node, options.hosts ?? []) : undefined;
+  problems.push(...(certificates?.problems ?? []));
   if (problems.length > 0 || !("kind" in policy)) return { kind: "refused", problems: sortProblems(problems) };
 
   const missing = await missingPrograms(input, options.hosts ?? []);
   return {
     kind: "loaded",
     config: resolveCluster(source.file, shaped.file, policy, read?.passwords ?? new Map()),
-    warnings: sortProblems([...findWarnings(input, policy), ...(read?.warnings ?? []), ...missing]),
+    warnings: sortProblems([
+      ...findWarnings(input, policy),
+      ...(read?.warnings ?? []),
+      ...(certificates?.warnings ?? []),
+      ...missing,
+    ]),
   };
 }
 

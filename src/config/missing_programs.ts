@@ -1,8 +1,9 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { type CheckInput, written } from "./cross_checks.js";
+import type { CheckInput } from "./cross_checks.js";
 import { isOnThisHost } from "./hosts.js";
 import type { Problem } from "./problems.js";
+import { written } from "./source.js";
 
 /** A configured `postgres.bin_dir` without a `postgres` in it. Of the nodes of this host only: nobody sees the others' disks. */
 export async function missingPrograms(

@@ -1,9 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { written } from "./cross_checks.js";
 import type { Problem } from "./problems.js";
 import { type Passwords, passwordKey, type RoleName, resolvePath } from "./resolve.js";
 import type { FileConfig } from "./schema.js";
-import type { ConfigSource } from "./source.js";
+import { type ConfigSource, written } from "./source.js";
 
 export interface PasswordsFound {
   readonly passwords: Passwords;

@@ -1,4 +1,4 @@
-import type { Policy } from "../core/ruleset/ruleset.js";
+import type { CountingPolicy } from "../core/ruleset/ruleset.js";
 import type { Problem } from "./problems.js";
 import { nearestWord } from "./problems.js";
 import type { ConfigSource } from "./source.js";
@@ -6,7 +6,7 @@ import type { ConfigSource } from "./source.js";
 const FORMS = "write `majority` or `{ at_least: N }`";
 
 /** Reads the policy of the first day for a cohort of `nodes`; a problem is at the key that is wrong. */
-export function readPolicy(value: unknown, nodes: number, source: ConfigSource): Policy | Problem {
+export function readPolicy(value: unknown, nodes: number, source: ConfigSource): CountingPolicy | Problem {
   if (value === "majority") return { kind: "majority" };
   if (typeof value === "string") {
     const meant = nearestWord(value, ["majority"]);
@@ -27,7 +27,7 @@ export function readPolicy(value: unknown, nodes: number, source: ConfigSource):
   return readAtLeast(value.at_least, nodes, source);
 }
 
-function readAtLeast(copies: unknown, nodes: number, source: ConfigSource): Policy | Problem {
+function readAtLeast(copies: unknown, nodes: number, source: ConfigSource): CountingPolicy | Problem {
   const refuse = (message: string) => source.problem(["policy", "at_least"], message);
   if (typeof copies !== "number" || !Number.isInteger(copies)) {
     return refuse(
@@ -58,7 +58,7 @@ export interface Tolerance {
  * A recruitment needs a quorum for the candidate (`copies`), and must leave too few nodes outside
  * for an earlier leader to reach a quorum (`nodes - copies + 1`): the larger of the two must be alive.
  */
-export function toleranceOf(policy: Policy, nodes: number): Tolerance {
+export function toleranceOf(policy: CountingPolicy, nodes: number): Tolerance {
   const copies = policy.kind === "majority" ? Math.floor(nodes / 2) + 1 : policy.copies;
   return {
     copies,

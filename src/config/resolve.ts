@@ -1,8 +1,10 @@
 import { dirname, join, resolve } from "node:path";
-import type { Policy } from "../core/ruleset/ruleset.js";
+import type { CountingPolicy } from "../core/ruleset/ruleset.js";
+import type { TlsPaths } from "../tls/material.js";
 import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
 import { credentials } from "./cluster_config.js";
 import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
+import { sameAddress } from "./hosts.js";
 import type { FileConfig, FileNode } from "./schema.js";
 
 export const DEFAULT_PORT = 7432;
@@ -36,6 +38,13 @@ export function dataDirOf(file: string, top: FileConfig, node: FileNode, id: str
   return written === undefined ? join(DATA_ROOT, top.cluster ?? "", id) : resolvePath(file, written);
 }
 
+/** Null unless all three files are named, each inside the node or at the top. */
+function tlsOf(file: string, top: FileConfig, node: FileNode): TlsPaths | null {
+  const { ca, cert, key } = { ...top.tls, ...node.tls };
+  if (ca === undefined || cert === undefined || key === undefined) return null;
+  return { ca: resolvePath(file, ca), cert: resolvePath(file, cert), key: resolvePath(file, key) };
+}
+
 /** The file's keys, the node's over the top's, and a default for the rest. */
 export function resolveNode(file: string, top: FileConfig, id: string, passwords: Passwords): NodeConfig {
   const node = top.nodes?.[id] ?? {};
@@ -58,13 +67,28 @@ export function resolveNode(file: string, top: FileConfig, id: string, passwords
       superuser: role("superuser", DEFAULT_SUPERUSER),
       replication: role("replication", DEFAULT_REPLICATION_USER),
     },
-    http: { port: node.http?.port ?? top.http?.port ?? DEFAULT_HTTP_PORT },
+    http: { port: httpPort(top, id) },
+    tls: tlsOf(file, top, node),
     timings: deriveTimings(node.timings?.detect ?? top.timings?.detect ?? DETECT_DEFAULT_MS),
     log: { level: node.log?.level ?? top.log?.level ?? "info" },
   };
 }
 
-export function resolveCluster(file: string, top: FileConfig, policy: Policy, passwords: Passwords): ClusterConfig {
+/** A default that several nodes of one address would have to share is nobody's: each would answer for the others. */
+function httpPort(top: FileConfig, id: string): number | null {
+  const { [id]: own, ...others } = top.nodes ?? {};
+  const written = own?.http?.port ?? top.http?.port;
+  if (written !== undefined) return written;
+  const beside = Object.values(others).filter(({ host }) => sameAddress(host ?? "", own?.host ?? ""));
+  return beside.some(({ http }) => http?.port === undefined) ? null : DEFAULT_HTTP_PORT;
+}
+
+export function resolveCluster(
+  file: string,
+  top: FileConfig,
+  policy: CountingPolicy,
+  passwords: Passwords,
+): ClusterConfig {
   return {
     cluster: top.cluster ?? "",
     nodes: Object.keys(top.nodes ?? {})

@@ -97,6 +97,15 @@ const postgres = z.strictObject(
   { error: not("a block of keys", "write keys like `port: 5432` below it, or remove it") },
 );
 
+const tls = z.strictObject(
+  {
+    ca: nonEmpty("a path", "name the file with the certificate of the authority").optional(),
+    cert: nonEmpty("a path", "name the file with the node's certificate").optional(),
+    key: nonEmpty("a path", "name the file with the private key of that certificate").optional(),
+  },
+  { error: not("a block of keys", "write { ca: PATH, cert: PATH, key: PATH }, or remove it") },
+);
+
 /** What may stand at the top for all nodes, or inside one node, which wins. */
 const perNode = {
   data_dir: nonEmpty("a path", "name the folder for this node's data").optional(),
@@ -108,8 +117,7 @@ const perNode = {
       { error: not("a block of keys", "write { port: 8008 }, or remove it") },
     )
     .optional(),
-  // Any value: it is refused as a whole in cross_checks.ts, with a better sentence than "unknown key".
-  tls: z.unknown().optional(),
+  tls: tls.optional(),
   timings: z
     .strictObject(
       { detect: duration.optional() },
@@ -175,6 +183,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "postgres.superuser": ["user", "password_file"],
   "postgres.replication": ["user", "password_file"],
   http: ["port"],
+  tls: ["ca", "cert", "key"],
   timings: ["detect"],
   log: ["level"],
 };

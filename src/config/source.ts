@@ -116,3 +116,9 @@ export class ConfigSource {
     return offset;
   }
 }
+
+/** Where a node's value was written: inside the node, else at the top, else it is a default and the node is the place. */
+export function written(source: ConfigSource, id: string, key: Path): Path {
+  const inside = ["nodes", id, ...key];
+  return source.has(inside) || !source.has(key) ? inside : key;
+}

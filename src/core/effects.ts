@@ -64,7 +64,7 @@ export type PostgresAction =
     }
   /** Stream from this leader under this term. Only after `revoke`, and only if contained in the leader's history. */
   | { readonly kind: "follow"; readonly leader: NodeId; readonly term: Term }
-  /** From a standstill: stream from this node, which stands still too, up to exactly this position; then stand still and report. */
+  /** From a standstill: stream from this node, which stands still too, up to exactly this position; then stand still and report. Fails as soon as that one says that it has removed the WAL. */
   | { readonly kind: "catch_up"; readonly source: NodeId; readonly term: Term; readonly position: Position }
   /** Ends a `catch_up` under way: it stands still where it is, and reports that. */
   | { readonly kind: "cancel_catch_up" }
@@ -106,6 +106,8 @@ export type PostgresAction =
   | { readonly kind: "swap"; readonly term: Term }
   | { readonly kind: "discard_old" }
   | { readonly kind: "fence" }
+  /** The same with SIGKILL at once, whatever else is under way: what is fails by it. Reports `gone` and nothing else. */
+  | { readonly kind: "emergency_fence" }
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }
   /** A small WAL record: releases waiters that a reconnected follower would leave hanging (trap 13). */
   | { readonly kind: "nudge" }

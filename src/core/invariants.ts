@@ -35,6 +35,7 @@ export function checkInvariants(before: State, after: State): void {
     assert(leading.term === d.promise.term, `I4: leads ${leading.term} having promised ${d.promise.term}`);
     assert(leading.term === d.promotionStarted, `I3: leads ${leading.term} without having begun it`);
     assert(pending === null, "a leader answers no recruitment");
+    assert(!d.nonVoter, "a node from the past leads before it has caught up");
     if (leading.stage === "established") {
       assert(
         leading.firstRecord !== null && leading.quorumLsn >= leading.firstRecord,

@@ -15,5 +15,11 @@ export const LEADER_FAILURES_MAX = 5;
 /** WAL that a follower may lack and still count as caught up: what takes it a few ms to receive, so no commit waits long for it. */
 export const LAG_CAUGHT_UP_BYTES = 1n << 20n;
 
+/**
+ * Promises that a node can still name: whatever a peer remembers of it is among the last few, since all that are up
+ * learn of each within a heartbeat.
+ */
+export const PROMISES_KEPT = 8;
+
 /** Observers that a leader serves: each takes one of its walsenders and a slot. */
 export const OBSERVERS_MAX = 5;

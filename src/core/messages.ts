@@ -49,9 +49,34 @@ export type RefusalCode =
   | "cannot_lead"
   | "stopping";
 
+/** A promise, by the start of the sidecar that gave it: a node that forgot it and gives it again is told apart. */
+export interface PromiseMade {
+  readonly term: Term;
+  readonly boot: string;
+}
+
+/** Instead of a boot, where it is not known. */
+export const BOOT_UNKNOWN = "-";
+
+/** What the sender remembers of another node: the last promise that it saw of it. */
+export interface Seen extends PromiseMade {
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  /** Of a leader, to a non-voter: once this one, under this start of its sidecar, has flushed so far it has caught up. */
+  readonly end: CatchUpEnd | null;
+}
+
+/** The leader's flushed LSN, read after that start of the sidecar was heard. */
+export interface CatchUpEnd {
+  readonly boot: string;
+  readonly lsn: Lsn;
+}
+
 export interface RecruitRequest {
   readonly term: Term;
   readonly attempt: Attempt;
+  /** What the coordinator remembers of the receiver: it may know better than the receiver itself (DESIGN 8). */
+  readonly seen: Seen | null;
 }
 
 /** A promise kept, with what the promiser holds as of that promise (DESIGN 5.2). */
@@ -65,6 +90,10 @@ export interface RecruitAnswer {
   readonly initial: string;
   /** What it granted earlier leaders, as far as it still runs. */
   readonly leases: readonly LeaseLeft[];
+  /** The last promises that it knows it gave, oldest first, this one included; none if they were not kept yet. */
+  readonly promises: readonly PromiseMade[];
+  /** What it remembers of the others. */
+  readonly seen: readonly Seen[];
 }
 
 /** A leader asks with each status for a lease that it counts from this stamp of its own monotonic clock. */
@@ -139,6 +168,8 @@ export interface NodeStatus {
   readonly systemIdentifier: string | null;
   readonly initial: string;
   readonly promise: Term;
+  /** The last promises that it knows it gave, oldest first; none if they were not kept yet. */
+  readonly promises: readonly PromiseMade[];
   readonly role: "leader" | "follower" | "none";
   /** The term it leads or follows; 0 for neither. */
   readonly term: Term;
@@ -171,6 +202,8 @@ export interface NodeStatus {
   readonly leaseGrant: LeaseGrant | null;
   /** The newest order to pause or resume elections that it has heard of. */
   readonly pause: Pause;
+  /** What it remembers of the others. */
+  readonly seen: readonly Seen[];
   readonly facts: NodeFacts;
 }
 

@@ -8,6 +8,7 @@
  */
 import { answerPending, onFollow, onPromote, onRecruit } from "./acceptor/acceptor.js";
 import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
+import { recall, regainVote } from "./acceptor/past.js";
 import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
 import { concludeMandate, mandateTicksMs, onFailover } from "./coordinator/mandate.js";
@@ -22,7 +23,7 @@ import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
-import { isJoint } from "./leader/change_state.js";
+import { awaitsQuorum } from "./leader/change_state.js";
 import { handOver, onLook, onSwitchover } from "./leader/handing_over.js";
 import { isHandingOver } from "./leader/hands_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
@@ -50,6 +51,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   const turn = new Turn(before);
   turn.set({ nowMs: Math.max(stamp.nowMs, before.volatile.nowMs), jitter: stamp.jitter });
   route(turn, event);
+  regainVote(turn);
   noteMembership(turn);
   keepLease(turn);
   watchProgress(turn);
@@ -79,10 +81,12 @@ function route(turn: Turn, event: Event): void {
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
       hearPause(turn, event.status);
+      for (const seen of event.status.seen) recall(turn, event.peer, seen);
       return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
       return losePeer(turn, event.peer, event.reason);
     case "recruit":
+      if (event.request.seen !== null) recall(turn, event.from.node, event.request.seen);
       return onRecruit(turn, event.call, event.from, event.request);
     case "promote":
       return onPromote(turn, event.call, event.from, event.request);
@@ -93,6 +97,7 @@ function route(turn: Turn, event: Event): void {
     case "catch_up_result":
       return onCatchUpResult(turn, event.peer, event.request, event.result);
     case "recruit_result":
+      if (event.result.ok === true) for (const seen of event.result.answer.seen) recall(turn, event.peer, seen);
       return onRecruitResult(turn, event.peer, event.request, event.result);
     case "promote_result":
       return onPromoteResult(turn, event.peer, event.request, event.result);
@@ -189,7 +194,7 @@ function observePace(turn: Turn): void {
     ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
       typeof leading.mark === "bigint" ||
-      isJoint(leading.change) ||
+      awaitsQuorum(leading.change) ||
       isHandingOver(turn));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =

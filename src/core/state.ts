@@ -8,11 +8,23 @@ import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Term } from "./log/position.js";
-import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
-import type { Attempt, Blocked, ElectionPhases, NodeStatus, PromoteRequest, RejoinFacts } from "./messages.js";
+import { TERM_NONE } from "./log/position.js";
+import type {
+  Attempt,
+  Blocked,
+  CatchUpEnd,
+  ElectionPhases,
+  NodeStatus,
+  PromiseMade,
+  PromoteRequest,
+  RejoinFacts,
+  Seen,
+} from "./messages.js";
+import { BOOT_UNKNOWN } from "./messages.js";
 import type { Mandate, Pause } from "./orders.js";
 import { NEVER_PAUSED } from "./orders.js";
-import type { LocalPostgres } from "./postgres_known.js";
+import type { BootData, LocalPostgres } from "./postgres_known.js";
+import { postgresUnseen } from "./postgres_known.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
@@ -25,6 +37,13 @@ export interface Durable {
   readonly systemIdentifier: string | null;
   /** No agent of a lower term gets anything from this node. One attempt a term, ever. */
   readonly promise: Promised;
+  /**
+   * The last promises, oldest first, the present one included: so that it can be told from outside whether this node has
+   * forgotten one. Empty in a file of a version that did not keep them, until the next promise.
+   */
+  readonly promises: readonly PromiseMade[];
+  /** It promised what it knows nothing of: it may lack more, and has no vote until it has caught up (DESIGN 5.7, 8). */
+  readonly nonVoter: boolean;
   /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
   readonly promotionStarted: Term;
   /** The term under which this node ran initdb, until a ruleset record stands in that log; else 0. */
@@ -33,13 +52,18 @@ export interface Durable {
   readonly joining: Term;
   /** This node's data once held a copy that may have counted. If it is gone, the node does not vote. */
   readonly held: boolean;
+  /**
+   * The longest lease that this node may have granted and that may still run, in ms: on disk before it grants one. A sidecar
+   * that starts with a shorter one answers for this one. Absent in files that are older than leases.
+   */
+  readonly leaseMs?: number;
   /** Whether elections are paused, as far as this node has heard. */
   readonly pause: Pause;
 }
 
 export interface Promised {
   readonly term: Term;
-  /** Null only before the first promise. */
+  /** Null before the first promise, and for one that others remember and this node forgot. */
   readonly attempt: Attempt | null;
 }
 
@@ -151,6 +175,8 @@ export interface Leading extends RulesInOffice {
   readonly checkpointed: boolean;
   /** Since when a member has been refusing this term for a higher promise; null if none does. */
   readonly refusedSinceMs: number | null;
+  /** What non-voters have to reach, as far as it is known; null while the next look at Postgres will tell. */
+  readonly ends: Readonly<Record<NodeId, { readonly boot: string; readonly end: CatchUpEnd | null }>>;
 }
 
 export interface SenderState {
@@ -177,18 +203,10 @@ export interface Peer {
   readonly lost: string | null;
   /** Since when it has been trying for the term it tries for now. */
   readonly electingSinceMs: number;
-  /** The highest promise this incarnation was ever seen with, and under which start of its sidecar. */
-  readonly highest: { readonly promise: Term; readonly boot: string };
-  /**
-   * It came back below that: it was restored from a snapshot, and has forgotten what it promised. Its vote does not
-   * count until it holds what its leader held after this was noticed (DESIGN 8).
-   */
-  readonly pastSinceMs: number | null;
-}
-
-export interface BootData {
-  readonly present: boolean;
-  readonly oldKept: boolean;
+  /** The last promise this incarnation was seen with, and under which start of its sidecar it was seen. */
+  readonly seen: (Seen & { readonly under: string }) | null;
+  /** It has forgotten that one: it was restored from a snapshot, and does not know it yet (DESIGN 8). */
+  readonly forgot: boolean;
 }
 
 /** The state a sidecar starts with: its durable word, and nothing known of anybody. */
@@ -202,35 +220,13 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       startedMs: nowMs,
       stopping: false,
       nextOp: 1,
-      postgres: {
-        data: data.present ? "present" : "absent",
-        process: "stopped",
-        primaryGone: false,
-        still: null,
-        receiver: null,
-        unservedTerm: TERM_NONE,
-        streaming: false,
-        door: "shut",
-        op: null,
-        retryAtMs: 0,
-        restartAtMs: 0,
-        failures: 0,
-        fault: null,
-        clone: null,
-        oldKept: data.oldKept,
-        position: POSITION_EMPTY,
-        rulesets: [],
-        flushLsn: null,
-        replayLsn: null,
-        postmasterPid: null,
-        observing: "idle",
-      },
+      postgres: postgresUnseen(data),
       pending: null,
       following: null,
       leading: null,
       catchUp: null,
       progress: NO_PROGRESS,
-      lease: freshBook(config.timings, durable.promise.term > TERM_NONE, nowMs),
+      lease: freshBook(config.timings, durable, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
       mandate: null,
@@ -257,6 +253,8 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
     incarnation,
     systemIdentifier: null,
     promise: { term: TERM_NONE, attempt: null },
+    promises: [{ term: TERM_NONE, boot: BOOT_UNKNOWN }],
+    nonVoter: false,
     promotionStarted: TERM_NONE,
     founding: TERM_NONE,
     joining: TERM_NONE,
@@ -266,6 +264,19 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
 }
 
 /** Data that may have counted is gone: the node answers nothing that depends on it and is refused by name. */
-export function hasLostItsData(state: State): boolean {
+export function hasLostItsData(state: Pick<State, "durable" | "volatile">): boolean {
   return state.durable.held && state.volatile.postgres.data !== "present";
+}
+
+/** Whether its answer counts in a recruitment. */
+export function hasVote(state: Pick<State, "durable" | "volatile">): boolean {
+  return !state.durable.nonVoter && !hasLostItsData(state) && !hasLostItsRulesets(state);
+}
+
+/**
+ * It stands still, and its rulesets as of that position were dropped by somebody. Those read last are of an earlier one: a
+ * ruleset proposed in between would oblige, and be hidden (hole H6).
+ */
+export function hasLostItsRulesets({ volatile: { postgres } }: Pick<State, "volatile">): boolean {
+  return postgres.data === "present" && postgres.still !== null && postgres.still.rulesets === null;
 }

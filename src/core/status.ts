@@ -1,4 +1,5 @@
 import { suspectedTerm } from "./detector/detector.js";
+import { allSeen } from "./detector/peers.js";
 import { knownQuorumLsn } from "./leader/leader.js";
 import { grantOf } from "./lease/granting.js";
 import { askOf, stampDue } from "./lease/holding.js";
@@ -7,7 +8,7 @@ import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
 import { initialRulesetText } from "./ruleset/ruleset.js";
 import type { State } from "./state.js";
-import { hasLostItsData } from "./state.js";
+import { hasLostItsData, hasLostItsRulesets, hasVote } from "./state.js";
 import type { Turn } from "./turn.js";
 
 /** What this node tells the others now. */
@@ -22,6 +23,7 @@ export function statusOf(state: State): NodeStatus {
     systemIdentifier: durable.systemIdentifier,
     initial: initialRulesetText(config.initial),
     promise: durable.promise.term,
+    promises: durable.promises,
     role,
     term: leading?.term ?? following?.term ?? TERM_NONE,
     leader: leading !== null ? config.self : (following?.leader ?? null),
@@ -29,7 +31,7 @@ export function statusOf(state: State): NodeStatus {
     streaming: postgres.streaming,
     position: currentPosition(state),
     rulesets: postgres.rulesets,
-    voter: !hasLostItsData(state),
+    voter: hasVote(state),
     whyNot: whyNot(state),
     postgres: postgresState(state),
     ledUntil: leading === null ? durable.promotionStarted : TERM_NONE,
@@ -42,6 +44,7 @@ export function statusOf(state: State): NodeStatus {
     blocked: volatile.blocked,
     leaseAsk: askOf(state),
     leaseGrant: grantOf(state),
+    seen: allSeen(state),
     pause: durable.pause,
     facts: {
       postgresVersion: config.postgresVersion,
@@ -70,7 +73,7 @@ export function currentPosition(state: State): Position {
   return timeline === TERM_NONE ? postgres.position : { timeline, lsn: postgres.flushLsn };
 }
 
-function postgresState(state: State): PostgresState {
+export function postgresState(state: State): PostgresState {
   const { postgres } = state.volatile;
   if (postgres.clone !== null) return "cloning";
   if (postgres.process === "running") return "running";
@@ -87,6 +90,10 @@ function neverStarted(state: State): boolean {
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
   if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
+  if (state.durable.nonVoter)
+    return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
+  if (hasLostItsRulesets(state))
+    return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
   return state.volatile.postgres.fault;
 }
 
@@ -129,6 +136,7 @@ function shown(turn: Turn, s: NodeStatus): string {
     ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
     ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, turn.postgres.still !== null],
+    ...s.seen.map(({ node, term, boot, end }) => `${node} ${term} ${boot} ${end?.lsn}`),
   ].join();
 }
 

@@ -1,3 +1,4 @@
+import { withPromise } from "./acceptor/remembered.js";
 import type { Effect, Note, PostgresAction } from "./effects.js";
 import type { Term } from "./log/position.js";
 import type { LocalPostgres } from "./postgres_known.js";
@@ -39,7 +40,10 @@ export class Turn {
 
   /** Changes the durable word; whatever is emitted in this step waits until it is on disk. */
   promise(change: Partial<Durable>): void {
-    this.durable = { ...this.durable, ...change };
+    const { promise, promises } = this.durable;
+    const term = change.promise?.term ?? promise.term;
+    const made = term === promise.term ? {} : { promises: withPromise(promises, { term, boot: this.config.boot }) };
+    this.durable = { ...this.durable, ...made, ...change };
   }
 
   set(change: Partial<Volatile>): void {

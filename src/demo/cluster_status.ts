@@ -54,7 +54,14 @@ function rank({ id, status }: Answer): number {
 }
 
 async function askNode(cluster: string, node: { readonly id: string; readonly port: number }): Promise<Answer | null> {
-  const reply = await fetchStatus({ host: HOST, port: node.port, cluster, deadlineMs: DEADLINE_MS });
+  const reply = await fetchStatus({
+    node: node.id,
+    host: HOST,
+    port: node.port,
+    cluster,
+    deadlineMs: DEADLINE_MS,
+    tls: null,
+  });
   if (!reply.ok) return null;
   const parsed = demoStatusShape.safeParse(JSON.parse(reply.json));
   return parsed.success ? { id: node.id, status: parsed.data } : null;

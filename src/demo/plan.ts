@@ -52,10 +52,9 @@ export function planNodes(home: DemoHome, count: number, ports: readonly number[
 
 /** The configuration as a person would have written it; data directories are relative to the file. */
 export function configText(plan: ClusterPlan): string {
-  // Without http: it is not served yet, and a key for it is warned about.
-  const nodes = plan.nodes.map(({ id, pgPort, port }) => [
+  const nodes = plan.nodes.map(({ id, pgPort, port, httpPort }) => [
     id,
-    { host: HOST, port, data_dir: id, postgres: { port: pgPort } },
+    { host: HOST, port, data_dir: id, postgres: { port: pgPort }, http: { port: httpPort } },
   ]);
   const document = new Document({
     cluster: plan.cluster,

@@ -5,15 +5,17 @@
  * nothing is reported which was not verified. Operations stand in one queue; a clone, a look, a nudge and a checkpoint
  * run beside it.
  */
-import { access, readdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
+import type { LeadershipLog } from "../core/leaderships.js";
+import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
-import { holdsData } from "./data_dir.js";
-import { hasCode } from "./durable_files.js";
+import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
+import { LeadershipKeeper } from "./leadership_keeper.js";
 import { Observer } from "./observer.js";
 import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
@@ -29,6 +31,8 @@ export interface LocalPostgresOptions extends LocalOptions {
   readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
   /** Where a peer's Postgres is. */
   readonly placeOf: (node: string) => Place | null;
+  /** What is known of the term that this node leads, to be kept for people. */
+  readonly evidence: () => TermEvidence | null;
 }
 
 export interface FoundOnDisk {
@@ -42,12 +46,15 @@ export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
   private readonly observer: Observer;
+  private readonly leaderships: LeadershipKeeper;
   private readonly queue: Queued[] = [];
   private busy = false;
   private working: Promise<void> = Promise.resolve();
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
+  /** An emergency fence under way: what starts a Postgres meanwhile would start it for nothing. */
+  private fencing: Promise<void> = Promise.resolve();
   /** What was last said of the table of rulesets. */
   private tableTrouble = "";
 
@@ -58,6 +65,12 @@ export class LocalPostgres implements PostgresPort {
         this.observer.pause();
         options.report({ kind: "exited", reason });
       },
+    });
+    this.leaderships = new LeadershipKeeper({
+      instance: () => this.operations.instance,
+      evidence: options.evidence,
+      warn: options.warn,
+      nowMs: () => performance.now(),
     });
     this.observer = new Observer(
       () => this.operations.instance,
@@ -74,16 +87,7 @@ export class LocalPostgres implements PostgresPort {
     const { dataDir } = this.options.start;
     await finishSwap(dataDir);
     await fence({ dataDir });
-    const entries: string[] = await readdir(dataDir).catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) return [];
-      throw error;
-    });
-    const present = entries.includes("PG_VERSION");
-    if (!present && entries.length > 0) {
-      throw new Error(
-        `${dataDir} is not empty and is no Postgres data directory (${entries.slice(0, 3).join(", ")}); set data_dir elsewhere, or move these files away`,
-      );
-    }
+    const present = await holdsDataOrNothing(dataDir);
     const oldKept = await access(this.operations.oldDir).then(
       () => true,
       () => false,
@@ -101,6 +105,9 @@ export class LocalPostgres implements PostgresPort {
         return;
       case "cancel_catch_up":
         // None is ever under way: it is refused below, and its report ends it.
+        return;
+      case "emergency_fence":
+        this.emergencyFence();
         return;
       case "observe":
         this.observer.pace(action.everyMs, action.as);
@@ -123,8 +130,14 @@ export class LocalPostgres implements PostgresPort {
   }
 
   emergencyFence(): void {
+    const fenced = fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+    this.fencing = fenced.then(
+      () => {},
+      () => {},
+    );
     this.background("the emergency fence", async () => {
-      await fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+      await fenced;
+      this.options.report({ kind: "gone" });
     });
   }
 
@@ -143,6 +156,11 @@ export class LocalPostgres implements PostgresPort {
     await removeSocketDir(this.options.start.stateDir);
   }
 
+  /** Who led when and why, as this node's log has it. @throws when it cannot be asked now. */
+  leadershipLog(): Promise<LeadershipLog> {
+    return this.leaderships.read();
+  }
+
   /** Now and then, while nobody waits. */
   private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
     await maintainSlots(instance.observer, as, this.operations.followers);
@@ -156,6 +174,7 @@ export class LocalPostgres implements PostgresPort {
       this.options.warn(`quorate.ruleset_history cannot be read: ${trouble}`, trouble);
     this.tableTrouble = trouble;
     if (trouble === "") this.options.report({ kind: "records_seen", records: read.kind === "rows" ? read.rows : [] });
+    await this.leaderships.keep(instance);
   }
 
   private work(): void {
@@ -165,7 +184,10 @@ export class LocalPostgres implements PostgresPort {
   }
 
   private async workOff(): Promise<void> {
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) await this.carryOut(next);
+    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+      await this.fencing;
+      await this.carryOut(next);
+    }
     this.busy = false;
   }
 

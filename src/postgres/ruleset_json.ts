@@ -17,7 +17,9 @@ const MEMBER = z
 
 const RULESET = z.object({ policy: POLICY, cohort: z.array(MEMBER).min(1) }).strict();
 
+/** @throws if it is one that `parseRuleset` would refuse: what no node could read is not written. */
 export function formatRuleset(ruleset: Ruleset): string {
+  RULESET.parse(ruleset);
   return JSON.stringify(ruleset);
 }
 

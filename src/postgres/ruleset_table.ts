@@ -54,7 +54,7 @@ const SQLSTATES_NO_TABLE = ["42P01", "3F000"];
 export async function foundCluster(session: SqlRunner, options: FoundingOptions): Promise<Lsn> {
   const { superuser, replication, term, ruleset, writtenBy, cause } = options;
   const row: RulesetRow = { number: { term, subterm: 0 }, state: "proposed", ruleset, writtenBy, cause };
-  return transaction(session, async () => {
+  return localTransaction(session, async () => {
     await session.query(alterRolePassword(superuser.name, scramVerifier(superuser.password, ITERATIONS)));
     const { present } = await oneRow<RoleExistsRow>(session, ROLE_EXISTS, [replication.name]);
     const verifier = scramVerifier(replication.password, replication.random ? ITERATIONS_RANDOM : ITERATIONS);
@@ -73,7 +73,7 @@ export async function foundCluster(session: SqlRunner, options: FoundingOptions)
 export async function writeRuleset(session: SqlRunner, row: RulesetRow): Promise<Lsn> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await transaction(session, () => insertRow(session, row));
+      return await localTransaction(session, () => insertRow(session, row));
     } catch (error) {
       if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE) || attempt === ATTEMPTS_MAX) throw error;
       await endLockHolders(session);
@@ -91,7 +91,8 @@ async function insertRow(session: SqlRunner, row: RulesetRow): Promise<void> {
   await session.query(RULESET_INSERT, [String(number.term), number.subterm, state, json, writtenBy, cause]);
 }
 
-async function transaction(session: SqlRunner, work: () => Promise<void>): Promise<Lsn> {
+/** Commits without waiting for a quorum; no trigger runs, and no lock is waited for longer than 50 ms. Returns where it ends. */
+export async function localTransaction(session: SqlRunner, work: () => Promise<void>): Promise<Lsn> {
   await session.query("begin isolation level read committed read write");
   try {
     for (const setting of [LOCAL_COMMIT, NO_TRIGGERS, LOCK_TIMEOUT]) await session.query(setting);

@@ -6,20 +6,27 @@ import type { StateCodec } from "./state_format.js";
 /** The node's durable word as text. Whatever `encode` cannot have written is refused, never guessed at. */
 export const durableCodec: StateCodec<Durable> = {
   encode: (durable) => encodeBigintJson(durable),
-  decode: (text) => {
-    const value = upgraded(decodeBigintJson(text));
+  decode: (text, format) => {
+    const value = upgraded(decodeBigintJson(text), format);
     if (!isDurable(value)) throw new SyntaxError("the payload is not a node's durable state");
     return value;
   },
 };
 
-/** A file from before there were orders to pause knows of none. */
-function upgraded(value: unknown): unknown {
-  return isRecord(value) && value.pause === undefined ? { ...value, pause: NEVER_PAUSED } : value;
+function upgraded(value: unknown, format: number): unknown {
+  if (!isRecord(value)) return value;
+  const since2 = format < 2 ? { ...value, ...KEPT_SINCE_2 } : value;
+  return format < 3 ? { ...since2, ...KEPT_SINCE_3 } : since2;
 }
 
+/** What was promised before was not kept, so nothing is said of it. */
+const KEPT_SINCE_2 = Object.freeze({ promises: [], nonVoter: false });
+
+/** Before, there were no orders to pause. */
+const KEPT_SINCE_3 = Object.freeze({ pause: NEVER_PAUSED });
+
 function isDurable(value: unknown): value is Durable {
-  if (!isRecord(value) || !isRecord(value.promise)) return false;
+  if (!isRecord(value) || !isRecord(value.promise) || !Array.isArray(value.promises)) return false;
   const { attempt, term } = value.promise;
   const attemptFits =
     attempt === null || (isRecord(attempt) && typeof attempt.node === "string" && typeof attempt.nonce === "string");
@@ -30,10 +37,13 @@ function isDurable(value: unknown): value is Durable {
     (value.systemIdentifier === null || typeof value.systemIdentifier === "string") &&
     typeof term === "bigint" &&
     attemptFits &&
+    value.promises.every((made) => isRecord(made) && typeof made.term === "bigint" && typeof made.boot === "string") &&
+    typeof value.nonVoter === "boolean" &&
     typeof value.promotionStarted === "bigint" &&
     typeof value.founding === "bigint" &&
     typeof value.joining === "bigint" &&
     typeof value.held === "boolean" &&
+    (value.leaseMs === undefined || typeof value.leaseMs === "number") &&
     isPause(value.pause)
   );
 }

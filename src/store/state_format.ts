@@ -11,16 +11,20 @@ import type { StateIdentity } from "./identity.js";
  * The header line alone says whether the rest is whole; text, so that a person can read it in an emergency.
  */
 
-export const STATE_FORMAT = 1;
+/**
+ * 2: the last promises are named, and whether the node has a vote: an older program would let one from the past vote.
+ * 3: whether elections are paused: an older program would elect.
+ */
+export const STATE_FORMAT = 3;
 const MAGIC = "QUORATE-STATE";
 const HEADER = /^QUORATE-STATE ([1-9]\d{0,8}) (0|[1-9]\d{0,8}) ([0-9a-f]{64})\n/;
 /** The header line is the part that its own checksum does not cover: nothing longer is one. */
 const HEADER_BYTES_MAX = 120;
 
-/** Turns the state into text and back. `decode` throws on anything that `encode` cannot have written. */
+/** Turns the state into text and back. `decode` throws on anything that `encode` of that format cannot have written. */
 export interface StateCodec<T> {
   encode(value: T): string;
-  decode(text: string): T;
+  decode(text: string, format: number): T;
 }
 
 export type RefusalCode = "torn" | "foreign" | "newer_format" | "unreadable";
@@ -61,7 +65,7 @@ export function parseState<T>(file: string, bytes: Buffer, codec: StateCodec<T>)
   try {
     const end = body.indexOf("\n");
     const identity = decodeIdentity(body.subarray(0, end).toString("utf8"));
-    return { kind: "ok", identity, value: codec.decode(body.subarray(end + 1).toString("utf8")) };
+    return { kind: "ok", identity, value: codec.decode(body.subarray(end + 1).toString("utf8"), format) };
   } catch (error) {
     // The checksum is right, so these are the bytes that were written: not the disk's fault but a program's.
     const cause = error instanceof Error ? error.message : String(error);

@@ -9,6 +9,8 @@ export interface LogOptions {
   readonly base: Readonly<Record<string, string | number>>;
   /** 2 (stderr) unless told: stdout belongs to the JSON of commands. */
   readonly fd?: number;
+  /** Each line begins with its priority, which systemd's journal takes off and sorts by (sd-daemon(3)). */
+  readonly prefixed?: boolean;
 }
 
 export interface Log {
@@ -44,7 +46,7 @@ export function createLog(options: LogOptions): Log {
         },
       },
     },
-    destination,
+    options.prefixed === true ? prefixing(destination) : destination,
   );
   return {
     logger,
@@ -54,6 +56,25 @@ export function createLog(options: LogOptions): Log {
       } catch {
         // Not open yet, or closed by its reader: there is nobody left to tell.
       }
+    },
+  };
+}
+
+/** syslog(3)'s numbers for pino's levels. */
+function priorityOf(level: number): number {
+  if (level >= 60) return 2;
+  if (level >= 50) return 3;
+  if (level >= 40) return 4;
+  return level >= 30 ? 6 : 7;
+}
+
+function prefixing(destination: { write(line: string): unknown }) {
+  return {
+    // By this sign pino says the level of each line before it writes it.
+    [Symbol.for("pino.metadata")]: true,
+    lastLevel: 30,
+    write(line: string) {
+      destination.write(`<${priorityOf(this.lastLevel)}>${line}`);
     },
   };
 }

@@ -1,29 +1,12 @@
 import type { ChannelOptions, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
-import {
-  ChannelCredentials,
-  Client,
-  logVerbosity,
-  Metadata,
-  ServerCredentials,
-  setLogVerbosity,
-  status,
-} from "@grpc/grpc-js";
+import { ChannelCredentials, Client, logVerbosity, Metadata, setLogVerbosity, status } from "@grpc/grpc-js";
 import { connectionFault } from "./connection_faults.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import type { RawMethod } from "./raw_service.js";
+import { type DialTls, dialCredentials, dialFault, serverName } from "./tls.js";
 
 // The library writes lines of its own to stderr, where our log is JSON. Every fault reaches us as a value as well.
 setLogVerbosity(logVerbosity.NONE);
-
-/** What both ends of a connection have in common. TLS will be decided by the two credentials functions alone. */
-
-export function clientCredentials(): ChannelCredentials {
-  return ChannelCredentials.createInsecure();
-}
-
-export function serverCredentials(): ServerCredentials {
-  return ServerCredentials.createInsecure();
-}
 
 const CHANNEL_OPTIONS: ChannelOptions = Object.freeze({
   // The library's own bound is 120 s: a peer that came back would not be seen for so long.
@@ -43,8 +26,20 @@ const CHANNEL_OPTIONS: ChannelOptions = Object.freeze({
   "grpc.enable_channelz": 0,
 });
 
-export function openChannel(host: string, port: number): Client {
-  return new Client(authority(host, port), clientCredentials(), { ...CHANNEL_OPTIONS });
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  /** Null: in the clear. */
+  readonly tls: DialTls | null;
+}
+
+export function openChannel({ host, port, tls }: Place): Client {
+  if (tls === null)
+    return new Client(authority(host, port), ChannelCredentials.createInsecure(), { ...CHANNEL_OPTIONS });
+  return new Client(authority(host, port), dialCredentials(tls), {
+    ...CHANNEL_OPTIONS,
+    "grpc.ssl_target_name_override": serverName(tls),
+  });
 }
 
 /** `host:port`, with an IPv6 address in brackets. */
@@ -52,10 +47,7 @@ export function authority(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export type Reply =
-  | { readonly ok: true; readonly bytes: Buffer }
-  /** `refused`: the other side is there and says that we do not belong together. */
-  | { readonly ok: false; readonly refused: boolean; readonly reason: string };
+export type Reply = { readonly ok: true; readonly bytes: Buffer } | ({ readonly ok: false } & Failure);
 
 export interface UnaryCall {
   readonly channel: Client;
@@ -84,7 +76,11 @@ export function callUnary(
 }
 
 export interface Failure {
-  readonly refused: boolean;
+  /**
+   * *Refused*: the other side is there and says that we do not belong together. *Untrusted*: one of the two does not
+   * believe the other's certificate, so nothing is known of it. *Lost*: everything else.
+   */
+  readonly kind: "lost" | "refused" | "untrusted";
   readonly reason: string;
 }
 
@@ -93,16 +89,21 @@ export function failure(code: status | undefined, details: string | undefined): 
   const detail = details === undefined || details === "" ? "without a reason" : details;
   switch (code) {
     case status.FAILED_PRECONDITION:
-      return { refused: true, reason: detail };
+      return { kind: "refused", reason: detail };
+    case status.UNAUTHENTICATED:
+      return { kind: "untrusted", reason: detail };
     case status.DEADLINE_EXCEEDED:
-      return { refused: false, reason: "no answer within the deadline" };
-    case status.UNAVAILABLE:
-      return { refused: false, reason: connectionFault(detail) };
+      return { kind: "lost", reason: "no answer within the deadline" };
+    case status.UNAVAILABLE: {
+      const untrusted = dialFault(detail);
+      if (untrusted !== undefined) return { kind: "untrusted", reason: untrusted };
+      return { kind: "lost", reason: connectionFault(detail) };
+    }
     case status.CANCELLED:
-      return { refused: false, reason: "the connection was given up" };
+      return { kind: "lost", reason: "the connection was given up" };
     case status.UNIMPLEMENTED:
-      return { refused: false, reason: "what listens there is no sidecar of this version: check the port" };
+      return { kind: "lost", reason: "what listens there is no sidecar of this version: check the port" };
     default:
-      return { refused: false, reason: detail };
+      return { kind: "lost", reason: detail };
   }
 }

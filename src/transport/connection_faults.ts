@@ -8,7 +8,10 @@ const SYSTEM: readonly (readonly [RegExp, (place: string) => string])[] = [
   [/\b(?:EHOSTUNREACH|ENETUNREACH)\b/, (place) => `there is no way to ${place} (check the host and the network)`],
   [/\bETIMEDOUT\b/, (place) => `${place} does not answer (check the host and the firewall)`],
   [/\b(?:ECONNRESET|EPIPE)\b/, () => "the other side cut it: its sidecar ended, or the network did it"],
-  [/\bFailed to connect\b/, () => "it was ended at once (check that a sidecar listens on this port)"],
+  [
+    /\bFailed to connect\b/,
+    () => "it was ended at once (check that a sidecar listens on this port, and whether it wants `tls`)",
+  ],
   [/\bConnection dropped\b/, () => "it was lost: its sidecar ended, or the network"],
 ];
 

@@ -17,6 +17,7 @@ import {
 import type { Attempt as WireAttempt } from "./gen/quorate/v1/cluster.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
 import { leasesToCore, leasesToWire } from "./lease_codec.js";
+import { allSeenToCore, promisesToCore, seenToWire } from "./memory_codec.js";
 import { historyToCore, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
 /** Parts of the consensus messages, proto ↔ core. */
@@ -63,6 +64,8 @@ export function answerToWire(answer: RecruitAnswer): consensus.RecruitAnswer {
     systemIdentifier: answer.systemIdentifier ?? undefined,
     initial: answer.initial,
     leases: leasesToWire(answer.leases),
+    promises: [...answer.promises],
+    seen: answer.seen.map(seenToWire),
   };
 }
 
@@ -76,6 +79,8 @@ export function answerToCore(answer: consensus.RecruitAnswer): RecruitAnswer {
     systemIdentifier: system === undefined ? null : systemIdentifier(system, "system_identifier"),
     initial: text(answer.initial, "initial", EDGE_LIMITS.initialChars),
     leases: leasesToCore(answer.leases, "leases"),
+    promises: promisesToCore(answer.promises, "promises"),
+    seen: allSeenToCore(answer.seen, "seen"),
   };
 }
 

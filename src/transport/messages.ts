@@ -27,6 +27,7 @@ import { cut, decoding, leadableTerm, list, nodeId, position, present, text } fr
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
 import { leasesToCore, leasesToWire } from "./lease_codec.js";
+import { seenToCore, seenToWire } from "./memory_codec.js";
 import { historyToWire, numberToCore, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
@@ -79,8 +80,12 @@ export function codec<W extends { envelope: WireEnvelope | undefined }, T>(
 export const recruitRequest: Codec<RecruitRequest> = codec(
   "Recruit",
   consensus.RecruitRequest,
-  ({ term: of, attempt }) => ({ term: of, attempt }),
-  (m) => ({ term: leadableTerm(m.term, "term"), attempt: attemptToCore(m.attempt) }),
+  ({ term: of, attempt, seen }) => ({ term: of, attempt, seen: seen === null ? undefined : seenToWire(seen) }),
+  (m) => ({
+    term: leadableTerm(m.term, "term"),
+    attempt: attemptToCore(m.attempt),
+    seen: m.seen === undefined ? null : seenToCore(m.seen, "seen"),
+  }),
 );
 
 export const recruitResult: Codec<RecruitResult> = codec(
@@ -226,6 +231,20 @@ export const statusRequest: Codec<null> = codec(
 export const statusResponse: Codec<string> = codec(
   "answer to Status",
   admin.StatusResponse,
+  (json) => ({ json }),
+  (m) => m.json,
+);
+
+export const historyRequest: Codec<null> = codec(
+  "History",
+  admin.HistoryRequest,
+  () => ({}),
+  () => null,
+);
+
+export const historyResponse: Codec<string> = codec(
+  "answer to History",
+  admin.HistoryResponse,
   (json) => ({ json }),
   (m) => m.json,
 );

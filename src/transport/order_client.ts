@@ -1,5 +1,6 @@
 import type { HandoverRequest, HandoverResult, Mandate, Pause } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { TlsMaterial } from "../tls/material.js";
 import { callUnary, openChannel } from "./channel.js";
 import { PROTOCOL, strangeness } from "./envelope.js";
 import type { Codec } from "./messages.js";
@@ -13,6 +14,8 @@ export interface OrderTo {
   readonly port: number;
   readonly cluster: string;
   readonly deadlineMs: number;
+  /** Null: in the clear. */
+  readonly tls: TlsMaterial | null;
 }
 
 /** Not ok: whether it was carried out is not known. */
@@ -34,7 +37,7 @@ export async function orderPause(to: OrderTo, paused: boolean): Promise<OrderRep
 }
 
 function order<Q, A>(
-  { id, host, port, cluster, deadlineMs }: OrderTo,
+  { id, host, port, cluster, deadlineMs, tls }: OrderTo,
   method: RawMethod,
   question: Codec<Q>,
   answer: Codec<A>,
@@ -42,7 +45,8 @@ function order<Q, A>(
 ): Promise<OrderReply<A>> {
   const here = { cluster, protocol: PROTOCOL };
   const bytes = question.encode({ ...here, sender: null, to: id }, body);
-  const channel = openChannel(host, port);
+  const dial = tls === null ? null : { cluster, expected: id, material: tls };
+  const channel = openChannel({ host, port, tls: dial });
   return new Promise((resolve) => {
     callUnary({ channel, method, bytes, deadlineMs }, (reply) => {
       channel.close();

@@ -2,10 +2,11 @@ import type { Client, ClientReadableStream, ClientUnaryCall, StatusObject } from
 import { connectivityState, Metadata, status } from "@grpc/grpc-js";
 import type { NodeStatus } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
-import type { Reply } from "./channel.js";
+import type { Failure, Reply } from "./channel.js";
 import { callUnary, failure, openChannel } from "./channel.js";
 import type { RawMethod } from "./raw_service.js";
 import { RAW_CONSENSUS } from "./raw_service.js";
+import type { DialTls } from "./tls.js";
 
 /**
  * The connection to one peer: unary calls, and the subscription to its status, which is opened again for ever.
@@ -22,23 +23,25 @@ export interface PeerAddress {
   readonly port: number;
 }
 
-export type ReadStatus =
-  | { readonly ok: true; readonly status: NodeStatus }
-  | { readonly ok: false; readonly refused: boolean; readonly reason: string };
+export type ReadStatus = { readonly ok: true; readonly status: NodeStatus } | ({ readonly ok: false } & Failure);
 
 export interface PeerLinkOptions {
   readonly peer: PeerAddress;
+  /** Asked for each connection: certificates change. Null: in the clear. */
+  readonly tls: () => DialTls | null;
   readonly silenceMs: number;
   /** The bytes of a Watch request, made afresh for each stream. */
   readonly subscription: () => Buffer;
   readonly read: (bytes: Buffer) => ReadStatus;
   readonly status: (status: NodeStatus) => void;
-  /** Once per loss, and again if the peer starts or stops refusing us. */
-  readonly lost: (reason: string, refused: boolean) => void;
+  /** Once per loss, and again if the peer starts or stops refusing us, or is not trusted for another reason. */
+  readonly lost: (failure: Failure) => void;
 }
 
 const REOPEN_MIN_MS = 50;
 const REOPEN_MAX_MS = 250;
+/** Nobody gets another certificate within the second, and each attempt costs both ends a handshake. */
+const REOPEN_UNTRUSTED_MS = 2_000;
 
 /**
  * A connection attempt into silence is kept for so long, in which the kernel knocks twice (at 0 and 1 s). Each
@@ -53,7 +56,7 @@ export class PeerLink {
   private readonly calls = new Set<ClientUnaryCall>();
   private stream: ClientReadableStream<Buffer> | null = null;
   private up = false;
-  private told: "nothing" | "lost" | "refused" = "nothing";
+  private told: Failure | null = null;
   private failures = 0;
   private timer: NodeJS.Timeout | null = null;
   private lastBytes: Buffer | null = null;
@@ -61,7 +64,7 @@ export class PeerLink {
   private closed = false;
 
   constructor(private readonly options: PeerLinkOptions) {
-    this.channel = openChannel(options.peer.host, options.peer.port);
+    this.channel = this.dial();
   }
 
   call(method: RawMethod, bytes: Buffer, deadlineMs: number, done: (reply: Reply) => void): void {
@@ -123,40 +126,41 @@ export class PeerLink {
     if (this.lastStatus === null || this.lastBytes === null || !bytes.equals(this.lastBytes)) {
       const read = this.options.read(bytes);
       if (!read.ok) {
-        this.lose(read.reason, read.refused);
+        this.lose(read);
         return;
       }
       this.lastBytes = bytes;
       this.lastStatus = read.status;
     }
     this.up = true;
-    this.told = "nothing";
+    this.told = null;
     this.failures = 0;
     this.options.status(this.lastStatus);
   }
 
   private ended(code: status, details: string): void {
-    if (code === status.OK) this.lose("its sidecar closed the connection, as one does that is being stopped", false);
-    else {
-      const { reason, refused } = failure(code, details);
-      this.lose(reason, refused);
-    }
+    const stopped = "its sidecar closed the connection, as one does that is being stopped";
+    this.lose(code === status.OK ? { kind: "lost", reason: stopped } : failure(code, details));
   }
 
   private silent(): void {
     // A connection that works must not be kept here, as it would be in refreshChannel: it only seems to work.
     if (!this.connectingFor(CONNECT_MS)) this.replaceChannel();
-    this.lose(`silent for ${this.options.silenceMs} ms`, false);
+    this.lose({ kind: "lost", reason: `silent for ${this.options.silenceMs} ms` });
   }
 
   /** The one way into *waiting*. */
-  private lose(reason: string, refused: boolean): void {
+  private lose(failure: Failure): void {
     this.stopTimer();
     this.dropStream();
     this.up = false;
     this.lastBytes = null;
     this.lastStatus = null;
-    const span = Math.min(REOPEN_MAX_MS, REOPEN_MIN_MS * 2 ** Math.min(this.failures, 8));
+    const untrusted = failure.kind === "untrusted";
+    // The library would go on shaking hands at a pace of its own; a fresh channel dials only when it is used.
+    if (untrusted) this.replaceChannel();
+    const maxMs = untrusted ? REOPEN_UNTRUSTED_MS : REOPEN_MAX_MS;
+    const span = Math.min(maxMs, REOPEN_MIN_MS * 2 ** Math.min(this.failures, 8));
     this.failures += 1;
     // Some jitter, so that nodes that lost each other together do not dial in step for ever.
     const delayMs = Math.max(REOPEN_MIN_MS, span * (0.8 + 0.2 * Math.random()));
@@ -164,10 +168,9 @@ export class PeerLink {
       this.refreshChannel(CONNECT_MS);
       this.open();
     }, delayMs).unref();
-    const tell = refused ? "refused" : "lost";
-    if (this.told === tell) return;
-    this.told = tell;
-    this.options.lost(reason, refused);
+    if (!isNews(failure, this.told)) return;
+    this.told = failure;
+    this.options.lost(failure);
   }
 
   /** A fresh channel dials at once, where the old one would first sit out a back-off of its own. */
@@ -188,8 +191,13 @@ export class PeerLink {
 
   private replaceChannel(): void {
     this.dropChannel();
-    this.channel = openChannel(this.options.peer.host, this.options.peer.port);
+    this.channel = this.dial();
     this.channelOpenedMs = performance.now();
+  }
+
+  private dial(): Client {
+    const { peer, tls } = this.options;
+    return openChannel({ host: peer.host, port: peer.port, tls: tls() });
   }
 
   /** Calls still on their way are ended: they would wait for their deadlines on a connection given up. */
@@ -209,4 +217,14 @@ export class PeerLink {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
+}
+
+/**
+ * Whether a failure says more than the one told last. One that is not trusted is also lost now and then, when a
+ * connection ends before anybody looked at a certificate: that is no news, or it would be told for ever.
+ */
+function isNews({ kind, reason }: Failure, told: Failure | null): boolean {
+  if (told === null) return true;
+  if (kind === "untrusted") return told.kind !== "untrusted" || told.reason !== reason;
+  return kind !== told.kind && !(kind === "lost" && told.kind === "untrusted");
 }

@@ -10,6 +10,7 @@ import type {
   Sender,
 } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { TlsSource } from "../tls/reloaded.js";
 import type { Reply } from "./channel.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { strangeness } from "./envelope.js";
@@ -41,6 +42,8 @@ export interface PeersOptions {
   readonly self: NodeId;
   readonly belonging: Belonging;
   readonly peers: readonly PeerAddress[];
+  /** Null: in the clear. */
+  readonly tls: TlsSource | null;
   readonly timings: { readonly rpcDeadlineMs: number; readonly recruitDeadlineMs: number; readonly silenceMs: number };
   readonly sender: () => Sender;
   readonly events: Omit<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
@@ -128,7 +131,7 @@ export class Peers {
   }
 
   private result<A>(from: NodeId, codec: Codec<A>, reply: Reply): A | Refused | Unreachable {
-    if (!reply.ok && reply.refused) {
+    if (!reply.ok && reply.kind === "refused") {
       return {
         ok: false,
         refusal: { code: "foreign_cluster", reason: `${from} says: ${reply.reason}`, promise: TERM_NONE },
@@ -143,28 +146,31 @@ export class Peers {
   }
 
   private link(peer: PeerAddress): PeerLink {
-    const { timings, events, log } = this.options;
+    const { timings, events, log, tls, belonging } = this.options;
     return new PeerLink({
       peer,
+      tls: () => (tls === null ? null : { cluster: belonging.cluster, expected: peer.id, material: tls.current() }),
       silenceMs: timings.silenceMs,
       subscription: () => watchRequest.encode(this.envelope(peer.id), null),
       read: (bytes) => this.readStatus(peer.id, bytes),
       status: (status) => events.peerStatus(peer.id, status),
-      lost: (reason, refused) => {
-        if (refused) log.warn({ peer: peer.id, reason }, `${peer.id} refuses this node`);
-        else log.info({ peer: peer.id, reason }, `no status from ${peer.id}`);
-        events.peerLost(peer.id, reason, refused);
+      lost: ({ kind, reason }) => {
+        const fields = { peer: peer.id, reason };
+        if (kind === "refused") log.warn(fields, `${peer.id} refuses this node`);
+        else if (kind === "untrusted") log.warn({ mark: "untrusted", ...fields }, `no connection with ${peer.id}`);
+        else log.info(fields, `no status from ${peer.id}`);
+        events.peerLost(peer.id, reason, kind === "refused");
       },
     });
   }
 
   private readStatus(peer: NodeId, bytes: Buffer): ReadStatus {
     const decoded = watchUpdate.decode(bytes);
-    if (!decoded.ok) return { ok: false, refused: false, reason: `${peer} sent a ${decoded.reason}` };
+    if (!decoded.ok) return { ok: false, kind: "lost", reason: `${peer} sent a ${decoded.reason}` };
     const { envelope, body } = decoded.value;
     const fault = this.impostor(peer, envelope);
-    if (fault !== undefined) return { ok: false, refused: true, reason: fault };
-    if (body.node !== peer) return { ok: false, refused: false, reason: `${peer} sent the status of ${body.node}` };
+    if (fault !== undefined) return { ok: false, kind: "refused", reason: fault };
+    if (body.node !== peer) return { ok: false, kind: "lost", reason: `${peer} sent the status of ${body.node}` };
     return { ok: true, status: body };
   }
 

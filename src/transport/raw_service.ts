@@ -37,6 +37,7 @@ export const RAW_CONSENSUS = {
 
 export const RAW_ADMIN = {
   status: raw(AdminService.status),
+  history: raw(AdminService.history),
   switchover: raw(AdminService.switchover),
   failover: raw(AdminService.failover),
   setPause: raw(AdminService.setPause),

@@ -35,6 +35,9 @@ function policyToWire(policy: Policy): wire.Policy {
       return { rule: { $case: "majority", value: {} } };
     case "at_least":
       return { rule: { $case: "atLeast", value: { copies: policy.copies } } };
+    case "per_leader":
+      // No configuration leads here; half a policy on the wire would be judged by the half that arrived.
+      throw new Error("a policy with quorums per leader has no form on the wire");
   }
 }
 

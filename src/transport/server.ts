@@ -5,19 +5,24 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Server, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { CallId, TransportEvents } from "../agent/ports.js";
 import type { NodeStatus, Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
-import { authority, serverCredentials } from "./channel.js";
+import { notNode } from "../tls/identity.js";
+import type { TlsSource } from "../tls/reloaded.js";
+import { authority } from "./channel.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { misdelivery, strangeness } from "./envelope.js";
 import type { Decoded } from "./fields.js";
+import { listenAddresses, listenError } from "./listening.js";
 import type { Codec, Parcel } from "./messages.js";
 import {
   catchUpRequest,
   followRequest,
+  historyRequest,
+  historyResponse,
   promoteRequest,
   recruitRequest,
   statusRequest,
@@ -27,15 +32,22 @@ import {
 } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
 import { handoverRequest, setPauseRequest } from "./orders_codec.js";
+import type { TransportLog } from "./peers.js";
 import { RAW_ADMIN, RAW_CONSENSUS } from "./raw_service.js";
+import { Refusals } from "./refusals.js";
+import { TlsListener } from "./tls_listener.js";
 import { Watchers } from "./watchers.js";
 
 export interface PeerServerOptions {
   readonly self: NodeId;
   readonly belonging: Belonging;
+  /** Null: whoever reaches the port is taken at its word. */
+  readonly tls: TlsSource | null;
+  readonly log: TransportLog;
   readonly heartbeatMs: number;
   readonly sender: () => Sender;
   readonly snapshot: () => string;
+  readonly history: () => Promise<string>;
   readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow" | "handover" | "setPause">;
   /** A peer opened its stream, so it is up and can be dialled. */
   readonly watched: (peer: NodeId) => void;
@@ -54,6 +66,11 @@ const SERVER_OPTIONS = Object.freeze({
   "grpc.enable_channelz": 0,
 });
 
+/** A call, as far as it says who is at the other end of its connection. */
+interface Authenticated {
+  getAuthContext(): { readonly sslPeerCertificate?: { readonly subjectaltname?: string } };
+}
+
 interface Fault {
   readonly code: status;
   readonly details: string;
@@ -68,11 +85,14 @@ export class PeerServer {
   private readonly server = new Server({ ...SERVER_OPTIONS });
   private readonly calls = new OpenCalls();
   private readonly watchers: Watchers;
+  private readonly listener: TlsListener | null;
+  private readonly refusals: Refusals;
   private closed = false;
 
   constructor(private readonly options: PeerServerOptions) {
     this.watchers = new Watchers(options.heartbeatMs);
-    const { events } = options;
+    this.refusals = new Refusals(options.log);
+    const { events, self, belonging, tls } = options;
     const consensus: UntypedServiceImplementation = {
       recruit: this.unary(recruitRequest, (call, from, request) => events.recruit(call, from, request)),
       promote: this.unary(promoteRequest, (call, from, request) => events.promote(call, from, request)),
@@ -83,13 +103,24 @@ export class PeerServer {
       watch: (stream: ServerWritableStream<Buffer, Buffer>) => this.watch(stream),
     };
     const admin: UntypedServiceImplementation = {
-      status: this.adminStatus(),
+      status: this.admin(statusRequest, statusResponse, options.snapshot),
+      history: this.admin(historyRequest, historyResponse, options.history),
       switchover: this.order(handoverRequest, (call, request) => events.handover("switchover", call, request)),
       failover: this.order(handoverRequest, (call, request) => events.handover("failover", call, request)),
       setPause: this.order(setPauseRequest, (call, paused) => events.setPause(call, paused)),
     };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
+    this.listener =
+      tls === null
+        ? null
+        : new TlsListener({
+            self,
+            cluster: belonging.cluster,
+            source: tls,
+            injector: this.server.createConnectionInjector(ServerCredentials.createInsecure()),
+            refused: (address, reason) => this.refusals.tell(address, reason),
+          });
   }
 
   /** Resolves with the port, which is the given one unless that is 0. */
@@ -98,7 +129,7 @@ export class PeerServer {
     let fault: unknown;
     for (const address of addresses) {
       try {
-        return await this.bind(authority(address, port));
+        return await (this.listener?.listen(address, port) ?? this.bind(authority(address, port)));
       } catch (error) {
         fault = error;
         // Only a machine without IPv6 is a reason to try the next address.
@@ -122,21 +153,26 @@ export class PeerServer {
     this.closed = true;
     this.calls.failAll(`${this.options.self} is stopping`);
     this.watchers.close();
+    this.listener?.close();
     return new Promise((resolve) => {
+      const ended = (): void => {
+        this.listener?.cut();
+        resolve();
+      };
       const force = setTimeout(() => {
         this.server.forceShutdown();
-        resolve();
+        ended();
       }, CLOSE_MS);
       this.server.tryShutdown(() => {
         clearTimeout(force);
-        resolve();
+        ended();
       });
     });
   }
 
   private bind(address: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, serverCredentials(), (error, bound) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
         else reject(error);
       });
@@ -147,7 +183,7 @@ export class PeerServer {
     return { ...this.options.belonging, sender: this.options.sender(), to: null };
   }
 
-  private admit<T>(decoded: Decoded<Parcel<T>>): Admitted<T> {
+  private admit<T>(call: Authenticated, decoded: Decoded<Parcel<T>>): Admitted<T> {
     if (!decoded.ok) return { ok: false, fault: { code: status.INVALID_ARGUMENT, details: decoded.reason } };
     const { envelope, body } = decoded.value;
     const reason = strangeness(envelope, this.options.belonging) ?? misdelivery(envelope, this.options.self);
@@ -158,7 +194,27 @@ export class PeerServer {
         fault: { code: status.INVALID_ARGUMENT, details: "malformed envelope: the sender is missing" },
       };
     }
+    const impostor = this.impostor(call, envelope.sender.node);
+    if (impostor !== undefined) return { ok: false, fault: { code: status.FAILED_PRECONDITION, details: impostor } };
     return { ok: true, from: envelope.sender, body };
+  }
+
+  /** Why the other end of the connection is not the node that the message names as its sender. */
+  private impostor(call: Authenticated, sender: NodeId): string | undefined {
+    const { tls, belonging } = this.options;
+    if (tls === null) return undefined;
+    let names: string | undefined;
+    try {
+      names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+    } catch {
+      // The session of a connection that was just cut throws; nobody is left to hear an answer.
+      return "the connection is gone";
+    }
+    const other = notNode(names, belonging.cluster, sender);
+    if (other === undefined) return undefined;
+    const reason = `the message says that it is from ${sender}, and the certificate ${other}`;
+    this.refusals.tell(`a call for ${sender}`, reason);
+    return reason;
   }
 
   private unary<T>(
@@ -166,14 +222,14 @@ export class PeerServer {
     deliver: (call: CallId, from: Sender, body: T) => void,
   ): handleUnaryCall<Buffer, Buffer> {
     return (call, answer) => {
-      const admitted = this.admit(codec.decode(call.request));
+      const admitted = this.admit(call, codec.decode(call.request));
       if (!admitted.ok) return answer(admitted.fault);
       this.take(call, answer, (id) => deliver(id, admitted.from, admitted.body));
     };
   }
 
   private watch(stream: ServerWritableStream<Buffer, Buffer>): void {
-    const admitted = this.admit(watchRequest.decode(stream.request));
+    const admitted = this.admit(stream, watchRequest.decode(stream.request));
     if (!admitted.ok) {
       stream.emit("error", admitted.fault);
       return;
@@ -215,39 +271,25 @@ export class PeerServer {
     deliver(id);
   }
 
-  private adminStatus(): handleUnaryCall<Buffer, Buffer> {
-    return (call, answer) => {
-      const decoded = statusRequest.decode(call.request);
+  /** For command lines: whoever asks belongs to the cluster, and need not be a node of it. */
+  private admin(
+    request: Codec<null>,
+    response: Codec<string>,
+    body: () => string | Promise<string>,
+  ): handleUnaryCall<Buffer, Buffer> {
+    return async (call, answer) => {
+      const decoded = request.decode(call.request);
       if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
       const reason = strangeness(decoded.value.envelope, this.options.belonging);
       if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
-      answer(null, statusResponse.encode(this.envelope(), this.options.snapshot()));
+      let json: string;
+      try {
+        json = await body();
+      } catch (error) {
+        const details = error instanceof Error ? error.message : String(error);
+        return answer({ code: status.FAILED_PRECONDITION, details });
+      }
+      answer(null, response.encode(this.envelope(), json));
     };
   }
-}
-
-/**
- * A loopback host is bound alone, so that a cluster on one machine is not reachable from outside. Any other host
- * may be a name or an address the machine has only behind a translation: then all interfaces are bound.
- */
-function listenAddresses(host: string): string[] {
-  if (host === "localhost") return ["127.0.0.1"];
-  if (host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)) return [host];
-  return ["::", "0.0.0.0"];
-}
-
-function listenError(fault: unknown, host: string, port: number, self: NodeId): Error {
-  const cause = fault instanceof Error ? fault.message : String(fault);
-  if (cause.includes("EADDRINUSE")) {
-    return new Error(
-      `port ${port} is in use, ${self} cannot listen on it: stop what listens there (another sidecar of ${self}?) or set another \`port\``,
-      { cause: fault },
-    );
-  }
-  if (cause.includes("EACCES")) {
-    return new Error(`${self} may not listen on port ${port}: set a \`port\` above 1023`, { cause: fault });
-  }
-  return new Error(`${self} cannot listen on ${authority(host, port)}: ${cause}; check its \`host\` and \`port\``, {
-    cause: fault,
-  });
 }

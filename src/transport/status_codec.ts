@@ -19,6 +19,7 @@ import {
 import type * as wire from "./gen/quorate/v1/cluster.js";
 import { RejoinMethod, Role, PostgresState as WirePostgresState } from "./gen/quorate/v1/cluster.js";
 import { askToCore, grantToCore } from "./lease_codec.js";
+import { allSeenToCore, promisesToCore, seenToWire } from "./memory_codec.js";
 import { pauseToCore, pauseToWire } from "./pause_codec.js";
 import { labelsToCore, labelsToWire, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
@@ -53,6 +54,7 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     systemIdentifier: status.systemIdentifier ?? undefined,
     initial: status.initial,
     promise: status.promise,
+    promises: [...status.promises],
     role: ROLE.toWire(status.role),
     term: status.term,
     leader: status.leader ?? undefined,
@@ -73,6 +75,7 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     fencedUntil: status.fencedUntil,
     leaseAsk: status.leaseAsk ?? undefined,
     leaseGrant: status.leaseGrant ?? undefined,
+    seen: status.seen.map(seenToWire),
     pause: pauseToWire(status.pause),
     facts: factsToWire(status.facts),
   };
@@ -87,6 +90,7 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     systemIdentifier: orNull(status.systemIdentifier, "system_identifier", systemIdentifier),
     initial: text(status.initial, "initial", EDGE_LIMITS.initialChars),
     promise: term(status.promise, "promise"),
+    promises: promisesToCore(status.promises, "promises"),
     role: ROLE.toCore(status.role, "role"),
     term: term(status.term, "term"),
     leader: orNull(status.leader, "leader", nodeId),
@@ -107,6 +111,7 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     fencedUntil: term(status.fencedUntil, "fenced_until"),
     leaseAsk: orNull(status.leaseAsk, "lease_ask", askToCore),
     leaseGrant: orNull(status.leaseGrant, "lease_grant", grantToCore),
+    seen: allSeenToCore(status.seen, "seen"),
     // A version from before there were such orders says nothing.
     pause: orNull(status.pause, "pause", pauseToCore) ?? NEVER_PAUSED,
     facts: factsToCore(present(status.facts, "facts")),

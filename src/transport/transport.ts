@@ -2,6 +2,7 @@ import type { TransportEvents, TransportPort } from "../agent/ports.js";
 import { assert } from "../core/assert.js";
 import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { TlsSource } from "../tls/reloaded.js";
 import type { ProtocolRange } from "./envelope.js";
 import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
 import { handoverResponse, setPauseResponse } from "./orders_codec.js";
@@ -26,11 +27,15 @@ export interface TransportOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Everybody else. */
   readonly peers: readonly PeerAddress[];
+  /** What this node shows and whom it trusts; null: everything in the clear. */
+  readonly tls: TlsSource | null;
   readonly timings: TransportTimings;
   /** Asked for each message: the system identifier appears when the node gets data. */
   readonly sender: () => Sender;
   /** The status of the cluster as this node sees it, as JSON for command lines. */
   readonly snapshot: () => string;
+  /** Who led when and why, as JSON for command lines; rejects with the reason when this node cannot tell now. */
+  readonly history: () => Promise<string>;
   readonly events: TransportEvents;
   readonly log: TransportLog;
 }
@@ -45,15 +50,18 @@ export interface Transport extends TransportPort {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { self, timings, events, log, sender, snapshot } = options;
+  const { self, timings, events, log, sender, snapshot, history, tls } = options;
   const belonging = { cluster: options.cluster, protocol: options.protocol };
-  const peers = new Peers({ self, belonging, peers: options.peers, timings, sender, events, log });
+  const peers = new Peers({ self, belonging, peers: options.peers, tls, timings, sender, events, log });
   const server = new PeerServer({
     self,
     belonging,
+    tls,
+    log,
     heartbeatMs: timings.heartbeatMs,
     sender,
     snapshot,
+    history,
     events,
     watched: (peer) => peers.hint(peer),
   });
@@ -79,8 +87,10 @@ export function createTransport(options: TransportOptions): Transport {
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
     answerCatchUp: (call, result) => server.answer(call, catchUpResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
-    // No such call can be waiting: the admin service does not take changes of the rules yet.
-    answerChange: () => {},
+    answerChange: (call) => {
+      // The admin service takes no such call yet: an answer that nobody waits for would be lost in silence.
+      throw new Error(`a change of the rules, ${call}, is answered, and none can be asked for through this transport`);
+    },
     answerHandover: (call, result) => server.answer(call, handoverResponse, result),
     answerPause: (call, result) => server.answer(call, setPauseResponse, result),
     publish: (status) => server.publish(status),

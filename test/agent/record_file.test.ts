@@ -100,6 +100,15 @@ describe("a record on disk", () => {
     expect(await replayFiles([path])).toMatchObject({ runs: 1, problems: [] });
   });
 
+  it("ends in the file that it fills with its last lines", async () => {
+    const record = await open(freshState(), 1_000);
+    let state = freshState();
+    for (let term = 2n; term < 12n; term++) state = run(record, state, [recruit(term), { kind: "tick" }]);
+    await record.close();
+    expect((await stat(path)).size).toBeGreaterThan(1_000);
+    expect(await replayFiles([path])).toMatchObject({ files: 1, runs: 1, cut: 0, problems: [] });
+  });
+
   it("ends when the disk refuses, and says so; the sidecar goes on", async () => {
     const record = await open(freshState(), 10);
     // In the way of the full file.

@@ -122,6 +122,6 @@ export function recruit(term: bigint, nonce = "x-1", call = `call ${term}`) {
     kind: "recruit" as const,
     call,
     from: { node: "n2", incarnation: "n2-a", systemIdentifier: null },
-    request: { term, attempt: { node: "n2", nonce } },
+    request: { term, attempt: { node: "n2", nonce }, seen: null },
   };
 }

@@ -1,10 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { registerStatus } from "../../src/cli/commands/status.js";
-import type { StatusJson } from "../../src/cli/schemas.js";
+import { type StatusJson, statusShape } from "../../src/cli/schemas.js";
 import { freePorts } from "../../src/demo/free_ports.js";
 import { tempDir } from "../temp_dir.js";
+import { ADMIN, authority, material, node, source } from "../transport/certificates.js";
 import { closeAll, party } from "../transport/cluster_of_transports.js";
 import { cli } from "./cli_run.js";
 
@@ -51,6 +52,31 @@ describe("quorate status", () => {
     expect(code).toBe(2);
     expect(stdout).toMatch(/cluster +shop {2}no writes yet\nleader +n1, term 2, not established yet\n/);
     expect(stdout).not.toMatch(/no leader|next: start/);
+  });
+
+  test("over TLS: with a certificate; one that expires soon is warned of, one that is missing ends the command", async () => {
+    const { file, ports } = await cluster();
+    const answer: StatusJson = JSON.parse((await status("-c", file, "-o", "json")).stdout);
+    const by = await authority();
+    const tls = source(await material({ by, identity: node("n1"), days: 12 }));
+    const snapshot = () => JSON.stringify(answer);
+    const n1 = party({ id: "n1", port: ports[0] ?? 0, peers: [], tls, snapshot });
+    await n1.transport.start();
+    await appendFile(file, "tls: { ca: tls/ca.crt, cert: tls/tls.crt, key: tls/tls.key }\n");
+    const without = await status("-c", file);
+    expect(without).toMatchObject({ code: 78, stdout: "" });
+    expect(without.stderr).toMatch(/tls.key: \S+tls.key does not exist.*\nA command needs a certificate as well/);
+
+    const folder = join(file, "../tls");
+    const { ca, cert, key } = await material({ by, identity: ADMIN });
+    await mkdir(folder);
+    await writeFile(join(folder, "ca.crt"), ca);
+    await writeFile(join(folder, "tls.crt"), cert);
+    await writeFile(join(folder, "tls.key"), key, { mode: 0o600 });
+    const { stdout } = await status("-c", file);
+    expect(stdout).toMatch(/\nwarning: the certificate of n1 expires in 1[12] days .*; renew it/);
+    const json = statusShape.parse(JSON.parse((await status("-c", file, "-o", "json")).stdout));
+    expect(json.warnings).toEqual([expect.stringMatching(/^the certificate of n1 expires/)]);
   });
 
   test("a node that is not in the file is a refused configuration, as for run", async () => {

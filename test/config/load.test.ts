@@ -109,18 +109,23 @@ insecure: true
   test("two nodes with a majority are allowed, with a warning", async () => {
     const { result } = await load(LOCAL);
     expect(result.kind === "loaded" && result.warnings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/n1 serves no HTTP; give each of them an http.port/),
       expect.stringMatching(/no node may be lost for a failover/),
     ]);
   });
 
-  test("an HTTP port that another listener has refuses nothing: it is not served", async () => {
-    const { result } = await load(LOCAL.replace("port: 7001", "port: 7001, http: { port: 7002 }"));
-    const warnings = result.kind === "loaded" ? result.warnings.map(({ path, message }) => `${path}: ${message}`) : [];
-    expect(warnings).toEqual([
-      expect.stringMatching(/^nodes.n1.http: HTTP is not served/),
-      expect.stringMatching(/^nodes.n1.http.port: 7002 on 127.0.0.1 is port of n2 already/),
-      expect.stringMatching(/^policy: /),
+  test("an HTTP port that another listener has is refused", async () => {
+    expect(await problemsOf(LOCAL.replace("port: 7001", "port: 7001, http: { port: 7002 }"))).toEqual([
+      expect.stringMatching(/7002 on 127.0.0.1 is http.port of n1 already; give n2 another port/),
     ]);
+  });
+
+  test("nodes of one address cannot share the default HTTP port: without one of their own they serve none", async () => {
+    const { result } = await load(LOCAL);
+    const config = result.kind === "loaded" ? result.config : null;
+    expect(config?.nodes.map(({ http }) => http.port)).toEqual([null, null]);
+    const one = await good(LOCAL.replace("port: 7001", "port: 7001, http: { port: 8001 }"));
+    expect(one.nodes.map(({ http }) => http.port)).toEqual([8001, 8008]);
   });
 
   test("a folder without Postgres is warned of, for the nodes of this host only", async () => {
@@ -265,11 +270,34 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ],
   ["too short a detection", `${GOOD}timings: { detect: 100ms }\n`, /timings.detect: 100ms .*; use 300ms or more/],
   ["too long a detection", `${GOOD}timings: { detect: 2m }\n`, /timings.detect: 2m .*; use 60s or less/],
-  ["TLS", `${GOOD}tls: { ca: a, cert: b, key: c }\n`, /^quorate.yaml:8:1 tls: .*not in this version yet; remove it/],
+  [
+    "TLS and no TLS",
+    `${GOOD}tls: { ca: a, cert: b, key: c }\n`,
+    /^quorate.yaml:7:1 insecure: contradicts `tls`, which would not be used; remove one of the two/,
+  ],
+  [
+    "half of TLS",
+    GOOD.replace("insecure: true", "tls: { ca: a }"),
+    /^quorate.yaml:7:1 tls: n1 has no tls.cert, tls.key; name the file inside n1, or at the top/,
+  ],
+  [
+    "TLS for one node only",
+    GOOD.replace("{ host: 10.0.0.1,", "{ host: 10.0.0.1, tls: { ca: a, cert: b, key: c },").replace(
+      "insecure: true\n",
+      "",
+    ),
+    /^quorate.yaml:4:3 nodes.n2.tls: n2 has no tls.ca, tls.cert, tls.key/,
+  ],
+  ["an unknown key of TLS", `${GOOD}tls: { crt: a }\n`, /^quorate.yaml:8:8 tls.crt: unknown key; did you mean cert\?/],
+  [
+    "a path of TLS that is none",
+    `${GOOD}tls: { ca: 7 }\n`,
+    /tls.ca: 7 is not a path; name the file with the certificate/,
+  ],
   [
     "a network without a word about TLS",
     GOOD.replace("insecure: true\n", ""),
-    /^quorate.yaml:3:9 nodes.n1.host: .*without TLS.*\(n1, n2, n3\); add `insecure: true`/,
+    /^quorate.yaml:3:9 nodes.n1.host: .*without TLS.*\(n1, n2, n3\); add `tls: .*`quorate tls init`.*, or `insecure: true`/,
   ],
   ["a host that is nobody's", GOOD.replace("10.0.0.1", "0.0.0.0"), /nodes.n1.host: 0.0.0.0 is nobody's address/],
   [
@@ -289,6 +317,19 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
     /YAML: .*; write the values out instead/,
   ],
 ];
+
+test("files of TLS may stand at the top or inside a node, which wins; relative ones count from the folder of the file", async () => {
+  const text = GOOD.replace("insecure: true", "tls: { ca: tls/ca.crt, cert: tls/tls.crt, key: /k/tls.key }").replace(
+    "{ host: 10.0.0.2,",
+    "{ host: 10.0.0.2, tls: { cert: n2.crt },",
+  );
+  const { result, directory } = await load(text);
+  if (result.kind === "refused") throw new Error(result.problems.map(formatProblem).join("\n"));
+  const [n1, n2] = result.config.nodes;
+  expect(n1?.tls).toEqual({ ca: `${directory}/tls/ca.crt`, cert: `${directory}/tls/tls.crt`, key: "/k/tls.key" });
+  expect(n2?.tls).toEqual({ ...n1?.tls, cert: `${directory}/n2.crt` });
+  expect((await good(GOOD)).nodes[0]?.tls).toBeNull();
+});
 
 describe("a configuration that is wrong", () => {
   for (const [what, text, printed] of BAD) {

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
+import { explainShape, historyShape, watchShape } from "../../src/cli/insight_schemas.js";
 import {
   benchCommitShape,
   benchFailoverShape,
@@ -12,6 +13,7 @@ import {
   mutantsShape,
   simShape,
   statusShape,
+  tlsShape,
   versionShape,
 } from "../../src/cli/schemas.js";
 import { cli } from "../cli/cli_run.js";
@@ -123,9 +125,23 @@ const COMMIT = {
   summary: { "8": { ratio: 0.99, ci95: [0.97, 1.01] } },
 };
 
+const TERM = {
+  ...{ term: 3, leader: "n2", at: "2026-01-01T00:00:00.000Z", ended_at: null, lsn: "0/3000060", established: true },
+  ...{ cause: "n1 was silent", founding: false, coordinator: "n3", recruited: ["n2", "n3"], started_unix_ms: 1 },
+  ...{ phases: PHASES, changes: [] },
+};
+const EXPLANATION = {
+  ...{ schema: "quorate.explain/1", cluster: "shop", state: "healthy", leader: "n1", term: 2, writable: true },
+  ...{ summary: "n1 leads", reasons: [], missing: [], enough: [], next_step: null },
+  ...{ may_die: { without_pause: [["n2"]], with_failover: [["n1"]] }, nodes: [{ id: "n1", answers: true, says: "-" }] },
+};
+
 const SAMPLES: readonly (readonly [string, z.ZodType, object])[] = [
   ["status before the cluster exists", statusShape, STATUS],
   ["status of a healthy cluster", statusShape, HEALTHY],
+  ["a line of watch", watchShape, { ...HEALTHY, at: "2026-01-01T00:00:00.000Z", silent: [] }],
+  ["history", historyShape, { schema: "quorate.history/1", cluster: "shop", node: "n1", terms: [TERM] }],
+  ["explain", explainShape, EXPLANATION],
   ["demo", demoShape, DEMO],
   ["demo that failed early", demoShape, { ...DEMO, ok: false, failover: null, rejoin: null, verify: null }],
   ["ledger line", ledgerLineShape, { n: 1, outcome: "acked", at_ms: 12.5 }],
@@ -174,6 +190,15 @@ describe("the published shapes", () => {
 });
 
 describe("what the program prints", () => {
+  test("tls init", async () => {
+    const file = join(await tempDir(), "quorate.yaml");
+    await writeFile(
+      file,
+      "cluster: shop\nnodes: { n1: { host: 10.0.0.1 }, n2: { host: 10.0.0.2 } }\npolicy: majority\ninsecure: true\n",
+    );
+    tlsShape.parse(JSON.parse((await cli(["tls", "init", "-c", file, "-o", "json"])).stdout));
+  });
+
   test("version", async () => {
     versionShape.parse(JSON.parse((await cli(["version", "-o", "json"])).stdout));
   });

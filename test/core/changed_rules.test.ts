@@ -32,7 +32,13 @@ function holds(ruleset: Ruleset, leader: string, nodes: readonly string[]): bool
   const node = (m: { id: string; incarnation: string }) => `${m.id} ${m.incarnation}`;
   const leads = ruleset.cohort.some((m) => m.eligible && node(m) === leader);
   const counting = ruleset.cohort.filter((m) => nodes.includes(node(m)) && (leads || node(m) !== leader));
-  const need = ruleset.policy.kind === "majority" ? Math.floor(ruleset.cohort.length / 2) + 1 : ruleset.policy.copies;
+  const { policy } = ruleset;
+  if (policy.kind === "per_leader") {
+    const held = counting.map((m) => m.id);
+    const may = ruleset.cohort.filter((m) => m.eligible && counting.includes(m) && (!leads || node(m) === leader));
+    return may.some((m) => policy.quorums[m.id]?.some((set) => set.every((id) => held.includes(id))));
+  }
+  const need = policy.kind === "majority" ? Math.floor(ruleset.cohort.length / 2) + 1 : policy.copies;
   return counting.length >= need && (leads ? nodes.includes(leader) : counting.some((m) => m.eligible));
 }
 

@@ -184,8 +184,8 @@ describe("what a leader counts", () => {
     leads(turn, 800);
     holdGrant(turn, "n2", granted({}));
     const peer = { ...granted({}) };
-    const past = { status: peer, heardMs: 900, connected: true, lost: null, electingSinceMs: 0, pastSinceMs: 850 };
-    turn.set({ peers: { n2: { ...past, highest: { promise: 9n, boot: "b" } } } });
+    const past = { status: peer, heardMs: 900, connected: true, lost: null, electingSinceMs: 0, forgot: true };
+    turn.set({ peers: { n2: { ...past, seen: null } } });
     expect(fenceAt(turn)).toBe(Number.NEGATIVE_INFINITY);
   });
 });

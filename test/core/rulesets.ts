@@ -23,27 +23,44 @@ export function everySubset<T>(items: readonly T[]): T[][] {
 
 export const ids = (ruleset: Ruleset) => ruleset.cohort.map((m) => m.id);
 
-/** A ruleset over some of n0 to n6, with any policy that the cohort can satisfy. */
+/** A ruleset over some of n0 to n6, with any policy over its cohort. */
 export const anyRuleset: fc.Arbitrary<Ruleset> = fc
-  .tuple(fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 5 }), fc.nat(5), fc.nat(31))
-  .map(([members, copies, eligible]) => ({
-    policy:
-      copies === 0
-        ? ({ kind: "majority" } as const)
-        : ({ kind: "at_least", copies: Math.min(copies, members.length) } as const),
+  .tuple(
+    fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 5 }),
+    fc.nat(7),
+    fc.nat(31),
+    fc.infiniteStream(fc.nat(31)),
+  )
+  .map(([members, copies, eligible, draws]) => ({
+    policy: policyOver(members.map((n) => `n${n}`).sort(), copies, draws),
     cohort: [...members].sort().map((n, i) => member(`n${n}`, (eligible & (1 << i)) !== 0 || i === 0)),
   }));
 
+function policyOver(members: readonly string[], copies: number, draws: Iterator<number>): Policy {
+  if (copies === 0) return { kind: "majority" };
+  if (copies <= 5) return { kind: "at_least", copies: Math.min(copies, members.length) };
+  const drawn = () => Number(draws.next().value ?? 0);
+  const set = (leader: string) => {
+    const mask = drawn();
+    return members.filter((id, i) => id !== leader && (mask & (1 << i)) !== 0);
+  };
+  const quorums = members.map((leader) => [leader, Array.from({ length: drawn() % 4 }, () => set(leader))] as const);
+  return { kind: "per_leader", quorums: Object.fromEntries(quorums) };
+}
+
 /** The dumb oracle: how many copies a policy wants, by counting on fingers. */
-export function enough(ruleset: Ruleset, holders: readonly string[]): boolean {
-  const held = ids(ruleset).filter((id) => holders.includes(id)).length;
-  return ruleset.policy.kind === "majority" ? held * 2 > ruleset.cohort.length : held >= ruleset.policy.copies;
+export function enough(ruleset: Ruleset, holders: readonly string[], leader: string): boolean {
+  const { policy } = ruleset;
+  const held = ids(ruleset).filter((id) => holders.includes(id));
+  if (policy.kind === "per_leader")
+    return policy.quorums[leader]?.some((set) => set.filter((id) => !held.includes(id)).length === 0) === true;
+  return policy.kind === "majority" ? held.length * 2 > ruleset.cohort.length : held.length >= policy.copies;
 }
 
 /** The dumb oracle: does this set hold a copy for this leader? */
 export function holdsCopy(ruleset: Ruleset, leader: string, holders: readonly string[]): boolean {
   const eligible = ruleset.cohort.filter((m) => m.eligible).map((m) => m.id);
-  if (eligible.includes(leader)) return holders.includes(leader) && enough(ruleset, holders);
+  if (eligible.includes(leader)) return holders.includes(leader) && enough(ruleset, holders, leader);
   const others = holders.filter((id) => id !== leader);
-  return eligible.some((id) => others.includes(id)) && enough(ruleset, others);
+  return eligible.some((id) => others.includes(id) && enough(ruleset, others, id));
 }

@@ -2,7 +2,7 @@ import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/r
 import { policyFrom } from "./craft.js";
 
 /**
- * What an operator asks for: `[majority | at_least K] [{n1 n2! n3=n3-b n4/zone:a}] [wait MS]`. `!` marks a node that may
+ * What an operator asks for: `[majority | at_least K | n1:n2+n3 n4:n5|n6] [{n1 n2! n3=n3-b n4/zone:a}] [wait MS]`. `!` marks a node that may
  * not lead, `+` one that may again, `=` another incarnation, `/` a label. What is not said stays as it is.
  */
 export function changeFrom(text: string): ChangeRequest {
@@ -11,7 +11,9 @@ export function changeFrom(text: string): ChangeRequest {
     .replace(/\{[^}]*\}/, " ")
     .trim()
     .split(/\s+/);
-  const policy = rest.includes("majority") || rest.includes("at_least") ? policyFrom(rest) : null;
+  const policy = rest.some((word) => ["majority", "at_least"].includes(word) || /^n\d:/.test(word))
+    ? policyFrom(rest)
+    : null;
   const wait = rest.indexOf("wait");
   return {
     policy,

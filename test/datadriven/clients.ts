@@ -4,24 +4,29 @@ import type { PostgresTable } from "./postgres_table.js";
 import type { World } from "./world.js";
 
 /** A client's commit: it waits at the leader until the names in force have it. */
-export function writeAt(world: World, { id, postgres }: Machine, write: string, bytes?: bigint): void {
+export function writeAt(world: World, { id, postgres }: Machine, write: string, bytes?: string): void {
   if (postgres.primary === null || postgres.door === "shut") return world.say(`${id} refuses ${write}`);
-  const lsn = postgres.append(postgres.primary, { write }, bytes);
+  const lsn = postgres.append(postgres.primary, { write, ...(bytes === undefined ? {} : { bytes: BigInt(bytes) }) });
   world.unacknowledged.set(write, { leader: id, term: postgres.primary, lsn });
   world.say(`${id} writes ${write} at ${postgres.primary}:${lsn}`);
 }
 
-/** What Postgres itself does: a commit returns once the names in force have it. */
+/** What Postgres itself does: a commit returns once enough connections under the names in force have it, whosoever they are. */
 export function releaseCommits(world: World, leader: PostgresTable): void {
-  const listed = [...leader.names.matchAll(/"([^"@]+)@(\d+)"/g)].map((m) => [m[1] ?? "", BigInt(m[2] ?? 0)] as const);
+  const listed = [...leader.names.matchAll(/"([^"]+)"/g)].map((m) => m[1]);
+  const { senders } = leader.observation();
   for (const [write, waits] of world.unacknowledged) {
     // A client that waited in an earlier term was cut off with it.
     if (waits.leader !== leader.id || waits.term !== leader.primary) continue;
-    const holding = listed.filter(([n, t]) => t === leader.primary && (leader.senders.get(n) ?? 0n) >= waits.lsn);
+    const holding = listed.flatMap((name) =>
+      senders.filter((s) => s.name === name && s.streaming && s.flushLsn >= waits.lsn),
+    );
     if (holding.length < Number(/^ANY (\d+)/.exec(leader.names)?.[1])) continue;
     world.unacknowledged.delete(write);
     world.acknowledged.set(write, waits.lsn);
-    world.say(`${leader.id} acknowledges ${write} to its client (${holding.map(([n]) => n).join(", ")})`);
+    world.say(
+      `${leader.id} acknowledges ${write} to its client (${holding.map((s) => s.name.split("@")[0]).join(", ")})`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Loop } from "../../src/agent/loop.js";
 import type { PostgresAction } from "../../src/core/effects.js";
-import type { Event } from "../../src/core/events.js";
+import type { Event, PostgresReport } from "../../src/core/events.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { Term } from "../../src/core/log/position.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
@@ -26,6 +26,8 @@ export interface Waiting {
 interface Operation {
   readonly op: number;
   readonly action: PostgresAction;
+  /** It is done, and its sidecar has not heard so. */
+  readonly report?: PostgresReport;
 }
 
 /** A machine: what survives a crash (disk, Postgres' data), and the sidecar that runs on it, if one does. */
@@ -43,6 +45,8 @@ export interface Machine {
   diskHangs: boolean;
   /** Sidecar and Postgres stand still; time does not. */
   frozen: boolean;
+  /** Its silence that makes a suspicion, in ms: the sidecar takes it when it starts. */
+  detectMs: number;
   /** How fast its clock runs. */
   clockRate: number;
   waitingPersist: (() => void) | null;

@@ -17,6 +17,7 @@ export function nodeLine({ id, loop, postgres }: Machine): string {
   const rest = [
     election.stage === "idle" ? "" : `, ${election.stage} ${election.term}`,
     blocked === null ? "" : `, blocked: ${blocked.code}`,
+    durable.nonVoter ? ", no vote" : "",
     durable.pause.paused ? ", PAUSED" : "",
     volatile.mandate === null ? "" : `, ${volatile.mandate.kind} ${volatile.mandate.stage}`,
     volatile.postgres.door === "open" ? ", door open" : "",

@@ -16,6 +16,8 @@ export interface Entry {
 }
 
 const RECORD_BYTES = 16n;
+/** In the place of a write: the table of rulesets goes, as WAL like everything else. */
+export const RULESETS_DROPPED = "rulesets-dropped";
 
 /** A Postgres as a table: its log, who it streams from, and what it was told. It knows no time and no quorum. */
 export class PostgresTable {
@@ -54,7 +56,8 @@ export class PostgresTable {
   }
 
   get rulesets(): RulesetRecord[] {
-    return this.log.flatMap((e) => (e.record === null ? [] : [e.record]));
+    const dropped = this.log.findLastIndex((e) => e.write === RULESETS_DROPPED);
+    return this.log.slice(dropped + 1).flatMap((e) => (e.record === null ? [] : [e.record]));
   }
 
   get history(): History {
@@ -70,8 +73,8 @@ export class PostgresTable {
     return slot === null || slot === incarnation;
   }
 
-  append(timeline: Term, part: { record?: RulesetRecord; write?: string }, bytes = RECORD_BYTES): Lsn {
-    const lsn = (this.log.at(-1)?.lsn ?? 0n) + bytes;
+  append(timeline: Term, part: { record?: RulesetRecord; write?: string; bytes?: bigint }): Lsn {
+    const lsn = (this.log.at(-1)?.lsn ?? 0n) + (part.bytes ?? RECORD_BYTES);
     this.log = [...this.log, { timeline, lsn, record: part.record ?? null, write: part.write ?? null }];
     return lsn;
   }
@@ -153,6 +156,11 @@ export class PostgresTable {
         return undefined;
       case "swap":
         return this.swap(op);
+      case "emergency_fence": {
+        const { running } = this;
+        this.stop();
+        return running ? { kind: "exited", reason: "its emergency fence" } : undefined;
+      }
       case "fence":
         this.stop();
         return { kind: "fenced", op };

@@ -7,6 +7,8 @@ import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./jud
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
 import { orderFrom } from "./order_text.js";
+import { RULESETS_DROPPED } from "./postgres_table.js";
+import { simulate } from "./simulate.js";
 import { World } from "./world.js";
 
 /**
@@ -17,19 +19,23 @@ import { World } from "./world.js";
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
  *   sidecar-dies N · kill-postgres N           one of the two
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
+ *   drop-rulesets N                            somebody drops the table there: a record of its WAL, like a write
  *   wipe N · wipe-data N                       disk and data, or the data alone
  *   configure N n1 n2.. [policy]               another configuration file on this machine
  *   disk-hangs N · disk-works N                what is persisted waits
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
+ *   detect N MS                                what its next start is configured with
  *   gone N                                     a killed Postgres' last process has ended
  *   cut A-B · cut A->B · heal                  silence, in both directions or one
- *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status wal ack; `pg N ACTION`
+ *   hold KIND A->B · release [KIND A->B]       KIND: recruit promote catch_up follow answer any status ack, wal (no
+ *                                              connection), lag (nothing new through it); `pg N ACTION`, `report N ACTION`
  *   deliver M · drop M · repeat M              a held message; `repeat` keeps it
  *   send KIND/TERM A->B [KEY=VALUE..]          the last such request again, to somebody else or altered
  *   replay K                                   the K-th message that was ever delivered, once more
  *   finish N · fail N                          the held operation of a Postgres
  *   names N TEXT                               somebody sets synchronous_standby_names by hand; none: empties it
  *   standby N NAME LSN [waiting]               a connection of this name at N's Postgres, that streams or does not
+ *   standby N NAME gone                        those of this name end
  *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME [BYTES]                       a client's commit; N may be `leader`, the newest established one
@@ -41,6 +47,7 @@ import { World } from "./world.js";
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
  *   show · lease                               one line a node; its leases
  *   quietly COMMAND                            without its trace
+ *   simulate K                                 the lines below it are a run of the simulator (simulate.ts)
  */
 export class Script {
   private world: World;
@@ -51,6 +58,8 @@ export class Script {
   }
 
   run(block: string): string {
+    const commands = block.split("\n").filter((line) => !line.startsWith("#"));
+    if (commands[0]?.startsWith("simulate")) return simulate(commands).join("\n");
     for (const line of block.split("\n")) if (line.trim() !== "" && !line.startsWith("#")) this.command(line.trim());
     const lines = this.world.trace.splice(0);
     return [...lines, ...durableLoss(this.world), ...rogueTerms(this.world)].join("\n");
@@ -115,15 +124,19 @@ export class Script {
       case "rulesets-gone":
         first().loop?.deliver({ kind: "postgres", report: { kind: "records_seen", records: [] } });
         return this.world.settle();
+      case "drop-rulesets": {
+        const { postgres } = first();
+        if (postgres.primary === null) throw new Error(`${postgres.id} is no primary`);
+        postgres.append(postgres.primary, { write: RULESETS_DROPPED });
+        return this.world.settle();
+      }
       case "settle":
         return this.world.settle();
       case "advance":
         return this.world.advance(Number(args[0]));
-      case "write": {
-        const big = args[2] === undefined ? undefined : BigInt(args[2]);
-        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "", big);
+      case "write":
+        writeAt(this.world, args[0] === "leader" ? newestLeader(this.world) : first(), args[1] ?? "", args[2]);
         return this.world.settle();
-      }
       case "change": {
         const request = changeFrom(args.slice(2).join(" "));
         const asked = args[0] === "leader" ? newestLeader(this.world) : first();
@@ -187,6 +200,9 @@ export class Script {
         return;
       case "thaw":
         return world.thaw(first());
+      case "detect":
+        first().detectMs = Number(args[1]);
+        return;
       case "clock":
         first().clockRate = Number(args[1]);
         return;
@@ -218,7 +234,9 @@ export class Script {
     const machine = this.world.machine(id);
     if (verb === "standby") {
       const [name = "", lsn = "0", waiting] = words;
-      machine.postgres.strangers.push({ name, streaming: waiting === undefined, flushLsn: BigInt(lsn), pid: 7 });
+      const { strangers } = machine.postgres;
+      if (lsn === "gone") strangers.splice(0, strangers.length, ...strangers.filter((s) => s.name !== name));
+      else strangers.push({ name, streaming: waiting === undefined, flushLsn: BigInt(lsn), pid: 7 });
       machine.lastSeen = "";
       return this.world.settle();
     }

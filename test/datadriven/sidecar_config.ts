@@ -2,16 +2,19 @@ import type { NodeConfig } from "../../src/core/state.js";
 import { timingsFrom } from "../../src/core/timings.js";
 import type { Machine } from "./machine.js";
 
-const DETECT_MS = 3000;
+export const DETECT_MS = 3000;
 
 /** What a sidecar of this machine is started with. */
-export function configOf({ id, boots, initial, leases, progress }: Machine, admitObservers: boolean): NodeConfig {
+export function configOf(
+  { id, boots, initial, detectMs, leases, progress }: Machine,
+  admitObservers: boolean,
+): NodeConfig {
   return {
     self: id,
     boot: `${id}.${boots}`,
     initial,
     witness: initial.nodes.some((n) => n.id === id && n.witness === true),
-    timings: timingsFrom(DETECT_MS, { leases, progress }),
+    timings: timingsFrom(detectMs, { leases, progress }),
     host: id,
     postgresPort: 5432,
     postgresVersion: null,

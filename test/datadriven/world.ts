@@ -1,5 +1,6 @@
 import { Loop } from "../../src/agent/loop.js";
 import type { Recorder } from "../../src/agent/record.js";
+import type { PostgresAction } from "../../src/core/effects.js";
 import type { Event } from "../../src/core/events.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
@@ -16,7 +17,7 @@ import type { Kind, Request } from "./message_text.js";
 import { actionText, answerText, requestText } from "./message_text.js";
 import type { Entry } from "./postgres_table.js";
 import { PostgresTable } from "./postgres_table.js";
-import { configOf } from "./sidecar_config.js";
+import { configOf, DETECT_MS } from "./sidecar_config.js";
 import { portsOf } from "./sidecar_ports.js";
 
 const STEPS_MAX = 20_000;
@@ -56,7 +57,7 @@ export class World {
   add(id: NodeId, initial: InitialRuleset, leases = false, progress = false): void {
     const postgres = new PostgresTable(id);
     postgres.nudged = progress;
-    const time = { leases, progress, frozen: false, clockRate: 1 };
+    const time = { leases, progress, frozen: false, detectMs: DETECT_MS, clockRate: 1 };
     const rest = { ...time, incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
     this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, ...rest });
   }
@@ -219,20 +220,28 @@ export class World {
   /** One operation of the local Postgres, unless the script holds it. */
   work(machine: Machine, evenHeld = false): boolean {
     const { id, postgres } = machine;
-    const { primary } = postgres;
-    const waits = [...this.unacknowledged.values()].some((w) => w.leader === id && w.term === primary);
+    const held = (what: string, { action }: { action: PostgresAction }) =>
+      this.holds.has(`${what} ${id} ${action.kind}`);
+    const commitsWait = [...this.unacknowledged.values()].some((w) => w.leader === id && w.term === postgres.primary);
     const at = machine.operations.findIndex(
-      ({ action }) => (evenHeld || !this.holds.has(`pg ${id} ${action.kind}`)) && (action.kind !== "drain" || !waits),
+      (o) =>
+        (evenHeld || !held(o.report === undefined ? "pg" : "report", o)) && (o.action.kind !== "drain" || !commitsWait),
     );
     const operation = machine.operations[at];
     if (operation === undefined || machine.loop === null) return false;
     machine.operations.splice(at, 1);
-    const report = postgres.carryOut(operation.op, operation.action, (leader) => this.machine(leader).postgres);
-    if (!SILENT.includes(operation.action.kind)) {
+    const { op, action } = operation;
+    const report = operation.report ?? postgres.carryOut(op, action, (leader) => this.machine(leader).postgres);
+    if (!SILENT.includes(action.kind) && operation.report === undefined) {
       const failed = report?.kind === "failed" ? ` FAILED: ${report.reason}` : "";
-      this.say(`${id} postgres ${actionText(operation.action)}${failed}`);
+      this.say(`${id} postgres ${actionText(action)}${failed}`);
+    }
+    if (operation.report === undefined && report !== undefined && held("report", operation)) {
+      machine.operations.splice(at, 0, { op, action, report });
+      return true;
     }
     if (report !== undefined) machine.loop.deliver({ kind: "postgres", report });
+    if (action.kind === "emergency_fence") machine.loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
     return true;
   }
 
@@ -255,7 +264,8 @@ export class World {
     postgres.streaming = flows;
     if (!flows || leader === undefined) return streamed;
     const before = postgres.position.lsn;
-    if (!postgres.streamFrom(leader)) {
+    // What is on its way when `lag` is held: the connection stands, and nothing new comes through it.
+    if (!this.holds.has(`lag ${leader.id}->${id}`) && !postgres.streamFrom(leader)) {
       this.say(`${id} is no part of ${leader.id}: its log diverged`);
       postgres.receiver = null;
       postgres.streaming = false;

@@ -1,5 +1,6 @@
 import { describe, test } from "vitest";
 import { expectFencedAnew } from "./cluster/expectations.js";
+import { expectExplained, expectTold } from "./cluster/insight.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
 
 describe("something of a cluster under load dies", () => {
@@ -10,8 +11,9 @@ describe("something of a cluster under load dies", () => {
     const load = await loadOn(cluster);
     const victim = await cluster.leader();
     await cluster.killPostmaster(victim);
-    await cluster.untilLed([victim]);
+    const successor = await cluster.untilLed([victim]);
     await load.settle();
+    await expectTold(cluster, victim, successor);
   });
 
   test("the leader's node: another one leads, and it comes back when it is started again", async () => {
@@ -47,6 +49,7 @@ describe("something of a cluster under load dies", () => {
     await cluster.untilStatus(`${victim} to be missed`, ({ nodes }) =>
       nodes.some(({ id, reachable }) => id === victim && !reachable),
     );
+    await expectExplained(cluster, leader, victim);
     await load.goesOn();
     cluster.start(victim);
     await load.settle();

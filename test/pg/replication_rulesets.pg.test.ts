@@ -1,6 +1,8 @@
 import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Ruleset } from "../../src/core/ruleset/ruleset.js";
+import type { TermEvidence } from "../../src/core/term_evidence.js";
+import { keepEvidence, readLeadershipLog } from "../../src/postgres/leadership_table.js";
 import { observeLeader } from "../../src/postgres/observe.js";
 import { identifySystem } from "../../src/postgres/replication/connection.js";
 import { foundCluster, type RulesetRow, readRulesets, writeRuleset } from "../../src/postgres/ruleset_table.js";
@@ -30,6 +32,11 @@ const SECOND: RulesetRow = {
   cause: "policy",
 };
 const DECIDED: RulesetRow = { ...SECOND, state: "decided", ruleset: null };
+
+const EVIDENCE: TermEvidence = {
+  ...{ term: 2n, leader: "n1", coordinator: "n2", cause: 'it\'s "gone"', recruited: ["n1", "n2"], founding: false },
+  ...{ startedUnixMs: 1_700_000_000_000, detectMs: null, recruitMs: 2, promoteMs: 3, establishMs: 4 },
+};
 
 const FOUNDING = {
   superuser: { name: "postgres", password: "super'secret" },
@@ -61,6 +68,7 @@ describe.each(INSTALLATIONS)("rulesets in the WAL: $title", (installation) => {
 
   it("are none before the founding; the founding makes roles that can log in, and waits for no quorum", async () => {
     expect(await readRulesets(leader.session)).toEqual({ kind: "none" });
+    expect(await readLeadershipLog(leader.session)).toEqual({ records: [], evidence: [] });
     const before = (await observeLeader(leader.session)).flushLsn;
     const lsn = await foundCluster(leader.session, FOUNDING);
     expect(lsn).toBeGreaterThan(before);
@@ -91,8 +99,13 @@ describe.each(INSTALLATIONS)("rulesets in the WAL: $title", (installation) => {
     await foundCluster(leader.session, FOUNDING);
     await writeRuleset(leader.session, SECOND);
     expect(await current()).toEqual({ term: "2", subterm: 0, ruleset: RULESET });
-    const lsn = await writeRuleset(leader.session, DECIDED);
+    await writeRuleset(leader.session, DECIDED);
     expect(await current()).toEqual({ term: "2", subterm: 1, ruleset: SECOND.ruleset });
+    const before = await readLeadershipLog(leader.session);
+    expect(before.evidence).toEqual([]);
+    await keepEvidence(leader.session, EVIDENCE);
+    await keepEvidence(leader.session, { ...EVIDENCE, leader: "n3" });
+    const { flushLsn: lsn } = await observeLeader(leader.session);
     const follower = await cluster.node("n2");
     await follower.start({ standby: true });
     await follower.follow(leader, 2n);
@@ -104,6 +117,15 @@ describe.each(INSTALLATIONS)("rulesets in the WAL: $title", (installation) => {
       return rows[0]?.ok;
     });
     expect(await readRulesets(follower.session)).toEqual({ kind: "rows", rows: [FIRST, SECOND, DECIDED] });
+    expect(await readLeadershipLog(follower.session)).toEqual({ ...before, evidence: [EVIDENCE] });
+    expect(before.records.map(({ number, state, cause }) => [number.subterm, state, cause])).toEqual([
+      [0, "proposed", "founding"],
+      [1, "proposed", "policy"],
+      [1, "decided", "policy"],
+    ]);
+    for (const { at } of before.records) expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(600_000);
+    await leader.write(`update quorate.leadership_history set evidence = '{"phases": "fast"}'`);
+    expect(await readLeadershipLog(leader.session)).toEqual({ ...before, evidence: [] });
   });
 
   it("are written although a user locks the table, and a trigger forbids it", async () => {

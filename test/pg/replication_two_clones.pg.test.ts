@@ -92,6 +92,7 @@ describe.each(INSTALLATIONS)("one clone at a time in its place: $title", (instal
       warn: (text, cause) => {
         throw new Error(text, { cause });
       },
+      evidence: () => null,
       credentials: { current: () => passwords, ensure: async () => ({ ...passwords, replicationMade: true }) },
       placeOf: () => ({ host: "127.0.0.1", port: leader.port }),
     });

@@ -3,13 +3,15 @@
  * what was acknowledged or shown, and the first records of established leaders, form one chain; its end is kept.
  */
 import type { PromoteRequest } from "../../src/core/messages.js";
-import type { Ruleset, RulesetNumber, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { RulesetNumber, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
+import { Durability } from "./durability.js";
+import { markLeasesAwaited } from "./lease_marks.js";
 import type { Machine } from "./machine.js";
-import { enough, obliging, rulesetText } from "./oracle.js";
+import { obliging, rulesetText } from "./oracle.js";
 import type { Postgres } from "./postgres.js";
 import type { Branch, Tip } from "./wal.js";
-import { holds, lsnOf, positionOf, rulesetsOf } from "./wal.js";
+import { cutAt, holds, placeOf, positionOf, rulesetsOf, sayTip } from "./wal.js";
 import type { World } from "./world.js";
 
 interface Watched {
@@ -35,9 +37,11 @@ export class Checker {
   private readonly watched: Watched[] = [];
   private readonly electing: string[] = [];
   private readonly firstRecords = new Map<bigint, Tip>();
-  private readonly marks = new Map<RulesetRecord, Tip>();
+  private readonly durability: Durability;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    this.durability = new Durability(world);
+  }
 
   started(machine: Machine): void {
     this.watched[machine.index] = { term: 0n, stage: "", changing: "" };
@@ -49,6 +53,7 @@ export class Checker {
   private choose(machine: Machine, request: PromoteRequest): void {
     // Looked at after every event: only a new choice is news.
     if (this.chosen.some((c) => c.term === request.term)) return;
+    if (request.voids !== null) this.durability.provedVoid.set(request.term, request.voids);
     // Where a log stands at that position: everybody who stands there has the same one.
     const holder = this.world.machines.find((m) => {
       const at = positionOf(m.postgres.flushed);
@@ -60,7 +65,10 @@ export class Checker {
     this.world.mark("chosen");
     if (machine.durable().promise.term > request.term) this.world.mark("chosen_though_outbid");
     if (this.decided !== null && this.decided.branch.timeline < request.term && !holds(at, this.decided))
-      this.world.violate("I1", `term ${request.term} is to be led from ${say(at)}, which lacks ${say(this.decided)}`);
+      this.world.violate(
+        "I1",
+        `term ${request.term} is to be led from ${sayTip(at)}, which lacks ${sayTip(this.decided)}`,
+      );
   }
 
   /** A Postgres left recovery. */
@@ -72,6 +80,7 @@ export class Checker {
         `timeline ${branch.timeline} was begun by n${before.writer + 1} and by ${postgres.machine.id}`,
       );
     this.branches.set(branch.timeline, branch);
+    if (postgres.machine.witness) this.world.violate("I3", `${postgres.machine.id} is a witness, and is promoted`);
     const disk = postgres.machine.disk;
     if (disk === null || disk.promotionStarted < branch.timeline)
       this.world.violate(
@@ -80,21 +89,24 @@ export class Checker {
       );
     const tip = { branch, count: 0 };
     if (this.decided !== null && this.decided.branch.timeline < branch.timeline && !holds(tip, this.decided))
-      this.world.violate("I1", `${postgres.machine.id} is promoted to ${branch.timeline} without ${say(this.decided)}`);
+      this.world.violate(
+        "I1",
+        `${postgres.machine.id} is promoted to ${branch.timeline} without ${sayTip(this.decided)}`,
+      );
   }
 
   // ---- acknowledgements (I1, I2, I4, I6) ----
 
   acknowledged(postgres: Postgres, tip: Tip, by: string): void {
     this.acknowledgedCount++;
-    this.world.say(`${postgres.machine.id} acknowledges ${say(tip)} (${by})`);
+    this.world.say(`${postgres.machine.id} acknowledges ${sayTip(tip)} (${by})`);
     this.decide(tip, `${postgres.machine.id} acknowledged`);
     const { timeline } = tip.branch;
     for (const { term, at } of this.chosen) {
       if (term > timeline && !holds(at, tip))
-        this.world.violate("I4", `${postgres.machine.id} acknowledges ${say(tip)}, which term ${term} lacks`);
+        this.world.violate("I4", `${postgres.machine.id} acknowledges ${sayTip(tip)}, which term ${term} lacks`);
     }
-    const rulesets = this.mustBeDurable("I6", postgres.machine, tip, "was acknowledged");
+    const rulesets = this.durability.mustBeDurable("I6", postgres.machine, tip, "was acknowledged");
     if (rulesets.length > 1 && new Set(rulesets.map(rulesetText)).size > 1)
       this.world.mark("acknowledged_under_a_joint_rule");
   }
@@ -111,14 +123,7 @@ export class Checker {
     const { primary, machine } = postgres;
     if (primary === null) return;
     this.decide(tip, `${machine.id} showed`);
-    // Leases stop stale reads (I8). Until the core has them a reader at an old leader is only counted.
-    for (const term of this.established.keys()) {
-      if (term <= primary) continue;
-      this.world.mark("stale_read");
-      if (this.world.config.leases)
-        this.world.violate("I8", `${machine.id} serves a read under ${primary} while ${term} is established`);
-      break;
-    }
+    this.world.staleReads.read(postgres);
   }
 
   /** A standby's session reads: it shows nothing before it streams. */
@@ -134,70 +139,7 @@ export class Checker {
     const { decided } = this;
     if (holds(tip, decided)) this.decided = tip;
     else if (!holds(decided, tip))
-      this.world.violate("I1", `${who} ${say(tip)}, but ${say(decided)} was decided before`);
-  }
-
-  /** Under every ruleset in force by the leader's own log as it is now: what it proposed, marked or voided since counts. */
-  private mustBeDurable(invariant: string, leader: Machine, tip: Tip, what: string): Ruleset[] {
-    const rulesets = this.obligedAt(leader.postgres.flushed ?? tip, leader);
-    for (const ruleset of rulesets) {
-      if (!this.heldByEnough(ruleset, leader, tip))
-        this.world.violate(invariant, `${say(tip)} ${what} with copies on ${this.holders(tip).join(", ")} only`);
-    }
-    return rulesets;
-  }
-
-  private heldByEnough(ruleset: Ruleset, leader: Machine, tip: Tip): boolean {
-    const by = { id: leader.id, incarnation: leader.disk?.incarnation ?? "" };
-    return enough(ruleset, by, (id, incarnation) => {
-      const machine = this.world.named(id);
-      if (machine === undefined) return false;
-      if (machine.disk?.incarnation === incarnation && holds(machine.postgres.flushed, tip)) return true;
-      // A copy that was there and was destroyed by a fault that no policy covers: not the leader's mistake.
-      return machine.formerCopies.some((copy) => copy.incarnation === incarnation && holds(copy.tip, tip));
-    });
-  }
-
-  private holders(tip: Tip): string[] {
-    return this.world.machines.filter((m) => holds(m.postgres.flushed, tip)).map((m) => m.id);
-  }
-
-  /**
-   * By the log itself. A mark lets the rules before it go once it is durable under the new ones; to whoever was elected
-   * by a log that has it, they are gone (DESIGN 5.3, 6.4).
-   */
-  private obligedAt(tip: Tip, leader: Machine): Ruleset[] {
-    return obliging(this.recordsFor(tip, leader), (mark) => {
-      const at = this.marks.get(mark);
-      const ruleset = at === undefined ? undefined : obliging(rulesetsOf(at)).at(-1);
-      return (
-        at === undefined ||
-        ruleset === undefined ||
-        at.branch.timeline < tip.branch.timeline ||
-        this.heldByEnough(ruleset, this.world.machine(at.branch.writer), at)
-      );
-    });
-  }
-
-  /**
-   * What a recruitment proved void is so before the leader has written that (DESIGN 6.5). That it is proved is seen from
-   * above: nobody ever marked it.
-   */
-  private recordsFor(tip: Tip, leader: Machine): RulesetRecord[] {
-    const records = rulesetsOf(tip);
-    const leading = leader.loop?.state.volatile.leading;
-    const number = leading?.request.voids;
-    if (leading == null || number == null || leading.term !== tip.branch.timeline) return records;
-    for (const mark of this.marks.keys())
-      if (mark.state === "decided" && compareNumbers(mark.number, number) === 0)
-        this.world.violate("I7", `${leader.id} holds (${number.term}, ${number.subterm}) to be void, which was marked`);
-    const own = records.findIndex((r) => r.number.term === leading.term);
-    const at = own < 0 ? records.length : own;
-    return [
-      ...records.slice(0, at),
-      { number, state: "void", ruleset: null, writtenBy: leader.id },
-      ...records.slice(at),
-    ];
+      this.world.violate("I1", `${who} ${sayTip(tip)}, but ${sayTip(decided)} was decided before`);
   }
 
   // ---- rulesets (I7) and establishment ----
@@ -208,8 +150,11 @@ export class Checker {
         this.firstRecords.set(record.number.term, tip);
       return;
     }
-    this.marks.set(record, tip);
-    if (record.state === "void") return;
+    this.durability.marks.set(record, tip);
+    if (record.state === "void") {
+      if (this.world.config.leases) this.world.mark("void_written_with_leases");
+      return;
+    }
     const records = rulesetsOf(tip);
     const proposal = [...records]
       .reverse()
@@ -223,11 +168,11 @@ export class Checker {
     const before = { branch: tip.branch, count: tip.count - 1 };
     const at = placeOf(before, proposal);
     if (at === null) return;
-    for (const ruleset of this.obligedAt(before, postgres.machine)) {
-      if (!this.heldByEnough(ruleset, postgres.machine, at))
+    for (const ruleset of this.durability.obligedAt(before, postgres.machine)) {
+      if (!this.durability.heldByEnough(ruleset, postgres.machine, at))
         this.world.violate(
           "I7",
-          `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.holders(at).join(", ")} only`,
+          `ruleset (${record.number.term}, ${record.number.subterm}) is marked decided, held by ${this.durability.holders(at).join(", ")} only`,
         );
     }
   }
@@ -235,9 +180,11 @@ export class Checker {
   private markDecided(records: readonly RulesetRecord[], proposal: RulesetRecord): void {
     const { number, ruleset } = proposal;
     const found = obliging(records.filter((r) => r.number.term < number.term));
-    if (number.subterm === 0 && new Set(found.map(rulesetText)).size > 1) {
+    const finishes = number.subterm === 0 && new Set(found.map(rulesetText)).size > 1;
+    this.world.operators.decided(number, finishes ? found.at(-1) : undefined);
+    if (finishes) {
       this.world.mark("found_undecided_finished");
-      if (this.world.operators.wasVoided(found.at(-1))) this.world.mark("voided_and_finished_all_the_same");
+      if (this.world.config.leases) this.world.mark("found_undecided_finished_with_leases");
     }
     const isBack = ruleset?.cohort.some((m) => {
       const machine = this.world.named(m.id);
@@ -250,12 +197,25 @@ export class Checker {
   changeDone(machine: Machine, number: RulesetNumber): void {
     const log = machine.postgres.flushed;
     const mark = rulesetsOf(log).find((r) => r.state === "decided" && compareNumbers(r.number, number) === 0);
-    const at = mark === undefined ? undefined : this.marks.get(mark);
+    const at = mark === undefined ? undefined : this.durability.marks.get(mark);
     const name = `(${number.term}, ${number.subterm})`;
     if (at === undefined)
       this.world.violate("ledger", `${machine.id} reports ruleset ${name} done, which its log does not mark`);
-    this.mustBeDurable("I7", machine, at, `, the mark of ${name}, was reported done`);
+    if (this.world.config.leases) this.world.mark("change_done_with_leases");
+    this.durability.mustBeDurable("I7", machine, at, `, the mark of ${name}, was reported done`);
     this.decide(at, `${machine.id} reported ${name} done:`);
+  }
+
+  /** An operator was told that this ruleset is void: from now on every leader's log says so, and nobody decides it. */
+  changeVoided(machine: Machine, number: RulesetNumber): void {
+    const log = machine.postgres.flushed;
+    const record = rulesetsOf(log).find((r) => r.state === "void" && compareNumbers(r.number, number) === 0);
+    const at = record === undefined ? undefined : this.durability.marks.get(record);
+    const name = `(${number.term}, ${number.subterm})`;
+    if (at === undefined)
+      this.world.violate("ledger", `${machine.id} reports ruleset ${name} voided, which its log does not say`);
+    this.durability.mustBeDurable("ledger", machine, at, `, the void of ${name}, was reported`);
+    this.decide(at, `${machine.id} reported ${name} voided:`);
   }
 
   /** After every event that a loop handled. */
@@ -290,10 +250,12 @@ export class Checker {
       this.world.violate("I1", `${machine.id} is established under ${term} without a first record`);
     if (tip.branch.writer !== machine.index)
       this.world.violate("I3", `${machine.id} is established under the term of another`);
-    this.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
+    this.durability.mustBeDurable("I6", machine, tip, `established ${machine.id}`);
     this.decide(tip, `${machine.id} was established with`);
     this.markEstablished(machine, term, tip);
+    markLeasesAwaited(machine);
     this.established.set(term, { machine, tip, atUs: this.world.nowUs });
+    this.world.staleReads.established(term);
   }
 
   private markEstablished(machine: Machine, term: bigint, tip: Tip): void {
@@ -302,7 +264,7 @@ export class Checker {
     const terms = [...this.established.keys()];
     if (terms.length > 0) world.mark("established_after_another");
     if (terms.some((t) => this.established.get(t)?.machine === machine)) world.mark("leader_again");
-    if (this.holders(tip).length === world.machines.length - 1) world.mark("established_by_all_but_one");
+    if (this.durability.holders(tip).length === world.machines.length - 1) world.mark("established_by_all_but_one");
     const before = terms.reduce((a, b) => (a > b ? a : b), 0n);
     for (const t of this.branches.keys()) if (t > before && t < term) world.mark("promoted_but_never_established");
     for (const { term: t } of this.chosen)
@@ -311,6 +273,7 @@ export class Checker {
 
   door(postgres: Postgres): void {
     if (postgres.door === "shut") return;
+    this.world.staleReads.look(postgres);
     if (postgres.primary !== null && !this.established.has(postgres.primary))
       this.world.violate(
         "I10",
@@ -318,28 +281,4 @@ export class Checker {
       );
     if (postgres.primary === null) this.world.mark("standby_opens");
   }
-}
-
-function say(tip: Tip | null): string {
-  return tip === null ? "nothing" : `${tip.branch.timeline}:${lsnOf(tip)}`;
-}
-
-/** The part of a log up to an LSN of one of its timelines. */
-function cutAt(tip: Tip | null, lsn: bigint, timeline: bigint): Tip | null {
-  let at = tip;
-  while (at !== null && at.branch.timeline > timeline) at = at.branch.parent;
-  if (at === null || at.branch.timeline !== timeline) return at;
-  let { count } = at;
-  while (count > 0 && BigInt(at.branch.records[count - 1]?.end ?? 0) > lsn) count--;
-  return { branch: at.branch, count };
-}
-
-function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
-  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
-    for (const index of at.branch.rulesets) {
-      if (index < at.count && at.branch.records[index]?.ruleset === record)
-        return { branch: at.branch, count: index + 1 };
-    }
-  }
-  return null;
 }

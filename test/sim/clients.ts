@@ -46,7 +46,7 @@ export class Clients {
       }
       this.admitted(postgres);
       if (world.trace !== null) world.say(`${postgres.machine.id} takes write ${id} under ${postgres.primary}`);
-      postgres.commit(id + 1);
+      postgres.commits.begin(id + 1);
     });
     return id;
   }
@@ -92,12 +92,12 @@ export class Clients {
 
   /** Somebody loses patience: its COMMIT returns with a warning. */
   cancel(): void {
-    const waiting = this.world.machines.filter((m) => m.postgres.waiters.length > 0);
+    const waiting = this.world.machines.filter((m) => m.postgres.commits.wait);
     if (waiting.length === 0) return;
-    const waiter = this.rng.pick(waiting).postgres.cancelWaiter();
-    if (waiter === undefined) return;
+    const write = this.rng.pick(waiting).postgres.commits.cancel();
+    if (write === undefined) return;
     this.world.mark("commit_cancelled");
-    this.settle(waiter.write - 1, "unknown");
+    this.settle(write - 1, "unknown");
   }
 
   acknowledged(write: number): void {

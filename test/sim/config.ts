@@ -1,18 +1,9 @@
-import type { Policy } from "../../src/core/ruleset/ruleset.js";
+import { subsetsOfSize } from "../../src/core/quorum/sufficiency.js";
+import type { PerLeaderPolicy, Policy } from "../../src/core/ruleset/ruleset.js";
 import { Rng } from "./prng.js";
 
 /** Raised when the same seed would no longer draw the same run: kept seeds name the version they failed under. */
-export const CONFIG_VERSION = 2;
-
-/** To be turned on with the leases of DESIGN 7: I8 is a violation from then on. */
-const CORE_HAS_LEASES = false;
-
-/**
- * To be turned on when a node restored from a snapshot finds out by itself. Today only those peers know that hear it
- * before it has promised again; a coordinator that did not hear it counts its vote, and writes are lost
- * (seeds/open/i1_148.json).
- */
-const CORE_KNOWS_THE_PAST = false;
+export const CONFIG_VERSION = 5;
 
 /** Chances are out of a million, times in microseconds of virtual time, ranges inclusive. */
 export interface SimConfig {
@@ -62,13 +53,25 @@ export interface SimConfig {
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly writes: number;
   readonly reads: number;
-  /** At the end: heal a core that satisfies the policy, or (the reverse) one that does not, and then the whole. */
-  /** Whether the core holds leases: only then I8 is demanded. */
+  /** Whether the nodes hold leases: only then I8 is demanded. */
   readonly leases: boolean;
+  /** Whether leaders watch the progress of their quorum. */
+  readonly progress: boolean;
+  /** `beyond` the bound that leases stand on (DESIGN 7), I8 is not demanded; everything else is. */
+  readonly clocks: "within" | "beyond";
+  /** From so long after the faults began a sidecar that starts has this `detect`; 0: it stays what it was. */
+  readonly loweredDetectMs: number;
+  readonly loweredAfterUs: number;
+  /** Founders without a Postgres, as bits. */
+  readonly witnesses: number;
+  /** Scenes that chance alone would seldom play (scenes.ts). */
+  readonly scenes: readonly SceneKind[];
+  /** At the end: heal a core that satisfies the policy, or (the reverse) one that does not, and then the whole. */
   readonly ending: "core" | "too_few";
 }
 
-export const FAULT_KINDS = [
+/** What a seed draws a handful of. */
+const SWARM_KINDS = [
   "machine_dies",
   "sidecar_dies",
   "postgres_dies",
@@ -95,9 +98,34 @@ export const FAULT_KINDS = [
   "cancel",
   "slot_lost",
 ] as const;
+
+/** What only seeds with leases draw: what leases stand on. */
+const LEASE_KINDS = ["suspend", "pause_postgres", "clock_jump"] as const;
+
+export const FAULT_KINDS = [...SWARM_KINDS, ...LEASE_KINDS] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+const LEASE_SCENES = [
+  "leader_cut_off",
+  "leader_frozen",
+  "leader_suspended",
+  "sidecar_frozen",
+  "sidecar_killed",
+  "postmaster_killed",
+  "granter_restarts",
+  "disk_hangs_with_a_fence_due",
+] as const;
+/** Several actions that belong together (scenes.ts). */
+export type SceneKind =
+  | (typeof LEASE_SCENES)[number]
+  | "detect_lowered"
+  | "newest_on_a_witness"
+  | "newest_on_an_ineligible";
+
 const MACHINES_MAX = 7;
+
+/** Two clocks this far off in opposite directions keep the bound of src/core/lease/bounds.ts: 1000 ppm. */
+const CLOCK_PPM_MAX = 499;
 
 /** How many of each kind a seed that draws the kind has at most. */
 const MOST: Readonly<Record<FaultKind, number>> = {
@@ -126,6 +154,9 @@ const MOST: Readonly<Record<FaultKind, number>> = {
   restored: 1,
   cancel: 6,
   slot_lost: 2,
+  suspend: 4,
+  pause_postgres: 4,
+  clock_jump: 4,
 };
 
 /** Kinds that take a vote away for good: rarer, or most runs would end with nobody able to lead. */
@@ -137,13 +168,25 @@ function policyFor(rng: Rng, nodes: number): Policy {
   return { kind: "at_least", copies: rng.between(2, nodes) };
 }
 
+/** Now and then each leader has quorums of its own: any so many of some followers, which is what Postgres can be told. */
+function perLeader(seed: number, nodes: number): PerLeaderPolicy | null {
+  const rng = new Rng(seed, "quorums per leader");
+  if (rng.below(6) !== 0) return null;
+  const ids = Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
+  const quorums = ids.map((leader) => {
+    const some = ids.filter((id) => id !== leader && rng.below(3) !== 0);
+    const followers = some.length > 0 ? some : ids.filter((id) => id !== leader).slice(0, 1);
+    return [leader, subsetsOfSize(followers, rng.between(1, followers.length))] as const;
+  });
+  return { kind: "per_leader", quorums: Object.fromEntries(quorums) };
+}
+
 /** Swarm: a handful of kinds in each run and none of the others, so that those present can do their work. */
 function faultsFor(rng: Rng): Record<FaultKind, number> {
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
   for (let i = rng.between(2, 7); i > 0; i--) {
-    const kind = rng.pick(FAULT_KINDS);
+    const kind = rng.pick(SWARM_KINDS);
     if (LASTING.has(kind) && rng.below(3) !== 0) continue;
-    if (kind === "restored" && !CORE_KNOWS_THE_PAST) continue;
     faults[kind] = rng.between(1, MOST[kind]);
   }
   return faults;
@@ -154,7 +197,65 @@ function rare(rng: Rng, odds: number, most: number): number {
   return rng.below(odds) === 0 ? rng.between(1, most) : 0;
 }
 
+/** What is drawn on top, by generators of its own: a seed without leases and witnesses is the seed that it was. */
 export function drawConfig(seed: number): SimConfig {
+  return withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed))));
+}
+
+/** Before there were leases, witnesses and scenes. */
+export const NOTHING_MORE = {
+  ...{ leases: false, progress: false, clocks: "within", witnesses: 0, scenes: [] },
+  ...{ loweredDetectMs: 0, loweredAfterUs: 0 },
+} as const satisfies Partial<SimConfig>;
+
+function withLeases(config: SimConfig): SimConfig {
+  const rng = new Rng(config.seed, "leases");
+  if (rng.below(3) !== 0) return config;
+  // With less there are none.
+  const detectMs = rng.pick([1000, 1000, 1500, 3000]);
+  const longer = detectMs / config.detectMs;
+  const clocks = rng.below(6) === 0 ? "beyond" : "within";
+  const faults = { ...config.faults };
+  for (const kind of LEASE_KINDS) {
+    if (kind === "clock_jump" && clocks === "within") continue;
+    if (rng.below(3) === 0) faults[kind] = rng.between(1, MOST[kind]);
+  }
+  const scenes = Array.from({ length: rng.between(0, 3) }, () => rng.pick(LEASE_SCENES));
+  const lowered = detectMs === 3000 && rng.below(2) === 0;
+  const chaosUs = Math.floor(config.chaosUs * longer);
+  return {
+    ...{ ...config, detectMs, chaosUs, clocks, faults, leases: true, progress: config.progress || rng.below(2) === 0 },
+    loweredDetectMs: lowered ? 1000 : 0,
+    loweredAfterUs: lowered ? rng.below(chaosUs) : 0,
+    scenes: lowered ? [...scenes, "detect_lowered"] : scenes,
+    spikeUs: Math.floor(config.spikeUs * longer),
+    duplicateWithinUs: Math.floor(config.duplicateWithinUs * longer),
+    clockDriftPpm: clocks === "beyond" ? rng.pick([100_000, 300_000]) : rng.pick([0, 100, CLOCK_PPM_MAX]),
+  };
+}
+
+/** Founders that keep WAL and never lead, and scenes after which one of them alone has the newest log. */
+function withWitnesses(config: SimConfig): SimConfig {
+  const rng = new Rng(config.seed, "witnesses");
+  const kind = rng.pick(["none", "none", "none", "none", "witnesses", "witnesses", "ineligible"] as const);
+  if (kind === "none" || config.policy.kind === "per_leader") return config;
+  const { founders } = config;
+  let witnesses = 0;
+  const most = Math.max(1, founders - 2);
+  if (kind === "witnesses") for (let i = rng.between(1, most); i > 0; i--) witnesses |= 1 << rng.below(founders);
+  const policy: Policy = rng.below(2) === 0 ? { kind: "at_least", copies: 2 } : config.policy;
+  const scene = kind === "witnesses" ? "newest_on_a_witness" : "newest_on_an_ineligible";
+  const scenes = [...config.scenes, ...Array.from({ length: rng.between(1, 2) }, () => scene as SceneKind)];
+  return { ...config, witnesses, policy, scenes };
+}
+
+/** Where quorums differ from leader to leader, another one may go on where this one cannot: I9 asks for it. */
+function withQuorumsPerLeader(config: SimConfig): SimConfig {
+  const policy = perLeader(config.seed, config.founders);
+  return policy === null ? config : { ...config, policy, progress: true };
+}
+
+function drawBase(seed: number): SimConfig {
   const rng = new Rng(seed, "config");
   const operators = new Rng(seed, "operators");
   const founders = rng.pick([3, 3, 3, 4, 4, 5, 5, 6]);
@@ -197,7 +298,7 @@ export function drawConfig(seed: number): SimConfig {
     faults: faultsFor(rng),
     writes: rng.between(20, 80),
     reads: rng.between(0, 20),
-    leases: CORE_HAS_LEASES,
+    ...NOTHING_MORE,
     ending: rng.below(5) === 0 ? "too_few" : "core",
   };
 }

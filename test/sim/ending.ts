@@ -5,7 +5,7 @@ import type { Machine } from "./machine.js";
 import type { Leader } from "./oracle.js";
 import { enough, obliging, revoked } from "./oracle.js";
 import type { Tip } from "./wal.js";
-import { positionOf, rulesetsOf } from "./wal.js";
+import { holds, lsnOf, positionOf, rulesetsOf } from "./wal.js";
 import type { World } from "./world.js";
 
 /** A clone, a first initdb, or a coordinator's longest pause: what an honest recovery may take, in detection times. */
@@ -16,7 +16,7 @@ const QUIET_DETECTS = 2;
 
 /** Whether this machine can take part again: neither its word nor its data was taken from it. */
 function usable(machine: Machine): boolean {
-  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine.world, machine)) return false;
+  if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine)) return false;
   if (machine.disk === null) return true;
   return machine.disk.founding !== 0n || machine.postgres.hasData || !machine.disk.held;
 }
@@ -30,7 +30,7 @@ export function mustSucceed(world: World, set: readonly Machine[]): boolean {
   // A leader in office goes on with its change, and what it marks nobody takes back.
   const wanted = able.flatMap((m) => {
     const change = m.loop?.state.volatile.leading?.change;
-    return change == null || change.stage === "waiting" ? [] : [change.target];
+    return change == null || change.stage === "waiting" || change.stage === "voided" ? [] : [change.target];
   });
   return (
     wanted.every((ruleset) => able.some((candidate) => suffices(ruleset, candidate, able, true))) &&
@@ -41,7 +41,7 @@ export function mustSucceed(world: World, set: readonly Machine[]): boolean {
 
 type LogOf = (machine: Machine) => Tip | null;
 
-/** Some one of them leads by the rules of its own log, with all whose log is not newer. */
+/** Some one of them leads by the rules of its own log, or of one that it catches up with, with all whose log is not newer. */
 function mustSucceedBy(world: World, able: readonly Machine[], logOf: LogOf): boolean {
   const withRules = able.filter((m) => rulesetsOf(logOf(m)).length > 0);
   if (withRules.length === 0) {
@@ -51,13 +51,28 @@ function mustSucceedBy(world: World, able: readonly Machine[], logOf: LogOf): bo
       founders.length === world.initial.nodes.length && able.every((m) => m.incarnations <= 1 && m.disk?.held !== true)
     );
   }
-  return withRules.some((candidate) => {
-    const own = positionOf(logOf(candidate));
+  return withRules.some((source) => {
+    const own = positionOf(logOf(source));
     const notNewer = able.filter((m) => !newer(positionOf(logOf(m)), own));
-    return obliging(rulesetsOf(logOf(candidate))).every((ruleset, i, all) =>
-      suffices(ruleset, candidate, notNewer, i === all.length - 1),
+    const candidates = notNewer.filter(
+      (m) => m === source || (canCatchUp(logOf(m), logOf(source)) && keepsWalOf(source, m, logOf(m))),
+    );
+    return candidates.some((candidate) =>
+      obliging(rulesetsOf(logOf(source))).every((ruleset, i, all) =>
+        suffices(ruleset, candidate, notNewer, i === all.length - 1),
+      ),
     );
   });
+}
+
+/** It takes what it lacks from a node that may not lead: its own log is a part of that one. */
+function canCatchUp(log: Tip | null, source: Tip | null): boolean {
+  return log !== null && rulesetsOf(log).length > 0 && holds(source, log);
+}
+
+/** What it lacks may be removed there: then no stream brings it. */
+function keepsWalOf(source: Machine, candidate: Machine, log: Tip | null): boolean {
+  return log !== null && source.postgres.replication.slots.keepsWalFrom(candidate.id, lsnOf(log));
 }
 
 function suffices(ruleset: Ruleset, candidate: Machine, set: readonly Machine[], mustBeEligible: boolean): boolean {
@@ -119,8 +134,9 @@ function heal(world: World, core: readonly Machine[]): void {
     machine.diskHangsUntilUs = 0;
     machine.diskFailsUntilUs = 0;
     machine.postgres.stalledUntilUs = 0;
-    machine.postgres.pausedUntilUs = 0;
-    machine.wakeNow();
+    machine.thaw();
+    // All of a cluster have one configuration in the end.
+    if (machine.loop !== null && machine.loop.state.config.timings.detectMs !== world.detectMs) machine.endSidecar();
     machine.powerOn();
   }
 }
@@ -198,7 +214,7 @@ function mayGoOn(world: World, set: readonly Machine[]): boolean {
   const withRules = world.machines.filter((m) => rulesetsOf(m.postgres.flushed).length > 0);
   if (withRules.length === 0) {
     // All may have been recruited for a founding already: then a quorum is enough to go on.
-    const cohort = world.initial.nodes.map((n) => ({ ...n, incarnation: "", eligible: true }));
+    const cohort = world.initial.nodes.map((n) => ({ ...n, incarnation: "", eligible: n.witness !== true }));
     return set.some((m) => enough({ policy: world.config.policy, cohort }, { id: m.id, incarnation: "" }, inSet));
   }
   return withRules.some((m) => {

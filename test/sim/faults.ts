@@ -1,7 +1,6 @@
+import type { Action } from "./action.js";
+import { LEADER } from "./action.js";
 import type { Machine } from "./machine.js";
-import type { Action } from "./schedule.js";
-import { LEADER } from "./schedule.js";
-import { holds } from "./wal.js";
 import type { World } from "./world.js";
 
 /** Plans every action of the schedule. */
@@ -21,8 +20,8 @@ export function plan(world: World, schedule: readonly Action[], active: () => bo
 }
 
 /**
- * That a node came back from the past is known to the others' memory alone (DESIGN 8). Until it has caught up none of
- * them is restarted: with that memory gone nobody could know.
+ * That a node came back from the past is known to the others' memory alone (DESIGN 8). Until one of them has told it, and
+ * that is on its disk, none of them is restarted: with that memory gone nobody could know.
  */
 const ENDS_A_SIDECAR: ReadonlySet<string> = new Set([
   ...["machine_dies", "sidecar_dies", "dies_at_effect", "shutdown", "all_die", "disk_fails", "disk_hangs", "restored"],
@@ -30,14 +29,18 @@ const ENDS_A_SIDECAR: ReadonlySet<string> = new Set([
 ]);
 
 function isRemembering(world: World): boolean {
-  return world.machines.some((m) => m.past !== null && !hasCaughtUp(world, m));
+  return world.machines.some((m) => !knowsItsPast(m));
 }
 
-/** It holds again all that was decided, and has promised again what it had forgotten. */
-export function hasCaughtUp(world: World, machine: Machine): boolean {
-  const { past, disk } = machine;
+/** It has taken the promise back that it had forgotten. */
+function knowsItsPast({ past, disk }: Machine): boolean {
   if (past === null) return true;
-  return disk !== null && disk.promise.term >= past && holds(machine.postgres.flushed, world.checker.decided);
+  return disk?.promises.some((p) => p.term === past.term && p.boot === past.boot) === true;
+}
+
+/** It has its vote again, and needs nobody any more to get it. */
+export function hasCaughtUp(machine: Machine): boolean {
+  return machine.past === null || (knowsItsPast(machine) && machine.disk?.nonVoter === false);
 }
 
 function planSnapshot(world: World, node: number, at: number): void {
@@ -51,16 +54,17 @@ function restore(world: World, machine: Machine, forUs: number): void {
   const { disk, snapshot } = machine;
   const { persistFails } = world.config;
   if (snapshot === null || disk === null || persistFails > 0 || world.machines.some((m) => m.damaged)) return;
+  const last = disk.promises.at(-1);
   // Everybody else must be there, and have seen the promise that will be forgotten.
   const remembered = world.machines.every((m) => {
     if (m === machine) return true;
     const known = m.loop?.state.volatile.peers[machine.id];
-    return m.effectsLeft < 0 && known !== undefined && known.highest.promise >= disk.promise.term;
+    return m.effectsLeft < 0 && known?.seen != null && known.seen.term === last?.term && known.seen.boot === last.boot;
   });
-  if (!remembered || snapshot.disk.promise.term >= disk.promise.term) return;
+  if (!remembered || last === undefined || snapshot.disk.promise.term >= disk.promise.term) return;
   world.mark("damage restored");
   machine.damaged = true;
-  machine.past = disk.promise.term;
+  machine.past = last;
   machine.dieMachine(forUs);
   if (machine.postgres.flushed !== null)
     machine.formerCopies.push({ incarnation: disk.incarnation, tip: machine.postgres.flushed });
@@ -131,11 +135,13 @@ function maskNow(world: World, mask: number): number {
 }
 
 type OnNode = Exclude<Extract<Action, { readonly node: number }>, { readonly kind: "change" | "order" }>;
-type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" }>;
+type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" | "clock_jump" }>;
 
 function applyTo(world: World, machine: Machine, action: OnNode): void {
   if (action.kind === "slot_lost") {
     for (const other of world.machines) other.postgres.replication.loseSlot(machine.id);
+  } else if (action.kind === "clock_jump") {
+    machine.jumpClock(action.byMs);
   } else if (action.kind === "dies_at_effect") {
     if (machine.loop === null) return;
     machine.effectsLeft = action.effects;
@@ -155,13 +161,15 @@ function applyLasting(world: World, machine: Machine, action: Lasting): void {
     case "sidecar_dies":
       return machine.dieSidecar(forUs);
     case "postgres_dies":
-      return machine.postgres.kill("killed");
+      return machine.postgres.killPostmaster();
     case "shutdown":
       return shutDown(world, machine, forUs);
     case "pause":
-      machine.pauseSidecar(forUs);
-      machine.postgres.pausedUntilUs = world.nowUs + forUs;
-      return;
+      return machine.freeze(forUs);
+    case "suspend":
+      return machine.suspend(forUs);
+    case "pause_postgres":
+      return machine.postgres.pause(forUs);
     case "pause_sidecar":
       return machine.pauseSidecar(forUs);
     case "disk_hangs":

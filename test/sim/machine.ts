@@ -1,8 +1,12 @@
 import { Loop } from "../../src/agent/loop.js";
 import type { Event } from "../../src/core/events.js";
+import { CLOCK_LAG_MAX_MS } from "../../src/core/lease/bounds.js";
+import type { PromiseMade } from "../../src/core/messages.js";
 import type { Durable } from "../../src/core/state.js";
 import { freshDurable, initialState } from "../../src/core/state.js";
 import { timingsFrom } from "../../src/core/timings.js";
+import { Fuse } from "./fuse.js";
+import { markLeasesHeld } from "./lease_marks.js";
 import { portsOf } from "./ports.js";
 import { Postgres } from "./postgres.js";
 import type { Rng } from "./prng.js";
@@ -16,6 +20,9 @@ export class Machine {
   readonly rng: Rng;
   readonly clockOffsetUs: number;
   readonly clockPpm: number;
+  readonly fuse: Fuse;
+  /** It keeps WAL and promises, and has no Postgres. */
+  readonly witness: boolean;
   loop: Loop | null = null;
   /** Counts the starts of the sidecar: whatever belongs to an earlier one is void. */
   boot = 0;
@@ -32,7 +39,7 @@ export class Machine {
   damaged = false;
   snapshot: { readonly disk: Durable; readonly flushed: Tip } | null = null;
   /** Restored from a snapshot: the promise that it has forgotten. */
-  past: bigint | null = null;
+  past: PromiseMade | null = null;
   /** Copies that it held and that a fault destroyed which no policy covers. */
   readonly formerCopies: { readonly incarnation: string; readonly tip: Tip }[] = [];
   publishedUs = 0;
@@ -44,6 +51,11 @@ export class Machine {
   /** Ports calls until it dies in the middle of a step's effects; negative for never. */
   effectsLeft = -1;
   dieAtEffect: () => void = () => {};
+  /** Everything on it stands still until then, its fuse as well. */
+  frozenUntilUs = 0;
+  /** How far its clock is ahead of true time, drift aside: jumps, less what suspensions cost it. */
+  private jumpedUs = 0;
+  private laggedUs = 0;
   private asleepUntilUs = 0;
   private asleep: (() => void)[] = [];
 
@@ -56,7 +68,9 @@ export class Machine {
     const { clockDriftPpm } = world.config;
     this.clockPpm = this.rng.between(0, 2 * clockDriftPpm) - clockDriftPpm;
     this.clockOffsetUs = this.rng.between(1_000_000, 1_000_000_000);
+    this.witness = (world.config.witnesses & (1 << index)) !== 0;
     this.postgres = new Postgres(this);
+    this.fuse = new Fuse(this);
   }
 
   durable(): Durable {
@@ -68,7 +82,46 @@ export class Machine {
   /** Its own monotonic clock. */
   nowMs(): number {
     const { nowUs } = this.world;
-    return Math.floor(this.clockOffsetUs + nowUs + (nowUs * this.clockPpm) / 1_000_000) / 1000;
+    const driftUs = (nowUs * this.clockPpm) / 1_000_000;
+    return Math.floor(this.clockOffsetUs + nowUs + driftUs + this.jumpedUs - this.laggedUs) / 1000;
+  }
+
+  /** So much of its own time, in true microseconds. */
+  realUs(ms: number): number {
+    return Math.ceil((ms * 1000) / (1 + this.clockPpm / 1_000_000));
+  }
+
+  /** The time since boot goes on in a suspension: what the clock may miss of it is bounded, if it is a good one. */
+  suspend(forUs: number): void {
+    const { world } = this;
+    const before = this.laggedUs;
+    if (world.config.clocks === "beyond") this.laggedUs += forUs;
+    else this.laggedUs = Math.max(before - forUs, this.rng.below(Math.min(forUs, CLOCK_LAG_MAX_MS * 1000)));
+    this.fuse.lag(this.laggedUs - before);
+    this.freeze(forUs);
+  }
+
+  /** The run is healed: whatever stood still goes on. */
+  thaw(): void {
+    this.frozenUntilUs = 0;
+    this.fuse.check();
+    this.postgres.thaw();
+    this.wakeNow();
+  }
+
+  jumpClock(byMs: number): void {
+    this.jumpedUs += byMs * 1000;
+  }
+
+  /** Sidecar, Postgres and fuse stand still. */
+  freeze(forUs: number): void {
+    this.frozenUntilUs = Math.max(this.frozenUntilUs, this.world.nowUs + forUs);
+    this.pauseSidecar(forUs);
+    this.postgres.pause(forUs);
+  }
+
+  get sleeps(): boolean {
+    return this.world.nowUs < this.asleepUntilUs;
   }
 
   slow(us: number): number {
@@ -79,6 +132,13 @@ export class Machine {
     const { loop } = this;
     if (loop === null) return;
     loop.deliver(event);
+    this.looked();
+  }
+
+  /** After every event that its loop handled. */
+  looked(): void {
+    this.fuse.feed();
+    markLeasesHeld(this);
     this.world.checker.look(this);
   }
 
@@ -91,6 +151,7 @@ export class Machine {
   pauseSidecar(forUs: number): void {
     const { world } = this;
     this.asleepUntilUs = Math.max(this.asleepUntilUs, world.nowUs + forUs);
+    this.fuse.plan();
     world.after(forUs, () => this.wake());
   }
 
@@ -120,6 +181,7 @@ export class Machine {
       this.disk = freshDurable("shop", this.id, `${this.id}${"abcdefgh"[this.incarnations - 1] ?? "z"}`);
     }
     postgres.kill("the sidecar starts");
+    this.fuse.renew();
     postgres.finishSwap();
     const { held, founding, joining } = this.disk;
     if (postgres.hasData && !held && founding === 0n && joining === 0n) {
@@ -133,13 +195,15 @@ export class Machine {
       self: this.id,
       boot: `${this.id}.${this.boot}`,
       initial: world.initial,
-      timings: timingsFrom(world.config.detectMs),
+      witness: this.witness,
+      timings: timingsFrom(world.detectMs, world.config),
       host: this.id,
       postgresPort: 5432,
       postgresVersion: null,
       dataDir: "data",
       sidecarPid: this.boot,
-      unixOffsetMs: 0,
+      // Every start finds another wall clock: nothing may depend on it.
+      unixOffsetMs: world.config.leases ? this.rng.below(1_000_000_000) : 0,
       admitObservers: world.config.admitObservers,
     };
     const data = { present: postgres.hasData, oldKept: postgres.oldKept };
@@ -150,7 +214,7 @@ export class Machine {
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
     this.loop.start();
-    world.checker.look(this);
+    this.looked();
   }
 
   /** The process is gone. A write of the state file that was under way may have reached the disk. */
@@ -168,6 +232,7 @@ export class Machine {
       this.writing = null;
     }
     this.postgres.sidecarGone();
+    this.fuse.plan();
     this.world.streams.ended(this);
   }
 

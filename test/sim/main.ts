@@ -1,28 +1,30 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { drawConfig } from "./config.js";
-import { keep } from "./kept.js";
-import { runPool } from "./pool.js";
+import { SCRIPTS } from "./kept.js";
 import { replay as replayRecorded } from "./replay.js";
-import { reportText, tableText } from "./report.js";
+import { type Many, runMany, shrinkAndKeep } from "./run_many.js";
 import { runSeed } from "./run_seed.js";
+import { scenarioLines } from "./scenario_text.js";
 import { drawSchedule } from "./schedule.js";
-import { shrink } from "./shrink.js";
-import { LISTED, unhit } from "./sometimes.js";
 
 const HELP = `Usage: npm run -s sim -- [options]
 
 Runs whole clusters in virtual time, each decided by one number, and looks for broken invariants (DESIGN 9).
 
   --seeds N       how many runs (default 2000)
-  --from S        the first seed (default 1)
+  --from S        the first seed (default 1), or \`random\`
   --workers W     processes (default: one for each processor)
-  --minutes M     as many seeds as there is time for, with all processors
+  --minutes M     a soak: as many seeds as there is time for, from a random one on unless --from names it; Ctrl-C ends it;
+                  what broke is shrunk and kept in test/sim/seeds/open
   --report FILE   writes a report in Markdown
   -o json         one JSON object instead of a table
+  --hashes        one hash over all traces (default 400 seeds), to be compared between machines and versions of Node
   --seed N        one run, with its configuration and its trace
   --replay FILE.. steps the core again through what \`quorate run --record FILE\` wrote down, of one node or of all
-  --shrink        with --seed: leaves out of a failing run what it does not need, and keeps it in test/sim/seeds
+  --shrink        with --seed: leaves out of a failing run what it does not need, and writes the rest
+                  as a script into test/datadriven, where the tests play it for ever
   -h, --help
 
 Examples:
@@ -31,14 +33,15 @@ Examples:
   npm run -s sim -- --seed 185
   npm run -s sim -- --seed 185 --shrink
   npm run -s sim -- --replay n1.record n2.record n3.record
+  npx -y node@24 --import tsx test/sim/main.ts --hashes
   npm run -s sim:soak -- --minutes 60 --report docs/soak.md
 
 Exit code: 0 nothing broken, 1 an invariant was broken or (from 20000 seeds on) a listed state was never reached, 64 bad usage.
 `;
 
-/** From so many seeds on, a listed state that was never reached is a blind spot and fails the run. */
-const BIG_ENOUGH = 20_000;
 const SHRINK_TRIES = 1_500;
+/** TESTING.md section 6. */
+const DETERMINISM_SEEDS = 400;
 const EXIT_USAGE = 64;
 
 const OPTIONS = {
@@ -47,6 +50,7 @@ const OPTIONS = {
   workers: { type: "string" },
   minutes: { type: "string" },
   report: { type: "string" },
+  hashes: { type: "boolean" },
   output: { type: "string", short: "o" },
   seed: { type: "string" },
   shrink: { type: "boolean" },
@@ -65,65 +69,38 @@ function whole(name: string, text: string | undefined, fallback: number): number
 }
 
 function replay(seed: number, shrinking: boolean): number {
-  const config = drawConfig(seed);
-  const schedule = drawSchedule(config);
   const { trace, violation, events, hash } = runSeed(seed, { tracing: true });
   if (violation === null || !shrinking) {
-    out(JSON.stringify(config, null, 1));
-    out(`schedule:\n${schedule.map((a) => `  ${JSON.stringify(a)}`).join("\n")}`);
+    const config = drawConfig(seed);
+    out(`${scenarioLines({ config, schedule: drawSchedule(config) }).join("\n")}\n----`);
     out(trace.join("\n"));
     out(`seed ${seed}: ${events} events, hash ${hash}, ${violation === null ? "nothing broken" : violation.invariant}`);
     return violation === null ? 0 : 1;
   }
-  const { invariant, what } = violation;
-  const least = shrink({ config, schedule }, invariant, SHRINK_TRIES);
-  const again = runSeed(seed, { ...least, tracing: true });
-  const path = keep({ ...least, seed, invariant, what: again.violation?.what ?? what, note: "to be explained" });
-  out(again.trace.join("\n"));
-  out(`${schedule.length} actions shrunk to ${least.schedule.length}: ${path}`);
+  const { path, before, after } = shrinkAndKeep(seed, violation.invariant, SHRINK_TRIES, SCRIPTS);
+  out(readFileSync(path, "utf8"));
+  out(`${before} actions shrunk to ${after}: ${path}`);
+  out(
+    "once it is mended: say in its first line what was wrong, and rewrite it with `npx vitest run test/datadriven -u`",
+  );
   return 1;
 }
 
-async function runMany(values: Record<string, string | boolean | undefined>): Promise<number> {
+function manyOf(values: Record<string, string | boolean | undefined>): Many {
   const text = (name: string) => values[name] as string | undefined;
-  const minutes = text("minutes") === undefined ? null : Number(text("minutes"));
-  const json = values.output === "json";
-  let toldMs = 0;
-  const total = await runPool({
-    from: whole("from", text("from"), 1),
-    count: minutes === null ? whole("seeds", text("seeds"), 2_000) : Number.MAX_SAFE_INTEGER / 2,
-    untilMs: minutes === null ? null : minutes * 60_000,
+  const soaks = text("minutes") !== undefined;
+  const minutes = Number(text("minutes"));
+  if (soaks && !(minutes > 0)) throw new Error(`--minutes takes a number above 0, not ${text("minutes")}`);
+  const isRandom = text("from") === "random" || (soaks && text("from") === undefined);
+  return {
+    from: isRandom ? null : whole("from", text("from"), 1),
+    seeds: whole("seeds", text("seeds"), values.hashes === true ? DETERMINISM_SEEDS : 2_000),
+    minutes: soaks ? minutes : null,
     workers: Math.max(1, whole("workers", text("workers"), availableParallelism())),
-    progress: ({ seeds, violations, elapsedMs }) => {
-      if (json || elapsedMs - toldMs < 10_000) return;
-      toldMs = elapsedMs;
-      process.stderr.write(`${seeds} seeds, ${violations.length} violations\n`);
-    },
-  });
-  const missed = unhit(total.marks);
-  const seconds = total.elapsedMs / 1000;
-  if (json) {
-    out(
-      JSON.stringify({
-        schema: "quorate.sim/1",
-        seeds: total.seeds,
-        violations: total.violations.length,
-        seeds_per_s: Math.round((total.seeds + total.twice) / seconds),
-        events_per_s: Math.round(total.events / seconds),
-        marks_listed: LISTED.length,
-        marks_hit: LISTED.length - missed.length,
-        failed_seeds: total.violations,
-        marks_missed: missed,
-      }),
-    );
-  } else out(tableText(total, missed));
-  if (text("report") !== undefined) await writeReport(text("report") ?? "", reportText(total, missed));
-  return total.violations.length > 0 || (total.seeds >= BIG_ENOUGH && missed.length > 0) ? 1 : 0;
-}
-
-async function writeReport(path: string, text: string): Promise<void> {
-  const { writeFile } = await import("node:fs/promises");
-  await writeFile(path, text);
+    json: values.output === "json",
+    report: text("report") ?? null,
+    hashes: values.hashes === true,
+  };
 }
 
 async function replayFiles(files: readonly string[]): Promise<number> {
@@ -148,7 +125,7 @@ async function main(): Promise<number> {
       return 0;
     }
     if (values.seed !== undefined) return replay(whole("seed", values.seed as string, 1), values.shrink === true);
-    return await runMany(values);
+    return await runMany(manyOf(values));
   } catch (error) {
     if (!(error instanceof Error) || !/^(--|-o |Unknown option|Option |Unexpected argument)/.test(error.message))
       throw error;

@@ -12,7 +12,10 @@ export interface Queued {
 export type Report = Extract<PostgresReport, { readonly op: OpId }>;
 export type WithoutOp<T> = T extends unknown ? Omit<T, "op"> : never;
 
+/** In microseconds, from and to. */
 export type Range = readonly [number, number];
+
+export const FOLLOW: Range = [1_000, 8_000];
 
 /** One operation at a time, in order; each may fail before or after it did its work (POSTGRES.md: whatever can break, does). */
 export abstract class OperationQueue {

@@ -1,31 +1,20 @@
 import type { OpId, PostgresAction } from "../../src/core/effects.js";
 import { comparePositions, formatPosition } from "../../src/core/log/position.js";
-import type { Range, Report } from "./operation_queue.js";
-import { OperationQueue } from "./operation_queue.js";
+import { CloneJob } from "./clone_job.js";
+import type { Range } from "./operation_queue.js";
+import { FOLLOW } from "./operation_queue.js";
 import { parseNames } from "./postgres.js";
-import { CATCHES_UP } from "./replication.js";
+import { FENCE, START, Standstill } from "./standstill.js";
 import type { Tip } from "./wal.js";
 import { Branch, historyOf, holds, lsnOf, positionOf } from "./wal.js";
 
-interface Clone {
-  readonly op: OpId;
-  readonly boot: number;
-  readonly term: bigint;
-  ready: { readonly tip: Tip; readonly system: string } | null;
-}
-
 /** How long things take, in microseconds, from and to (POSTGRES.md A, C, D, F, G). */
-const FENCE: Range = [5_000, 150_000];
-const START: Range = [20_000, 150_000];
-const REVOKE: Range = [4_000, 30_000];
-const FOLLOW: Range = [1_000, 8_000];
 const NAMES: Range = [2_000, 25_000];
 const RECOVERY: Range = [8_000, 40_000];
 const SWALLOWED: Range = [100_000, 2_000_000];
 const INITDB: Range = [200_000, 600_000];
 const DOOR: Range = [3_000, 50_000];
 const DRAIN: Range = [2_000, 5_000];
-const CLONE: Range = [50_000, 1_500_000];
 const SWAP: Range = [20_000, 100_000];
 const NUDGE: Range = [500, 3_000];
 
@@ -33,24 +22,19 @@ const NUDGE: Range = [500, 3_000];
  * The adapter and its Postgres as the core sees them: one queue of operations, a clone beside it. Each takes its time,
  * may fail before or after it did its work, and stops where it is when its sidecar or its Postgres dies.
  */
-export class Operations extends OperationQueue {
-  private clone: Clone | null = null;
+export class Operations extends Standstill {
+  private readonly clone = new CloneJob(this.postgres);
   /** A swap renames twice: after a crash in between, the next start finishes it. */
   private halfSwapped = false;
-  private waitingReplay: (() => void)[] = [];
-  /** From the moment a promotion was asked for, this may be a primary. */
-  private maybePrimary = false;
-  /** A session of ours is open: its end is noticed. */
-  watched = false;
 
   perform(op: OpId, action: PostgresAction, boot: number): void {
     const { postgres } = this;
     switch (action.kind) {
       case "clone":
-        this.startClone(op, action, boot);
+        this.clone.start(op, action, boot);
         return;
       case "cancel_clone":
-        this.clone = null;
+        this.clone.current = null;
         return;
       case "observe":
         postgres.observer.pace(action.everyMs, action.as);
@@ -58,6 +42,10 @@ export class Operations extends OperationQueue {
       case "cancel_catch_up":
         this.cancelCatchUp();
         return;
+      case "emergency_fence":
+        this.world.mark("emergency_fence_asked");
+        if (this.current !== null) this.world.mark("fenced_behind_an_operation");
+        return this.emergencyFence(boot);
       case "nudge":
         this.take(NUDGE, () => {
           if (postgres.primary !== null) postgres.insert(0, null, () => {});
@@ -74,16 +62,13 @@ export class Operations extends OperationQueue {
     }
   }
 
-  sidecarGone(): void {
-    this.queue = [];
-    this.current = null;
-    this.clone = null;
-    this.watched = false;
-    this.waitingReplay = [];
+  override sidecarGone(): void {
+    super.sidecarGone();
+    this.clone.current = null;
   }
 
   forget(): void {
-    this.clone = null;
+    this.clone.current = null;
     this.halfSwapped = false;
   }
 
@@ -94,18 +79,11 @@ export class Operations extends OperationQueue {
     this.world.mark("swap_finished_after_crash");
   }
 
-  replayedTo(): void {
-    if (!this.postgres.replayedAll) return;
-    const waiting = this.waitingReplay;
-    this.waitingReplay = [];
-    for (const run of waiting) run();
-  }
-
   /** Sessions end once none of their commits waits. */
   private drained(untilUs: number): void {
     const { postgres, world } = this;
     if (!postgres.running || world.nowUs >= untilUs) return this.fail("a session did not end");
-    if (postgres.waiters.length > 0) return this.running(DRAIN, () => this.drained(untilUs));
+    if (postgres.commits.wait) return this.running(DRAIN, () => this.drained(untilUs));
     world.clients.ended(postgres);
     this.finish({ kind: "door_set", open: false });
   }
@@ -153,67 +131,7 @@ export class Operations extends OperationQueue {
     }
   }
 
-  private killed(reason: string): void {
-    this.watched = false;
-    this.maybePrimary = false;
-    this.postgres.kill(reason);
-  }
-
   // ---- the operations ----
-
-  private revoke(names: string | null): void {
-    const { postgres } = this;
-    if (!postgres.hasData) return this.fail("there is no data directory");
-    if (this.maybePrimary || !this.watched || !postgres.running) {
-      this.takeStep(postgres.running ? FENCE : [0, 1_000], () => {
-        this.killed("fenced to be started as a standby");
-        this.takeStep(START, () => {
-          if (!postgres.hasData) return this.fail("there is no data directory");
-          postgres.start();
-          this.watched = true;
-          this.standStill(names);
-        });
-      });
-      return;
-    }
-    this.running(REVOKE, () => this.standStill(names));
-  }
-
-  /** The receiver is gone; what it brought is replayed first, or rulesets would be hidden (hole H6). */
-  private standStill(names: string | null): void {
-    const { postgres } = this;
-    postgres.replication.stopReceiving();
-    if (names !== null) postgres.names = parseNames(names);
-    this.whenReplayed(() =>
-      this.finish({
-        kind: "revoked",
-        position: postgres.position(),
-        rulesets: postgres.rulesets(),
-        systemIdentifier: postgres.system ?? "",
-        door: postgres.door,
-      }),
-    );
-  }
-
-  private whenReplayed(run: () => void): void {
-    const { postgres } = this;
-    const operation = this.current;
-    if (postgres.replayedAll) return run();
-    this.world.mark("waited_for_replay");
-    const { epoch } = postgres;
-    this.waitingReplay.push(() => {
-      if (this.current === operation && postgres.epoch === epoch) run();
-    });
-    // A Postgres that dies meanwhile never gets there.
-    this.watchDeath(epoch);
-  }
-
-  private watchDeath(epoch: number): void {
-    this.step(20_000, () => {
-      if (this.postgres.epoch !== epoch || !this.postgres.running) this.fail("Postgres died meanwhile");
-      else if (!this.postgres.replayedAll || this.waitingReplay.length > 0) this.watchDeath(epoch);
-    });
-  }
 
   private follow(leader: string, term: bigint): void {
     this.running(FOLLOW, () => {
@@ -221,49 +139,6 @@ export class Operations extends OperationQueue {
       if (target === undefined) return this.fail(`no address is known for ${leader}`);
       this.postgres.replication.dial(target, `${this.postgres.machine.id}@${term}`);
       this.finish({ kind: "following" });
-    });
-  }
-
-  /** Streams from another standby that stands still, as far as that one has got, and stands still again. */
-  private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): void {
-    const { postgres, world } = this;
-    this.running(FOLLOW, () => {
-      const source = world.named(action.source);
-      if (source === undefined) return this.fail(`no address is known for ${action.source}`);
-      if (!holds(source.postgres.flushed, postgres.flushed)) return this.fail("its log is no part of the other one");
-      postgres.replication.dial(source, `${postgres.machine.id}@${action.term}${CATCHES_UP}`);
-      const operation = this.current;
-      const { epoch } = postgres;
-      const poll = () => {
-        if (this.current !== operation) return;
-        if (!postgres.running || postgres.epoch !== epoch) return this.fail("Postgres died meanwhile");
-        const there = comparePositions(postgres.position(), action.position) >= 0 && postgres.replayedAll;
-        if (there || this.cancelled === operation?.op) return this.caughtUp();
-        this.step(5_000, poll);
-      };
-      poll();
-    });
-  }
-
-  private cancelled: OpId | null = null;
-
-  private cancelCatchUp(): void {
-    const all = this.current === null ? this.queue : [this.current, ...this.queue];
-    this.cancelled = all.find((q) => q.action.kind === "catch_up")?.op ?? null;
-  }
-
-  private caughtUp(): void {
-    const { postgres } = this;
-    postgres.replication.stopReceiving();
-    this.whenReplayed(() => {
-      this.world.mark("caught_up");
-      this.finish({
-        kind: "caught_up",
-        position: postgres.position(),
-        rulesets: postgres.rulesets(),
-        systemIdentifier: postgres.system ?? "",
-        door: postgres.door,
-      });
     });
   }
 
@@ -304,7 +179,7 @@ export class Operations extends OperationQueue {
     postgres.names = parseNames(action.names);
     postgres.door = "shut";
     world.clients.ended(postgres);
-    postgres.replication.makeSlots(action.followers);
+    postgres.replication.slots.make(action.followers);
     let us = rng.between(RECOVERY[0], RECOVERY[1]);
     if (!world.network.calm && rng.chance(world.config.promoteSwallowed)) {
       world.mark("promotion_swallowed");
@@ -317,6 +192,7 @@ export class Operations extends OperationQueue {
       if (tip === null || postgres.primary !== null) return;
       const branch = new Branch(action.term, tip, postgres.machine.index, postgres.system ?? "");
       world.checker.promoted(postgres, branch);
+      if (this.caughtUpTerm === action.term) world.mark("led_after_a_catch_up");
       postgres.primary = action.term;
       postgres.pending = { branch, count: 0 };
       postgres.visible = tip;
@@ -374,10 +250,10 @@ export class Operations extends OperationQueue {
 
   private swap(): void {
     const { postgres, world } = this;
-    const { clone } = this;
+    const clone = this.clone.current;
     if (clone?.ready == null) return this.fail("there is no clone");
     this.takeStep(SWAP, () => {
-      if (this.clone !== clone || clone.ready === null) return this.fail("the clone is gone");
+      if (this.clone.current !== clone || clone.ready === null) return this.fail("the clone is gone");
       const { tip, system } = clone.ready;
       if (!holds(tip, postgres.flushed)) world.mark("diverged_tail_dropped");
       this.killed("swap");
@@ -387,7 +263,7 @@ export class Operations extends OperationQueue {
       postgres.flushed = tip;
       postgres.pending = tip;
       postgres.replayed = tip;
-      this.clone = null;
+      this.clone.current = null;
       this.halfSwapped = true;
       world.mark("swapped");
       this.takeStep([1_000, 40_000], () => {
@@ -395,40 +271,5 @@ export class Operations extends OperationQueue {
         this.finish({ kind: "swapped" });
       });
     });
-  }
-
-  /** A base backup of the leader, beside the data: it ends with all that the leader had flushed when it ended. */
-  private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>, boot: number): void {
-    const { postgres, world } = this;
-    const { machine } = postgres;
-    const clone: Clone = { op, boot, term: action.term, ready: null };
-    this.clone = clone;
-    const leader = world.named(action.leader);
-    const done = (report: Report) => {
-      if (this.clone === clone) postgres.report(report, boot);
-    };
-    const failed = (reason: string) => {
-      world.mark("clone_interrupted");
-      done({ kind: "failed", op, reason, data: postgres.hasData ? "present" : "absent" });
-    };
-    if (leader === undefined) return failed("no address is known");
-    const reachable = () => leader.postgres.running && world.network.bothWays(machine.index, leader.index, "wal");
-    const { epoch } = leader.postgres;
-    const us = machine.slow(machine.rng.between(CLONE[0], CLONE[1]) / (world.hurried ? 10 : 1));
-    const look = (leftUs: number) => {
-      world.after(Math.min(leftUs, 200_000), () => {
-        if (this.clone !== clone || machine.boot !== boot) return;
-        const from = leader.postgres;
-        // A standby serves a base backup as well, of what it has replayed.
-        const served = from.primary !== null ? from.flushed : world.config.cascades > 0 ? from.replayed : null;
-        if (!reachable() || from.epoch !== epoch || served === null) return failed("the leader is gone");
-        if (leftUs > 200_000) return look(leftUs - 200_000);
-        if (!world.network.calm && machine.rng.chance(world.config.operationFails)) return failed("no space left");
-        clone.ready = { tip: served, system: from.system ?? "" };
-        const position = positionOf(served);
-        done({ kind: "cloned", op, position, systemIdentifier: clone.ready.system });
-      });
-    };
-    look(us);
   }
 }

@@ -1,20 +1,30 @@
-import type { Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import {
+  compareNumbers,
+  type Policy,
+  policyText,
+  type Ruleset,
+  type RulesetNumber,
+  type RulesetRecord,
+} from "../../src/core/ruleset/ruleset.js";
 import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/ruleset/wanted.js";
+import type { Action, ChangeKind } from "./action.js";
 import type { Machine } from "./machine.js";
 import { Rng } from "./prng.js";
-import type { Action, ChangeKind } from "./schedule.js";
 import type { World } from "./world.js";
 
 /** What an operator knows of what it asked for, and what was written of it. */
 interface Asked {
   outcome: "waiting" | ChangeResult["kind"];
   readonly written: RulesetRecord["state"][];
+  /** What the first record for it was numbered. */
+  number: RulesetNumber | null;
   proposed: Ruleset | null;
 }
 
 /**
  * Operators who change the rules, with a ledger. *Done* is a promise like an acknowledgement: the mark is durable and
- * every later leader has it. *Refused* says that nothing was written, then or later; *voided* that it was taken back.
+ * every later leader has it. *Refused* says that nothing was written, then or later; *voided* that nobody ever decides it;
+ * after *unknown* it may be either.
  */
 export class Operators {
   private readonly ledger = new Map<string, Asked>();
@@ -29,9 +39,9 @@ export class Operators {
       return;
     }
     const call = `operator ${this.ledger.size + 1}`;
-    const wanted = drawWanted(world, machine, asked, action.what, new Rng(action.draw, "wanted"));
+    const wanted = drawWanted(world, machine, asked, action);
     const request: ChangeRequest = { ...wanted, waitMs: action.waitMs, cause: call };
-    this.ledger.set(call, { outcome: "waiting", written: [], proposed: null });
+    this.ledger.set(call, { outcome: "waiting", written: [], number: null, proposed: null });
     world.mark(`change_of ${action.what}`);
     const { boot } = machine;
     machine.whenAwake(() => {
@@ -58,21 +68,25 @@ export class Operators {
           world.violate("ledger", `${call} was refused after ${asked.written.join(", ")} was written for it`);
         return;
       case "voided":
-        // Of a write that failed nobody knows whether it was begun: then the void stands alone.
-        if (!asked.written.includes("void"))
-          world.violate("ledger", `${call} was voided with ${asked.written.join(", ") || "nothing"} written`);
         if (asked.written.includes("decided")) world.violate("ledger", `${call} was voided after it was marked`);
-        return;
+        if (asked.number === null) return world.violate("ledger", `${call} was voided, and nothing was written for it`);
+        return world.checker.changeVoided(machine, asked.number);
       case "unknown":
         return;
     }
   }
 
-  /** An operator was told that this was taken back. The void was in its leader's WAL, which may have been lost since. */
-  wasVoided(ruleset: Ruleset | undefined): boolean {
-    for (const asked of this.ledger.values())
-      if (asked.outcome === "voided" && asked.proposed !== null && asked.proposed === ruleset) return true;
-    return false;
+  /** A ruleset is marked decided: `number` itself, or `finished`, which an earlier leader had left undecided. */
+  decided(number: RulesetNumber, finished: Ruleset | undefined): void {
+    for (const [call, asked] of this.ledger) {
+      if (asked.outcome !== "voided" || asked.number === null) continue;
+      const same = compareNumbers(asked.number, number) === 0;
+      if (same || (asked.proposed !== null && asked.proposed === finished))
+        this.world.violate(
+          "ledger",
+          `${call} was voided, and (${number.term}, ${number.subterm}) decides it all the same`,
+        );
+    }
   }
 
   /** A record goes into a leader's WAL; `cause` names the call it is for, if it is for one. */
@@ -81,6 +95,7 @@ export class Operators {
     if (asked === undefined) return;
     if (asked.outcome === "refused") this.world.violate("ledger", `${cause} was refused, and is written all the same`);
     asked.written.push(record.state);
+    asked.number ??= record.number;
     if (record.ruleset !== null) asked.proposed = record.ruleset;
   }
 }
@@ -95,7 +110,13 @@ function leaderFirst(machine: Machine): Ruleset | undefined {
 
 type Wanted = Pick<ChangeRequest, "policy" | "cohort">;
 
-function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKind, rng: Rng): Wanted {
+interface Asking {
+  readonly what: ChangeKind;
+  readonly draw: number;
+}
+
+function drawWanted(world: World, leader: Machine, now: Ruleset, { what, draw }: Asking): Wanted {
+  const rng = new Rng(draw, "wanted");
   const ids = now.cohort.map((m) => m.id);
   const others = world.machines.map((m) => m.id).filter((id) => !ids.includes(id));
   const without = (id: string) => ids.filter((i) => i !== id);
@@ -120,7 +141,19 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
       const eligible = now.cohort.find((m) => m.id === turned)?.eligible !== true;
       return {
         policy: null,
-        cohort: ids.map((id) => ({ ...memberOf(world, id, rng), eligible: id === turned ? eligible : null })),
+        cohort: ids.map((id) => ({
+          ...memberOf(world, id, rng),
+          eligible: id === turned && world.named(id)?.witness !== true ? eligible : null,
+        })),
+      };
+    }
+    case "demote": {
+      const turned = `n${draw + 1}`;
+      return {
+        policy: null,
+        cohort: ids.map((id) => ({
+          ...{ id, incarnation: null, labels: null, eligible: id === turned && id !== leader.id ? false : null },
+        })),
       };
     }
     case "disjoint":
@@ -129,7 +162,7 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
       const some = world.machines.filter(() => rng.below(2) === 0).map((m) => m.id);
       const eligible = () => (rng.below(4) === 0 ? false : null);
       const wanted = cohort(some.length > 0 ? some : ids);
-      return { ...wanted, cohort: wanted.cohort?.map((m) => ({ ...m, eligible: eligible() })) ?? null };
+      return { ...wanted, cohort: wanted.cohort?.map((m) => ({ ...m, eligible: m.eligible ?? eligible() })) ?? null };
     }
   }
 }
@@ -137,7 +170,8 @@ function drawWanted(world: World, leader: Machine, now: Ruleset, what: ChangeKin
 /** Sometimes by the incarnation it shows: a wiped node is put back by hand. */
 function memberOf(world: World, id: string, rng: Rng): WantedMember {
   const incarnation = rng.below(2) === 0 ? (world.named(id)?.disk?.incarnation ?? null) : null;
-  return { id, incarnation, labels: null, eligible: null };
+  // Whoever asks for rules knows which machines have a Postgres.
+  return { id, incarnation, labels: null, eligible: world.named(id)?.witness === true ? false : null };
 }
 
 function anyPolicy(rng: Rng, nodes: number): Policy {
@@ -147,12 +181,12 @@ function anyPolicy(rng: Rng, nodes: number): Policy {
 
 /** As it is, if the new cohort can keep it; now and then even if it cannot. */
 function policyFor(rng: Rng, now: Policy, nodes: number): Policy | null {
-  const fits = now.kind === "majority" || now.copies <= nodes || rng.below(8) === 0;
+  const fits = now.kind !== "at_least" || now.copies <= nodes || rng.below(8) === 0;
   return fits && rng.below(2) === 0 ? null : anyPolicy(rng, nodes);
 }
 
 function sayWanted({ policy, cohort, waitMs }: ChangeRequest): string {
-  const rule = policy === null ? "the policy there is" : policy.kind === "majority" ? "majority" : `${policy.copies}`;
+  const rule = policy === null ? "the policy there is" : policyText(policy);
   const members = cohort?.map((m) => `${m.id}${m.eligible === false ? "!" : ""}`).join("+") ?? "the same nodes";
   return `${rule} of ${members}, waiting ${waitMs} ms`;
 }

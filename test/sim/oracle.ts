@@ -2,7 +2,13 @@
  * What is durable, what suffices, who can make progress: said a second time, from DESIGN alone and without a line of
  * the core's own maths, by counting over all members.
  */
-import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import {
+  type Member,
+  type PerLeaderPolicy,
+  policyText,
+  type Ruleset,
+  type RulesetRecord,
+} from "../../src/core/ruleset/ruleset.js";
 
 /** Who leads, or would: a name in another incarnation is another node. */
 export interface Leader {
@@ -15,6 +21,7 @@ export interface Leader {
  * quorum of somebody who is, and its own copy does not count.
  */
 export function enough(ruleset: Ruleset, leader: Leader, holds: (id: string, incarnation: string) => boolean): boolean {
+  if (ruleset.policy.kind === "per_leader") return anyWhole(ruleset, ruleset.policy, leader, holds);
   const needed = ruleset.policy.kind === "majority" ? (ruleset.cohort.length >> 1) + 1 : ruleset.policy.copies;
   const own = ruleset.cohort.find((m) => m.id === leader.id && m.incarnation === leader.incarnation);
   const eligible = own?.eligible === true;
@@ -28,6 +35,22 @@ export function enough(ruleset: Ruleset, leader: Leader, holds: (id: string, inc
   }
   if (copies < needed) return false;
   return eligible ? holds(own.id, own.incarnation) : somebodyElse;
+}
+
+/** The same where each leader has quorums of its own: somebody who may lead has a copy, and so has a whole set of its. */
+function anyWhole(
+  { cohort }: Ruleset,
+  { quorums }: PerLeaderPolicy,
+  leader: Leader,
+  holds: (id: string, incarnation: string) => boolean,
+): boolean {
+  const own = cohort.find((m) => m.id === leader.id && m.incarnation === leader.incarnation);
+  const counts = (m: Member) => holds(m.id, m.incarnation) && (own?.eligible === true || m !== own);
+  const held = cohort.filter(counts).map((m) => m.id);
+  const may = own?.eligible === true ? [own] : cohort.filter((m) => m.eligible);
+  return may.some(
+    (m) => held.includes(m.id) && (quorums[m.id] ?? []).some((set) => set.every((id) => held.includes(id))),
+  );
 }
 
 /** Whether nobody outside `set` could lead with copies outside it alone. */
@@ -60,6 +83,5 @@ export function obliging(
 
 /** Rulesets compared by what they say. */
 export function rulesetText({ policy, cohort }: Ruleset): string {
-  const copies = policy.kind === "majority" ? "majority" : String(policy.copies);
-  return `${copies}: ${cohort.map((m) => `${m.id}/${m.incarnation}/${m.eligible ? "" : "!"}`).join(" ")}`;
+  return `${policyText(policy)}: ${cohort.map((m) => `${m.id}/${m.incarnation}/${m.eligible ? "" : "!"}`).join(" ")}`;
 }

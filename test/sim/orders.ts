@@ -1,25 +1,14 @@
 import type { Event } from "../../src/core/events.js";
 import type { HandoverResult } from "../../src/core/orders.js";
+import { type Action, LEADER } from "./action.js";
 import type { SimConfig } from "./config.js";
 import type { Machine } from "./machine.js";
 import { Rng } from "./prng.js";
 import type { World } from "./world.js";
 
-const ORDERS = ["switchover", "switchover", "failover", "pause", "resume"] as const;
+const ORDERS = ["switchover", "switchover", "failover", "pause", "resume"] as const satisfies readonly Order["what"][];
 const ORDERS_MAX = 6;
-/** As `schedule.ts` has it. */
-const LEADER = -1;
-
-/** An operator orders `node` to see to another leader, or to let nobody elect. */
-export interface Order {
-  readonly at: number;
-  readonly kind: "order";
-  readonly what: (typeof ORDERS)[number];
-  readonly node: number;
-  /** Counted from 0; null: whoever is best placed. */
-  readonly to: number | null;
-  readonly deadlineMs: number;
-}
+type Order = Extract<Action, { readonly kind: "order" }>;
 
 /** In one seed of three, by a generator of their own: the others are the runs that they were. */
 export function drawOrders({ seed, chaosUs, nodes, detectMs }: SimConfig): Order[] {
@@ -30,7 +19,8 @@ export function drawOrders({ seed, chaosUs, nodes, detectMs }: SimConfig): Order
     const anyone = what !== "switchover" || rng.below(8) === 0;
     return {
       ...{ at: rng.below(chaosUs), kind: "order" as const, what, node: anyone ? rng.below(nodes) : LEADER },
-      ...{ to: rng.below(2) === 0 ? null : rng.below(nodes), deadlineMs: rng.below(4 * detectMs) },
+      ...(rng.below(2) === 0 ? {} : { target: rng.below(nodes) }),
+      deadlineMs: rng.below(4 * detectMs),
     };
   });
 }
@@ -50,7 +40,7 @@ export class Orders {
     this.asked.set(call, order);
     if (order.what === "pause") this.paused = true;
     world.mark(`order_of ${order.what}`);
-    const to = order.to === null ? null : world.machine(order.to).id;
+    const to = order.target === undefined ? null : world.machine(order.target).id;
     const request = { to, deadlineMs: order.deadlineMs, cause: call };
     const { what } = order;
     const event: Event =
@@ -75,7 +65,7 @@ export class Orders {
     if (result.kind === "refused") world.mark(`order_refused ${result.refusal.code}`);
     if (result.kind !== "done" && result.kind !== "failed") return;
     const { kind, leader, term } = result;
-    const wanted = order.to === null || world.machine(order.to).id === leader;
+    const wanted = order.target === undefined || world.machine(order.target).id === leader;
     if (kind === "done" && !wanted) world.violate("ledger", `${call}: ${leader} is not who was asked for`);
     // The checker looks when the event that is under way is over.
     world.after(0, () => {

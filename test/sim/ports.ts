@@ -26,11 +26,13 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
       note: (note) => {
         world.mark(`note ${note.mark}`);
         if (note.mark === "stepped_down" && note.text.includes("do not let it lead")) world.mark("leader_removed");
+        if (note.mark === "stepped_down" && note.text.includes("no quorum has gone beyond"))
+          world.mark("leader_yields");
         if (note.level !== "debug") world.say(`${machine.id}: ${note.text}`);
       },
     },
     fatal: (reason) => {
-      world.say(`${machine.id} FATAL ${reason}`);
+      world.say(`${machine.id} sidecar ends: ${reason}`);
       if (!reason.startsWith("the state file could not be written")) world.violate("core", `${machine.id}: ${reason}`);
       world.mark("fatal_state_file");
       machine.postgres.kill("the sidecar ends");
@@ -62,16 +64,17 @@ function clockOf(world: World, machine: Machine, alive: () => boolean): Ports["c
     after: (ms, callback) => {
       let cancelled = false;
       // Never early by this machine's own clock, or the loop would look again and again.
-      world.after(Math.ceil(ms * 1001) + 1, () => {
-        if (cancelled || !alive()) return;
+      const planned = world.after(machine.realUs(ms) + 1, () => {
+        if (!alive()) return;
         machine.whenAwake(() => {
           if (cancelled || !alive()) return;
           callback();
-          world.checker.look(machine);
+          machine.looked();
         });
       });
       return () => {
         cancelled = true;
+        planned.run = null;
       };
     },
   };
@@ -102,7 +105,7 @@ function persist(
     machine.whenAwake(() => {
       if (machine.boot !== boot) return;
       done(fails ? new Error("no space left on device") : null);
-      world.checker.look(machine);
+      machine.looked();
     });
   });
 }
@@ -118,6 +121,7 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
   };
   const answer = (kind: CallKind) => (call: string, result: CallResult) => {
     if (dies()) return;
+    if (kind === "recruit" && result.ok && machine.witness) world.mark("witness_recruited");
     if (!result.ok) world.mark(`refusal ${kind} ${result.refusal.code}`);
     world.promises.answered(machine, kind, call, result);
     calls.answer(machine, call, result);

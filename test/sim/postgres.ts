@@ -1,11 +1,11 @@
 import type { PostgresReport } from "../../src/core/events.js";
+import { Commits } from "./commits.js";
 import type { Machine } from "./machine.js";
 import { Observer } from "./observer.js";
 import { Operations } from "./operations.js";
-import type { Connection } from "./replication.js";
 import { Replication } from "./replication.js";
 import type { Tip } from "./wal.js";
-import { holds, lsnOf, positionOf, recordsBetween, rulesetsOf, sameTip, towards } from "./wal.js";
+import { holds, positionOf, recordsBetween, rulesetsOf, sameTip, towards } from "./wal.js";
 
 /** `synchronous_standby_names` as a process has loaded it. */
 export interface Names {
@@ -14,21 +14,12 @@ export interface Names {
   readonly listed: ReadonlySet<string>;
 }
 
-const STATUS_INTERVAL_US = 1_000_000;
-
 const NO_NAMES: Names = { text: "", need: 0, listed: new Set() };
 
 export function parseNames(text: string): Names {
   if (text === "") return NO_NAMES;
   const listed = new Set([...text.matchAll(/"([^"]+)"/g)].map((m) => m[1] ?? ""));
   return { text, need: Number(/^ANY (\d+)/.exec(text)?.[1] ?? 0), listed };
-}
-
-/** A commit that waits for the quorum. */
-export interface Waiter {
-  readonly tip: Tip;
-  readonly end: number;
-  readonly write: number;
 }
 
 /**
@@ -41,6 +32,7 @@ export class Postgres {
   readonly operations: Operations;
   readonly replication: Replication;
   readonly observer: Observer;
+  readonly commits: Commits;
   system: string | null = null;
   hasData = false;
   oldKept = false;
@@ -57,16 +49,16 @@ export class Postgres {
   primary: bigint | null = null;
   names: Names = NO_NAMES;
   door: "shut" | "open" = "shut";
-  waiters: Waiter[] = [];
   /** What a primary's sessions see: all that was there at the promotion, and every commit released since. */
   visible: Tip | null = null;
   /** A standby that has not streamed since its start may hold what nobody decided (trap 18). */
   streamedSinceStart = false;
   stalledUntilUs = 0;
   pausedUntilUs = 0;
-  private askingReplies = false;
-  /** The last commit that was cancelled while it waited: sessions may see up to here what nobody decided. */
-  cancelled: Tip | null = null;
+  /** When it last went on after a freeze. */
+  thawedUs = Number.NEGATIVE_INFINITY;
+  /** The postmaster was killed and left sessions of this term behind, which read on (POSTGRES.md E). */
+  orphansOf: bigint | null = null;
   private flushing = false;
   private replaying = false;
 
@@ -74,6 +66,7 @@ export class Postgres {
     this.operations = new Operations(this);
     this.replication = new Replication(this);
     this.observer = new Observer(this);
+    this.commits = new Commits(this);
   }
 
   /** Runs later if this very process still runs; a frozen one acts when it is thawed. */
@@ -105,6 +98,7 @@ export class Postgres {
 
   /** Killed with everything in memory: of the unflushed tail any part may have reached the disk. */
   kill(reason: string): void {
+    this.orphansOf = null;
     if (!this.running) return;
     const { machine } = this;
     const { world } = machine;
@@ -117,13 +111,11 @@ export class Postgres {
       if (survive < lost) world.mark("unflushed_tail_torn");
       this.flushed = this.flushed === null ? this.pending : towards(this.flushed, this.pending, survive);
     }
-    if (this.waiters.length > 0) world.mark("died_with_waiters");
+    if (this.commits.wait) world.mark("died_with_waiters");
     world.clients.gone(this);
     this.pending = this.flushed;
     this.replayed = this.flushed;
-    this.waiters = [];
     this.primary = null;
-    this.cancelled = null;
     this.visible = null;
     this.door = "shut";
     this.stopWorking();
@@ -134,6 +126,44 @@ export class Postgres {
       this.operations.watched = false;
       world.after(machine.rng.between(1_000, 10_000), () => this.report({ kind: "exited", reason }, boot));
     }
+  }
+
+  /** The postmaster alone: its backends notice in their own time, and the sidecar says so when the last one has. */
+  killPostmaster(): void {
+    const { machine, primary, door } = this;
+    const { world } = machine;
+    if (!this.running) return;
+    this.kill("killed");
+    if (!world.config.leases) return;
+    const left = primary !== null && door === "open" && machine.rng.below(2) === 0;
+    if (left) {
+      world.mark("orphans_left");
+      this.orphansOf = primary;
+    }
+    const { epoch } = this;
+    const { boot } = machine;
+    const us = left ? machine.rng.below(world.config.detectMs * 3000) : machine.rng.between(1_000, 20_000);
+    world.after(us, () => {
+      if (this.epoch !== epoch) return;
+      this.orphansOf = null;
+      this.report({ kind: "gone" }, boot);
+    });
+  }
+
+  /** Frozen, and thawed later: what it is asked meanwhile it answers then. */
+  pause(forUs: number): void {
+    const { world } = this.machine;
+    this.pausedUntilUs = Math.max(this.pausedUntilUs, world.nowUs + forUs);
+    world.after(forUs, () => {
+      if (world.nowUs >= this.pausedUntilUs) this.thaw();
+    });
+  }
+
+  thaw(): void {
+    const { world } = this.machine;
+    this.pausedUntilUs = 0;
+    this.thawedUs = world.nowUs;
+    world.staleReads.look(this);
   }
 
   /** Safe start: a standby that receives nothing, its door shut. */
@@ -250,45 +280,7 @@ export class Postgres {
     this.flushing = false;
     this.replaying = false;
     this.observer.forget();
-    this.askingReplies = false;
-  }
-
-  // ---- commits ----
-
-  commit(write: number): void {
-    this.insert(write, null, (tip) => {
-      this.waiters.push({ tip, end: lsnOf(tip), write });
-      this.askReplies();
-    });
-  }
-
-  /** Followers report once a second even if nothing comes: whoever still waits then is looked at again (trap 13). */
-  private askReplies(): void {
-    if (this.askingReplies) return;
-    this.askingReplies = true;
-    this.wait(STATUS_INTERVAL_US, () => {
-      this.askingReplies = false;
-      if (this.waiters.length === 0) return;
-      this.replication.askReplies();
-      this.askReplies();
-    });
-  }
-
-  /** A client gives up: its COMMIT returns with a warning, the row is there to be seen (trap 14). */
-  cancelWaiter(): Waiter | undefined {
-    const waiter = this.waiters.pop();
-    if (waiter !== undefined) this.cancelled = waiter.tip;
-    return waiter;
-  }
-
-  /** Every waiting commit up to here returns to its client. */
-  release(lsn: number, by: Connection): void {
-    for (let next = this.waiters[0]; next !== undefined && next.end <= lsn; next = this.waiters[0]) {
-      this.waiters.shift();
-      this.visible = next.tip;
-      this.machine.world.checker.acknowledged(this, next.tip, by.name);
-      this.machine.world.clients.acknowledged(next.write);
-    }
+    this.commits.forget();
   }
 
   position() {

@@ -37,16 +37,31 @@ function renumber(lines: string[]): string[] {
   });
 }
 
+const FROM_THE_PAST = /^n\d: run 2: I5: it began with .* having left /;
+
 /** What these show is what a record of it must be refused for. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   "foreign_cluster_is_not_heard.txt": /^the nodes hold data of different systems/,
   "pause_of_another_cluster.txt": /^the nodes hold data of different systems/,
   "restored_directory_is_quarantined.txt": /^n3: run 2: I5: it began with .* having left /,
-  "restored_from_the_past.txt": /^n3: run 2: I5: it began with .* having left /,
+  ...Object.fromEntries(
+    [
+      "lease_grant_from_the_past",
+      "restored_catches_up",
+      "restored_elects_nobody",
+      "restored_follows_again",
+      "restored_from_the_past",
+      "restored_is_not_promoted",
+      "restored_others_remember",
+      "restored_streams_and_lags",
+      "restored_unheard",
+    ].map((name) => [`${name}.txt`, FROM_THE_PAST]),
+  ),
 };
 
 describe("what the loops of a script did is done again", () => {
-  const names = readdirSync(SCRIPTS).filter((name) => name.endsWith(".txt"));
+  // The loops of a simulated run are another world's, which writes nothing down.
+  const names = readdirSync(SCRIPTS).filter((name) => name.endsWith(".txt") && !name.startsWith("sim_"));
   it.each(names)("%s", (name) => {
     const records = recordScript(commandsOf(readFileSync(new URL(name, SCRIPTS), "utf8")));
     const report = replayRecords([...records].map(([id, recorded]) => parseRecord(id, recorded)));

@@ -1,35 +1,12 @@
 import type { SenderSeen } from "../../src/core/events.js";
 import type { Seat } from "../../src/core/ruleset/seats.js";
+import { isLetInDiverged, mayDial, noteObserver } from "./admission.js";
+import type { Connection } from "./connection.js";
 import type { Machine } from "./machine.js";
 import type { Names, Postgres } from "./postgres.js";
+import { Slots } from "./slots.js";
 import type { Tip } from "./wal.js";
 import { holds, lsnOf, sameTip } from "./wal.js";
-
-/** A walsender on one side, a walreceiver on the other. */
-export interface Connection {
-  readonly up: Postgres;
-  readonly down: Postgres;
-  readonly upEpoch: number;
-  readonly downEpoch: number;
-  /** Of the follower when it was let in. */
-  readonly incarnation: string;
-  /** application_name: `n2@7`. */
-  readonly name: string;
-  readonly pid: number;
-  /** What this walsender has loaded: a reload reaches each process at another moment (trap 15). */
-  names: Names;
-  upOpen: boolean;
-  downOpen: boolean;
-  sending: boolean;
-  sent: Tip | null;
-  /** Flushed, as the follower last reported it. */
-  reported: number;
-  /** Let in although its log is no part of the leader's (trap 1): it reports where it stands and gets nothing. */
-  readonly diverged: boolean;
-}
-
-/** Ends the name of one that takes the newest log from a node that may not lead. */
-export const CATCHES_UP = "c";
 
 const RETRY_US = 100_000;
 const RETRY_SLOW_US = 500_000;
@@ -44,17 +21,14 @@ export class Replication {
   private target: { readonly leader: Machine; readonly name: string } | null = null;
   private up: Connection | null = null;
   private senders: Connection[] = [];
-  /** Whoever has none is turned away (trap 17: without slots a name could count twice). */
-  readonly slots = new Map<string, string | null>();
-  /** Who is to have a slot, each with its incarnation; null before the leader has said which. */
-  private seats = new Map<string, string | null>();
-  /** Followers whose WAL is gone here: they need a clone that begins beyond it. */
-  private readonly walGone = new Map<string, number>();
+  readonly slots: Slots;
   private pids = 0;
   private dials = 0;
   private dialling = 0;
 
-  constructor(private readonly self: Postgres) {}
+  constructor(private readonly self: Postgres) {
+    this.slots = new Slots(self);
+  }
 
   private get machine(): Machine {
     return this.self.machine;
@@ -88,19 +62,20 @@ export class Replication {
   }
 
   private tellUp(connection: Connection): void {
-    const { world, index } = this.machine;
-    const there = connection.up.machine.index;
-    world.network.whenPassing(index, there, "wal", () =>
-      world.after(world.network.latencyUs(index, there), () => connection.up.replication.dropSender(connection)),
-    );
+    const { up } = connection;
+    this.tell(up.machine.index, () => up.replication.dropSender(connection));
   }
 
   private tellDown(connection: Connection): void {
+    const { down } = connection;
+    this.tell(down.machine.index, () => down.replication.loseUp(connection));
+  }
+
+  /** The end of a connection reaches the other end when the link flows. */
+  private tell(there: number, run: () => void): void {
     const { world, index } = this.machine;
-    const there = connection.down.machine.index;
-    world.network.whenPassing(index, there, "wal", () =>
-      world.after(world.network.latencyUs(index, there), () => connection.down.replication.loseUp(connection)),
-    );
+    const { network } = world;
+    network.whenPassing(index, there, "wal", () => world.after(network.latencyUs(index, there), run));
   }
 
   private dropSender(connection: Connection): void {
@@ -183,35 +158,17 @@ export class Replication {
     const { self } = this;
     const { world } = this.machine;
     const id = down.machine.id;
-    if (
-      !self.running ||
-      self.flushed === null ||
-      !world.network.bothWays(this.machine.index, down.machine.index, "wal")
-    )
-      return null;
-    const mayCascade = name.endsWith(CATCHES_UP) || this.machine.rng.chance(world.config.cascades);
-    if (self.primary === null && !mayCascade) return null;
-    if (self.system !== down.system) return null;
-    const { slotless } = world.config;
     const incarnation = down.machine.disk?.incarnation ?? "";
-    const slot = this.slots.get(id);
-    if (self.primary !== null && slot !== incarnation && slot !== null && !slotless) {
-      world.mark("slot_missing");
-      return null;
-    }
-    if (lsnOf(down.flushed ?? self.flushed) < (this.walGone.get(id) ?? 0)) return null;
+    if (self.flushed === null || !mayDial(self, this.slots, down, name)) return null;
     const held = this.senders.find((c) => c.down.machine.id === id);
-    if (held !== undefined && !slotless) {
+    if (held !== undefined && !world.config.slotless) {
       // Its old walsender still holds the slot: the collision makes it look, and it finds nobody there (trap 17).
       world.mark("slot_busy");
       self.later(this.machine.rng.between(1_000, 50_000), () => this.dropSender(held));
       return null;
     }
     const contained = holds(self.flushed, down.flushed);
-    if (!contained && holds(down.flushed, self.flushed)) return null;
-    if (!contained) world.mark("diverged_dial_refused");
-    if (!contained && !this.machine.rng.chance(world.config.falseAcks)) return null;
-    if (!contained) world.mark("diverged_let_in");
+    if (!contained && !isLetInDiverged(self, down)) return null;
     if (self.primary === null) world.mark("cascade");
     const connection: Connection = {
       ...{ incarnation, up: self, down, upEpoch: self.epoch, downEpoch: down.epoch, name, pid: ++this.pids },
@@ -221,7 +178,7 @@ export class Replication {
     };
     this.senders.push(connection);
     down.streamedSinceStart ||= contained;
-    if (self.primary !== null) this.noteObserver(id, incarnation);
+    if (self.primary !== null) noteObserver(self, id, incarnation);
     this.self.observer.changed();
     this.send(connection);
     // The first reply that releases anybody may come as late as the status interval (trap 13).
@@ -291,13 +248,13 @@ export class Replication {
   /** `ANY k (names)`: by the setting that this walsender has loaded, over all walsenders (trap 17: not over names). */
   private releaseBy(connection: Connection): void {
     const { self } = this;
-    if (self.primary === null || self.waiters.length === 0) return;
+    if (self.primary === null || !self.commits.wait) return;
     const { names } = connection;
     if (!names.listed.has(connection.name)) return;
     const reported = this.senders.filter((c) => names.listed.has(c.name)).map((c) => c.reported);
     if (reported.length < names.need || names.need < 1) return;
     const lsn = reported.sort((a, b) => b - a)[names.need - 1] ?? 0;
-    self.release(lsn, connection);
+    self.commits.release(lsn, connection);
   }
 
   /** The status interval is over: every follower reports again. */
@@ -318,55 +275,20 @@ export class Replication {
     }
   }
 
-  /** What a follower still needs is removed, and its slot with it; upkeep makes another one soon (POSTGRES.md J). */
   loseSlot(id: string): void {
-    const { self } = this;
     // A slot in use holds its WAL back.
-    if (self.flushed === null || this.senders.some((c) => c.down.machine.id === id)) return;
-    if (!this.slots.delete(id)) return;
-    this.walGone.set(id, lsnOf(self.flushed));
-    self.wait(STATUS_INTERVAL_US, () => {
-      const seat = this.seats.get(id);
-      if (seat !== undefined) this.slots.set(id, seat);
-    });
+    if (!this.senders.some((c) => c.down.machine.id === id)) this.slots.lose(id);
   }
 
-  makeSlots(ids: readonly string[]): void {
-    this.slots.clear();
-    this.walGone.clear();
-    this.seats = new Map(ids.map((id) => [id, null]));
-    for (const id of ids) this.slots.set(id, null);
-  }
-
-  /**
-   * These and nobody else: the others' slots and connections end, those of another incarnation under the same name as
-   * well. A new slot keeps WAL from now on only: of what was before, some may be gone.
-   */
+  /** These and nobody else: the others' slots and connections end, those of another incarnation under the same name as well. */
   serve(seats: readonly Seat[]): void {
-    const { self } = this;
-    const before = this.seats;
-    this.seats = new Map(seats.map((s) => [s.id, s.incarnation]));
-    for (const id of this.slots.keys()) if (!this.seats.has(id)) this.slots.delete(id);
-    for (const { id, incarnation } of seats) {
-      const had = before.get(id);
-      if ((had === undefined || (had !== null && had !== incarnation)) && self.flushed !== null) {
-        this.walGone.delete(id);
-        if (this.machine.rng.below(4) === 0) this.walGone.set(id, lsnOf(self.flushed));
-        this.slots.set(id, incarnation);
-      } else if (this.slots.has(id)) this.slots.set(id, incarnation);
-    }
+    this.slots.seat(seats);
     for (const connection of [...this.senders]) {
-      if (this.seats.get(connection.down.machine.id) === connection.incarnation) continue;
+      if (this.slots.isSeated(connection.down.machine.id, connection.incarnation)) continue;
       this.machine.world.mark("follower_put_out");
       this.dropSender(connection);
       this.tellDown(connection);
     }
-  }
-
-  private noteObserver(id: string, incarnation: string): void {
-    const ruleset = this.machine.loop?.state.volatile.leading?.ruleset;
-    if (ruleset === undefined || ruleset.cohort.some((m) => m.id === id && m.incarnation === incarnation)) return;
-    this.machine.world.mark("observer_streams");
   }
 
   seen(): SenderSeen[] {

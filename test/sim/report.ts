@@ -1,7 +1,13 @@
+import { execFileSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import type { Broken } from "./batch.js";
 import type { Totals } from "./pool.js";
 import { LISTED } from "./sometimes.js";
 
 const WIDTH = 44;
+const SHOWN_MAX = 20;
+const WHAT_MAX = 300;
 
 /** What people see after a run: speed, what was reached, what was broken. */
 export function tableText(total: Totals, missed: readonly string[]): string {
@@ -16,52 +22,107 @@ export function tableText(total: Totals, missed: readonly string[]): string {
   return lines.join("\n");
 }
 
+/** The same for programs. */
+export function jsonOf(total: Totals, missed: readonly string[]): string {
+  const { from, seeds, violations, hash } = total;
+  return JSON.stringify({
+    schema: "quorate.sim/1",
+    from,
+    seeds,
+    violations: violations.length,
+    ...rates(total),
+    marks_listed: LISTED.length,
+    marks_hit: LISTED.length - missed.length,
+    hash,
+    failed_seeds: violations,
+    marks_missed: missed,
+  });
+}
+
+function rates({ seeds, twice, events, elapsedMs }: Totals) {
+  const seconds = elapsedMs / 1000;
+  return { seeds_per_s: Math.round((seeds + twice) / seconds), events_per_s: Math.round(events / seconds) };
+}
+
 function speedLines(total: Totals): string[] {
-  const seconds = total.elapsedMs / 1000;
+  const { seeds_per_s, events_per_s } = rates(total);
   return [
-    `${total.seeds} seeds (${total.twice} of them twice), ${total.events} events, ${Math.round(total.virtualUs / 1e6)} s of virtual time in ${seconds.toFixed(1)} s`,
-    `${Math.round((total.seeds + total.twice) / seconds)} seeds/s, ${Math.round(total.events / seconds)} events/s`,
+    `${total.seeds} seeds from ${total.from} on, ${total.events} events, ${Math.round(total.virtualUs / 1e6)} s of virtual time in ${(total.elapsedMs / 1000).toFixed(1)} s`,
+    `${seeds_per_s} seeds/s, ${events_per_s} events/s`,
+    `hash of all traces ${total.hash}; ${total.twice} seeds ran twice, ${total.twice - differing(total)} of them with the same trace`,
   ];
 }
 
-function violationLines(total: Totals): string[] {
-  if (total.violations.length === 0) return ["no invariant was broken"];
+function differing(total: Totals): number {
+  return total.violations.filter((v) => v.invariant === "determinism").length;
+}
+
+export function brokenText({ seed, invariant, what }: Broken): string {
+  return `seed ${seed}: ${invariant}: ${what.slice(0, WHAT_MAX)}`;
+}
+
+function violationLines({ violations }: Totals): string[] {
+  if (violations.length === 0) return ["no invariant was broken"];
   return [
-    `${total.violations.length} runs broke an invariant:`,
-    ...total.violations.slice(0, 20).map(({ seed, what }) => `  seed ${seed}: ${what.slice(0, 300)}`),
+    `${violations.length} runs broke an invariant:`,
+    ...violations.slice(0, SHOWN_MAX).map((broken) => `  ${brokenText(broken)}`),
+    ...(violations.length > SHOWN_MAX ? ["  ..."] : []),
     "replay one with: npm run -s sim -- --seed N",
   ];
 }
 
+export interface Soaked {
+  readonly total: Totals;
+  readonly missed: readonly string[];
+  /** Files with the shrunk runs. */
+  readonly kept: readonly string[];
+  readonly interrupted: boolean;
+}
+
 /** The same for a file: what a soak leaves behind. */
-export function reportText(total: Totals, missed: readonly string[]): string {
-  const faults = Object.entries(total.marks).filter(
-    ([mark]) => mark.startsWith("action ") || mark.startsWith("damage "),
-  );
-  const others = Object.entries(total.marks).filter(([mark]) => !mark.startsWith("action "));
-  const rows = (entries: readonly (readonly [string, number])[]) =>
-    [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([mark, times]) => `| ${mark} | ${times} |`);
+export function reportText({ total, missed, kept, interrupted }: Soaked): string {
+  const isFault = (mark: string) => mark.startsWith("action ") || mark.startsWith("damage ");
+  const rows = (wanted: (mark: string) => boolean) =>
+    Object.entries(total.marks)
+      .filter(([mark]) => wanted(mark))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([mark, times]) => `| ${mark} | ${times} |`);
   return [
-    "# Simulator: report of a run",
+    "# Simulator: report of a soak",
     "",
-    `Command: \`npm run -s sim:soak -- ${process.argv.slice(2).join(" ")}\`, Node ${process.version}.`,
-    "",
+    `- command: \`npm run -s sim:soak -- ${process.argv.slice(2).join(" ")}\`${interrupted ? " (interrupted)" : ""}`,
+    `- the same seeds again: \`npm run -s sim -- --from ${total.from} --seeds ${total.seeds}\``,
+    `- commit ${commit()}, Node ${process.version}, ${availableParallelism()} processors`,
     ...speedLines(total).map((line) => `- ${line}`),
     `- states reached: ${LISTED.length - missed.length} of ${LISTED.length} listed${missed.length === 0 ? "" : `; never: ${missed.join(", ")}`}`,
+    "- what the simulator, the scripts and the search notice when a guard is broken: [mutants.md](mutants.md)",
     "",
     ...violationLines(total),
+    ...kept.map((path) => `- shrunk: test/sim/seeds/open/${basename(path)}`),
     "",
-    "## Faults and clients",
+    "## Faults, clients and operators",
     "",
     "| action | times |",
     "|---|---|",
-    ...rows(faults),
+    ...rows(isFault),
     "",
-    "## Everything counted",
+    "## States reached",
     "",
     "| mark | times |",
     "|---|---|",
-    ...rows(others),
+    ...rows((mark) => !isFault(mark)),
     "",
   ].join("\n");
+}
+
+/** Which text ran: with `+changes` it is in no commit. */
+function commit(): string {
+  const git = (...args: string[]) =>
+    execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  try {
+    const changes = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+changes";
+    return `${git("rev-parse", "--short=12", "HEAD")}${changes}`;
+  } catch {
+    return "unknown (no git here)";
+  }
 }

@@ -1,9 +1,9 @@
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
 import { drawConfig } from "./config.js";
 import { chooseCore, chooseTooFew, demandProgress, demandSilence, isSettled } from "./ending.js";
 import { plan } from "./faults.js";
 import { withoutAmbientClocks } from "./forbidden.js";
-import type { Action } from "./schedule.js";
 import { drawSchedule } from "./schedule.js";
 import { Violation } from "./violation.js";
 import { World } from "./world.js";
@@ -58,6 +58,7 @@ function play(world: World, schedule: readonly Action[]): void {
     world.hurried = false;
   }
   world.say("--- the faults begin");
+  world.chaosFromUs = world.nowUs;
   const before = world.checker.established.size;
   plan(world, schedule, () => chaos);
   world.run(world.nowUs + chaosUs);

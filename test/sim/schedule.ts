@@ -1,86 +1,10 @@
+import type { Action } from "./action.js";
+import { CHANGE_KINDS, LEADER } from "./action.js";
 import type { FaultKind, SimConfig } from "./config.js";
 import { FAULT_KINDS } from "./config.js";
-import { drawOrders, type Order } from "./orders.js";
+import { drawOrders } from "./orders.js";
 import { Rng } from "./prng.js";
-
-/**
- * What happens to the cluster from outside, each with its time: a list, so that a run can be shrunk by leaving
- * things out. An action carries its own end (`forUs`), so it can be left out alone. Nodes are counted from 0; LEADER is
- * whoever leads when its time comes, or some node if nobody does.
- */
-export const LEADER = -1;
-
-export type Action =
-  | {
-      readonly at: number;
-      readonly kind: "machine_dies" | "sidecar_dies" | "postgres_dies" | "shutdown";
-      readonly node: number;
-      readonly forUs: number;
-    }
-  | {
-      readonly at: number;
-      readonly kind: "dies_at_effect";
-      readonly node: number;
-      readonly effects: number;
-      readonly what: "machine" | "sidecar";
-      readonly forUs: number;
-    }
-  | { readonly at: number; readonly kind: "all_die"; readonly forUs: number; readonly spreadUs: number }
-  | {
-      readonly at: number;
-      readonly kind: "pause" | "pause_sidecar" | "disk_hangs" | "disk_fails" | "replay_stalls";
-      readonly node: number;
-      readonly forUs: number;
-    }
-  | {
-      readonly at: number;
-      readonly kind: "slow";
-      readonly node: number;
-      readonly factor: number;
-      readonly forUs: number;
-    }
-  /** Bit masks, or LEADER: everything from a node of `from` to a node of `to` is cut, in that direction only. */
-  | {
-      readonly at: number;
-      readonly kind: "cut";
-      readonly what: "all" | "wal" | "sidecars";
-      readonly from: number;
-      readonly to: number;
-      readonly forUs: number;
-    }
-  | { readonly at: number; readonly kind: "clog"; readonly from: number; readonly to: number; readonly forUs: number }
-  | {
-      readonly at: number;
-      readonly kind: "data_lost" | "wiped" | "state_torn";
-      readonly node: number;
-      readonly forUs: number;
-    }
-  | { readonly at: number; readonly kind: "restored"; readonly node: number; readonly forUs: number }
-  | { readonly at: number; readonly kind: "slot_lost"; readonly node: number }
-  | { readonly at: number; readonly kind: "cancel" }
-  | { readonly at: number; readonly kind: "write" | "read"; readonly client: number }
-  /** An operator asks `node` for other rules; `draw` decides what exactly, given the rules there are then. */
-  | {
-      readonly at: number;
-      readonly kind: "change";
-      readonly node: number;
-      readonly what: ChangeKind;
-      readonly draw: number;
-      readonly waitMs: number;
-    }
-  | Order;
-
-export const CHANGE_KINDS = [
-  "policy",
-  "grow",
-  "shrink",
-  "swap",
-  "remove_leader",
-  "eligibility",
-  "disjoint",
-  "anything",
-] as const;
-export type ChangeKind = (typeof CHANGE_KINDS)[number];
+import { drawScenes } from "./scenes.js";
 
 /** Draws the schedule of a seed. */
 export function drawSchedule(config: SimConfig): Action[] {
@@ -94,7 +18,7 @@ export function drawSchedule(config: SimConfig): Action[] {
     actions.push({ at: clients.below(config.chaosUs), kind: "write", client: clients.below(4) });
   for (let i = 0; i < config.reads; i++)
     actions.push({ at: clients.below(config.chaosUs), kind: "read", client: clients.below(4) });
-  actions.push(...drawChanges(config), ...drawOrders(config));
+  actions.push(...drawChanges(config), ...drawScenes(config), ...drawOrders(config));
   return actions.sort((a, b) => a.at - b.at);
 }
 
@@ -130,6 +54,8 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
       return [{ at, kind, forUs, spreadUs: rng.below(detectUs) }];
     case "pause":
     case "pause_sidecar":
+    case "pause_postgres":
+    case "suspend":
     case "disk_hangs":
     case "disk_fails":
     case "replay_stalls":
@@ -172,6 +98,8 @@ function drawFault(kind: FaultKind, rng: Rng, config: SimConfig): Action[] {
     case "state_torn":
     case "restored":
       return [{ at, kind, node, forUs }];
+    case "clock_jump":
+      return [{ at, kind, node, byMs: rng.between(1, 4 * detectMs) }];
     case "slot_lost":
       return [{ at, kind, node }];
     case "cancel":

@@ -1,11 +1,8 @@
+import type { Action } from "./action.js";
 import type { SimConfig } from "./config.js";
+import type { Scenario } from "./kept.js";
 import { runSeed } from "./run_seed.js";
-import type { Action } from "./schedule.js";
-
-export interface Scenario {
-  readonly config: SimConfig;
-  readonly schedule: readonly Action[];
-}
+import { withoutNode } from "./without_node.js";
 
 /** Rates that a smaller reproduction can do without. */
 const RATES = [
@@ -25,7 +22,8 @@ const RATES = [
 
 /**
  * Delta debugging: halves of the schedule are left out, then smaller parts, then single actions; then rates are set to
- * zero. What remains breaks the same invariant.
+ * zero; then nodes are left out, the last one first; then single actions
+ * once more. What remains breaks the same invariant.
  */
 export function shrink(whole: Scenario, invariant: string, tries: number): Scenario {
   let left = tries;
@@ -48,10 +46,20 @@ export function shrink(whole: Scenario, invariant: string, tries: number): Scena
     const calmer = { ...config, [rate]: 0 };
     if (fails({ config: calmer, schedule })) config = calmer;
   }
-  for (let i = 0; i < schedule.length; ) {
-    const fewer = [...schedule.slice(0, i), ...schedule.slice(i + 1)];
-    if (fails({ config, schedule: fewer })) schedule = fewer;
+  for (let node = config.nodes - 1; node >= 0; node--) {
+    const smaller = withoutNode({ config, schedule }, node);
+    if (smaller !== null && fails(smaller)) ({ config, schedule } = smaller);
+  }
+  schedule = withoutSingles({ config, schedule }, fails);
+  return { config, schedule };
+}
+
+function withoutSingles({ config, schedule }: Scenario, fails: (scenario: Scenario) => boolean): readonly Action[] {
+  let left = schedule;
+  for (let i = 0; i < left.length; ) {
+    const fewer = [...left.slice(0, i), ...left.slice(i + 1)];
+    if (fails({ config, schedule: fewer })) left = fewer;
     else i++;
   }
-  return { config, schedule };
+  return left;
 }

@@ -14,6 +14,7 @@ const NOTES = [
   ...["paused", "resumed", "switchover_asked", "failover_asked", "handover_refused", "draining", "drained"],
   ...["switchover_failed", "blocked_paused"],
   ...["found_voided", "replaces_wiped", "seated", "released", "outside", "inside"],
+  ...["lease_awaited", "lease_not_held", "lease_lost", "needs_catch_up", "catch_up_failed"],
 ].map((mark) => `note ${mark}`);
 
 const REFUSALS = [
@@ -30,6 +31,7 @@ const WORLD = [
   ...["swap_finished_after_crash", "slot_busy", "slot_missing", "cascade", "standby_opens"],
   ...["operation_failed_before promote", "operation_failed_after promote", "operation_failed_after swap"],
   ...["operation_failed_after revoke", "operation_failed_after write_record", "damage data_lost", "damage wiped"],
+  ...["damage restored", "note from_the_past", "note peer_from_the_past", "note caught_up_from_the_past"],
   ...["damage state_torn", "write_refused", "write_unknown", "write_acknowledged", "read_from_leader"],
   ...["read_from_standby", "read_in_an_old_session", "two_open_leaders", "chosen_but_never_established"],
   ...["two_coordinators", "established_after_another", "leader_again", "established_by_all_but_one"],
@@ -38,6 +40,14 @@ const WORLD = [
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
   ...["order done", "order failed", "order refused", "order unknown", "operation_failed_after drain"],
   ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
+  ...["lease_waited_out", "lease_over_by_then", "lease_released_first_hand", "lease_of_a_recruited_leader"],
+  ...["lease_of_an_unknown_leader_waited_for", "lease_under_a_joint_rule", "leader_yields"],
+  ...["established_with_leases_under_several_rulesets", "void_written_with_leases", "change_done_with_leases"],
+  ...["found_undecided_finished_with_leases", "emergency_fence_asked", "fenced_behind_an_operation", "fuse_burnt"],
+  ...["orphans_left", "fence_took_long", "stale_read", "stale_after_a_thaw", "stale_beyond_the_clocks_bound"],
+  ...["action suspend", "action pause_postgres", "action clock_jump", "change_of demote"],
+  ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
+  ...["led_after_a_catch_up"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),

@@ -18,6 +18,8 @@ export class Branch {
   readonly records: WalRecord[] = [];
   /** Indices of the ruleset records, to read them without reading everything. */
   readonly rulesets: number[] = [];
+  /** By how many of them: what the whole log says with so many of this branch's. */
+  readonly rulesetLists: (readonly RulesetRecord[])[] = [];
   readonly startLsn: number;
 
   constructor(
@@ -92,10 +94,25 @@ export function towards(from: Tip, to: Tip, records: number): Tip {
   }
 }
 
-/** Ruleset records up to here, oldest first. */
-export function rulesetsOf(tip: Tip | null): RulesetRecord[] {
+const NO_RULESETS: readonly RulesetRecord[] = [];
+
+/** Ruleset records up to here, oldest first: the same list for as long as none is added, since everybody asks again and again. */
+export function rulesetsOf(tip: Tip | null): readonly RulesetRecord[] {
+  if (tip === null) return NO_RULESETS;
+  const { branch, count } = tip;
+  let own = branch.rulesets.length;
+  while (own > 0 && (branch.rulesets[own - 1] ?? 0) >= count) own--;
+  let list = branch.rulesetLists[own];
+  if (list === undefined) {
+    list = readRulesets(tip);
+    branch.rulesetLists[own] = list;
+  }
+  return list;
+}
+
+function readRulesets(tip: Tip): RulesetRecord[] {
   const parts: RulesetRecord[][] = [];
-  for (let at = tip; at !== null; at = at.branch.parent) {
+  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
     const { branch, count } = at;
     const part: RulesetRecord[] = [];
     for (const index of branch.rulesets) {
@@ -113,4 +130,29 @@ export function historyOf(tip: Tip): History {
   for (let at = tip.branch.parent; at !== null; at = at.branch.parent)
     ancestors.push({ timeline: at.branch.timeline, end: BigInt(lsnOf(at)) });
   return { timeline: tip.branch.timeline, ancestors: ancestors.reverse() };
+}
+
+export function sayTip(tip: Tip | null): string {
+  return tip === null ? "nothing" : `${tip.branch.timeline}:${lsnOf(tip)}`;
+}
+
+/** The part of a log up to an LSN of one of its timelines. */
+export function cutAt(tip: Tip | null, lsn: bigint, timeline: bigint): Tip | null {
+  let at = tip;
+  while (at !== null && at.branch.timeline > timeline) at = at.branch.parent;
+  if (at === null || at.branch.timeline !== timeline) return at;
+  let { count } = at;
+  while (count > 0 && BigInt(at.branch.records[count - 1]?.end ?? 0) > lsn) count--;
+  return { branch: at.branch, count };
+}
+
+/** Where a record stands in a log; null if it is not there. */
+export function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
+  for (let at: Tip | null = tip; at !== null; at = at.branch.parent) {
+    for (const index of at.branch.rulesets) {
+      if (index < at.count && at.branch.records[index]?.ruleset === record)
+        return { branch: at.branch, count: index + 1 };
+    }
+  }
+  return null;
 }

@@ -6,3 +6,5 @@ process.on("message", (batch: Batch) => {
   process.send?.(runBatch(batch));
 });
 process.on("disconnect", () => process.exit(0));
+// Ctrl-C reaches everybody at the terminal: the batch under way is finished, and the parent says when to end.
+process.on("SIGINT", () => {});

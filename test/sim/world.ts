@@ -3,6 +3,7 @@ import { Calls } from "./calls.js";
 import { Checker } from "./checker.js";
 import { Clients } from "./clients.js";
 import type { SimConfig } from "./config.js";
+import type { Planned } from "./heap.js";
 import { EventHeap } from "./heap.js";
 import { Machine } from "./machine.js";
 import { Network } from "./network.js";
@@ -10,6 +11,7 @@ import { Operators } from "./operators.js";
 import { Orders } from "./orders.js";
 import { Rng, textHash } from "./prng.js";
 import { Promises } from "./promises.js";
+import { StaleReads } from "./stale_reads.js";
 import { Streams } from "./streams.js";
 import { Violation } from "./violation.js";
 
@@ -27,6 +29,7 @@ export class World {
   readonly calls: Calls;
   readonly streams: Streams;
   readonly checker: Checker;
+  readonly staleReads: StaleReads;
   readonly promises: Promises;
   readonly clients: Clients;
   readonly operators: Operators;
@@ -35,6 +38,8 @@ export class World {
   readonly marks = new Map<string, number>();
   /** Lines, if somebody wants to read them. */
   readonly trace: string[] | null;
+  /** When the faults begin. */
+  chaosFromUs = Number.POSITIVE_INFINITY;
   private readonly heap = new EventHeap();
   private readonly markHashes = new Map<string, number>();
   private hash = 0x811c9dc5;
@@ -46,17 +51,27 @@ export class World {
     this.trace = tracing ? [] : null;
     this.initial = {
       policy: config.policy,
-      nodes: config.zones.slice(0, config.founders).map((zone, i) => ({ id: `n${i + 1}`, labels: { zone } })),
+      nodes: config.zones.slice(0, config.founders).map((zone, i) => {
+        const node = { id: `n${i + 1}`, labels: { zone } };
+        return (config.witnesses & (1 << i)) === 0 ? node : { ...node, witness: true };
+      }),
     };
     this.network = new Network(this);
     this.calls = new Calls(this);
     this.streams = new Streams(this);
     this.checker = new Checker(this);
+    this.staleReads = new StaleReads(this);
     this.promises = new Promises(this);
     this.clients = new Clients(this);
     this.operators = new Operators(this);
     this.orders = new Orders(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
+  }
+
+  /** What a sidecar is configured with if it starts now. */
+  get detectMs(): number {
+    const { detectMs, loweredDetectMs, loweredAfterUs } = this.config;
+    return loweredDetectMs > 0 && this.nowUs >= this.chaosFromUs + loweredAfterUs ? loweredDetectMs : detectMs;
   }
 
   rng(concern: string): Rng {
@@ -73,24 +88,25 @@ export class World {
     return this.machines.find((m) => m.id === id);
   }
 
-  after(us: number, run: () => void): void {
-    this.heap.push(this.nowUs + Math.max(0, Math.floor(us)), run);
+  after(us: number, run: () => void): Planned {
+    return this.heap.push(this.nowUs + Math.max(0, Math.floor(us)), run);
   }
 
   /** Turns the crank until `untilUs` or until `done` says so after an event. */
   run(untilUs: number, done: () => boolean = () => false): void {
     for (;;) {
-      const next = this.heap.pop();
+      const next = this.heap.next();
       if (next === undefined || next.at > untilUs) {
-        if (next !== undefined) this.heap.push(next.at, next.run);
         this.nowUs = untilUs;
         return;
       }
+      const { run } = next;
+      this.heap.pop();
       this.nowUs = next.at;
       this.events++;
       this.stir(next.at);
       if (this.events > EVENTS_MAX) this.violate("bounds", `more than ${EVENTS_MAX} events`);
-      next.run();
+      run?.();
       if (done()) return;
     }
   }
@@ -104,6 +120,11 @@ export class World {
       this.markHashes.set(name, hash);
     }
     this.stir(hash);
+  }
+
+  /** The same for a state that lasts. */
+  markOnce(name: string): void {
+    if (!this.marks.has(name)) this.mark(name);
   }
 
   say(line: string): void {

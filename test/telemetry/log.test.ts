@@ -9,21 +9,35 @@ import { redact, redactText } from "../../src/telemetry/redact.js";
 import { tempDir } from "../temp_dir.js";
 
 async function linesOf(write: (logger: Logger) => void): Promise<readonly Record<string, unknown>[]> {
+  return (await textOf(write)).map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+async function textOf(write: (logger: Logger) => void, prefixed = false): Promise<readonly string[]> {
   const path = join(await tempDir(), "log");
   const handle = await open(path, "w");
-  const log = createLog({ level: "info", base: { node: "n1" }, fd: handle.fd });
+  const log = createLog({ level: "info", base: { node: "n1" }, fd: handle.fd, prefixed });
   await new Promise((resolve) => setImmediate(resolve));
   write(log.logger);
   log.flush();
   const text = await readFile(path, "utf8");
   await handle.close();
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return text.split("\n").filter((line) => line !== "");
 }
 
 describe("log", () => {
+  test("for systemd's journal each line begins with its priority", async () => {
+    const lines = await textOf((logger) => {
+      logger.info("a");
+      logger.warn("b");
+      logger.error("c");
+      logger.child({ part: "x" }).warn("d");
+      logger.info("e");
+    }, true);
+    // A line that is being written in the background when all is flushed may come to lie behind the others.
+    const said = lines.map((line) => `${JSON.parse(line.slice(3)).msg} ${line.slice(0, 3)}`);
+    expect(said.sort()).toEqual(["a <6>", "b <4>", "c <3>", "d <4>", "e <6>"]);
+  });
+
   test("is one JSON line an entry, with the node, the level as a word and bigints as text", async () => {
     const lines = await linesOf((logger) => {
       logger.info({ term: 7n, evidence: { leader: "n2" } }, "suspected");

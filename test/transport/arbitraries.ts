@@ -97,7 +97,11 @@ export const envelope: fc.Arbitrary<Envelope> = fc.record({
   to: orNull(id),
 });
 
-export const recruit: fc.Arbitrary<RecruitRequest> = fc.record({ term: leadable, attempt });
+const made = { term: anyTerm, boot: drawn };
+const promises = fc.array(fc.record(made), { maxLength: 8 });
+const seen = fc.record({ node: id, incarnation: drawn, ...made, end: orNull(fc.record({ boot: drawn, lsn })) });
+
+export const recruit: fc.Arbitrary<RecruitRequest> = fc.record({ term: leadable, attempt, seen: orNull(seen) });
 
 const leases = fc.array(fc.record({ leader: orNull(id), term: anyTerm, ms }), { maxLength: 4 });
 const answer: fc.Arbitrary<RecruitAnswer> = fc.record({
@@ -108,6 +112,8 @@ const answer: fc.Arbitrary<RecruitAnswer> = fc.record({
   systemIdentifier: orNull(system),
   initial: words(200),
   leases,
+  promises,
+  seen: fc.array(seen, { maxLength: 4 }),
 });
 export const recruited: fc.Arbitrary<RecruitResult> = fc.oneof(
   fc.record({ ok: fc.constant(true as const), answer }),
@@ -205,6 +211,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   systemIdentifier: orNull(system),
   initial: words(200),
   promise: anyTerm,
+  promises,
   role: fc.constantFrom("leader", "follower", "none"),
   term: anyTerm,
   leader: orNull(id),
@@ -227,6 +234,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   fencedUntil: anyTerm,
   leaseAsk: orNull(fc.record({ stampMs: ms, leaseMs: ms })),
   leaseGrant: orNull(fc.record({ leader: id, term: leadable, stampMs: ms, leaseMs: ms })),
+  seen: fc.array(seen, { maxLength: 4 }),
   pause,
   facts,
 });

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CatchUpRequest, FollowRequest, PromoteRequest, RecruitRequest } from "../../src/core/messages.js";
-import { fetchStatus } from "../../src/transport/admin_client.js";
+import { fetchHistory, fetchStatus } from "../../src/transport/admin_client.js";
 import { openChannel } from "../../src/transport/channel.js";
 import { EDGE_LIMITS } from "../../src/transport/edge_limits.js";
 import { PROTOCOL } from "../../src/transport/envelope.js";
@@ -23,7 +23,11 @@ import {
 } from "./cluster_of_transports.js";
 
 const ATTEMPT = { node: "n1", nonce: "x1" };
-const RECRUIT: RecruitRequest = { term: 7n, attempt: ATTEMPT };
+const RECRUIT: RecruitRequest = {
+  term: 7n,
+  attempt: ATTEMPT,
+  seen: { node: "n2", incarnation: "inc-n2", term: 6n, boot: "b1", end: { boot: "b2", lsn: 1n } },
+};
 const ANSWER = {
   position: { timeline: 6n, lsn: 0xffff_ffff_0000_0001n },
   rulesets: [],
@@ -32,6 +36,8 @@ const ANSWER = {
   systemIdentifier: "7399",
   initial: "majority; n1{}",
   leases: [{ leader: null, term: 0n, ms: 12.5 }],
+  promises: [{ term: 7n, boot: "b2" }],
+  seen: [{ node: "n3", incarnation: "inc-n3", term: 5n, boot: "b1", end: null }],
 };
 const FOLLOW: FollowRequest = {
   term: 7n,
@@ -194,7 +200,7 @@ describe("what does not belong here is refused with a sentence", () => {
 
   it("malformed bytes: INVALID_ARGUMENT, and the node lives on", async () => {
     const [n1, n2] = await pair();
-    const channel = openChannel(HOST, n2.transport.port());
+    const channel = openChannel({ host: HOST, port: n2.transport.port(), tls: null });
     const envelope = { cluster: "shop", protocol: PROTOCOL, sender: senderOf("n1"), to: "n2" };
     const send = (bytes: Buffer) =>
       new Promise<{ code?: status; details?: string } | null>((resolve) => {
@@ -228,15 +234,53 @@ describe("listening and asking", () => {
 
   it("a command line gets the status of a node, or the reason why not", async () => {
     const [n1] = await pair();
-    const question = { host: HOST, port: n1.transport.port(), cluster: "shop", deadlineMs: 1_000 };
-    expect(await fetchStatus(question)).toEqual({ ok: true, json: '{"asked":"n1"}' });
+    const place = { node: "n1", host: HOST, port: n1.transport.port() };
+    const question = { ...place, cluster: "shop", deadlineMs: 1_000, tls: null };
+    expect(await fetchStatus(question)).toEqual({ ok: true, json: '{"asked":"n1"}', certificateUntilMs: null });
     expect(await fetchStatus({ ...question, cluster: "bank" })).toMatchObject({
       ok: false,
+      refused: true,
       reason: expect.stringMatching(/cluster shop/),
     });
     expect(await fetchStatus({ ...question, port: await freePort() })).toMatchObject({
       ok: false,
+      refused: false,
       reason: expect.stringMatching(/no connection/),
     });
+  });
+
+  it("and who led when and why, or the sentence with which the node refuses", async () => {
+    const port = await freePort();
+    const told = party({ id: "n1", port, peers: [], history: async () => '{"terms":[]}' });
+    await told.transport.start();
+    const silent = party({ id: "n2", port: await freePort(), peers: [] });
+    await silent.transport.start();
+    const question = { node: "n1", host: HOST, port, cluster: "shop", deadlineMs: 1_000, tls: null };
+    expect(await fetchHistory(question)).toEqual({ ok: true, json: '{"terms":[]}', certificateUntilMs: null });
+    expect(await fetchHistory({ ...question, cluster: "bank" })).toMatchObject({ ok: false, refused: true });
+    expect(await fetchHistory({ ...question, node: "n2", port: silent.transport.port() })).toEqual({
+      ok: false,
+      refused: true,
+      reason: "it keeps none",
+    });
+  });
+
+  it("a question that is given up ends at once, whatever does not answer", async () => {
+    const asked = new AbortController();
+    const port = await freePort();
+    const never = party({
+      id: "n1",
+      port,
+      peers: [],
+      history: () => {
+        asked.abort();
+        return new Promise(() => undefined);
+      },
+    });
+    await never.transport.start();
+    const place = { node: "n1", host: HOST, port };
+    const question = { ...place, cluster: "shop", deadlineMs: 15_000, tls: null, signal: asked.signal };
+    expect(await fetchHistory(question)).toMatchObject({ ok: false });
+    expect(await fetchStatus(question)).toMatchObject({ ok: false });
   });
 });

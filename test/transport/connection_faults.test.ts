@@ -21,7 +21,7 @@ describe("why there is no connection", () => {
     ],
     [
       wrapped("Failed to connect (2026-11-22T11:05:08.775Z)"),
-      "no connection: it was ended at once (check that a sidecar listens on this port)",
+      "no connection: it was ended at once (check that a sidecar listens on this port, and whether it wants `tls`)",
     ],
     [
       "Name resolution failed for target dns:db2.example:7432",
@@ -39,8 +39,11 @@ describe("why there is no connection", () => {
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     await new Promise((resolve) => server.close(resolve));
-    expect(await fetchStatus({ host: "127.0.0.1", port, cluster: "shop", deadlineMs: 3000 })).toEqual({
+    expect(
+      await fetchStatus({ node: "n1", host: "127.0.0.1", port, cluster: "shop", deadlineMs: 3000, tls: null }),
+    ).toEqual({
       ok: false,
+      refused: false,
       reason: `no connection: nothing listens on 127.0.0.1:${port} (its sidecar does not run, or has another port)`,
     });
   });

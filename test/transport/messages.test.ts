@@ -49,6 +49,7 @@ describe("round trips", () => {
   roundTrips("Watch", codecs.watchRequest, fc.constant(null));
   roundTrips("status", codecs.watchUpdate, any.nodeStatus);
   roundTrips("answer to Status", codecs.statusResponse, fc.string({ unit: "grapheme" }));
+  roundTrips("answer to History", codecs.historyResponse, fc.string({ unit: "grapheme" }));
 
   it("a label may be called as an object's own property is", () => {
     const labels = JSON.parse('{"__proto__":"a","constructor":"b"}') as Record<string, string>;
@@ -65,7 +66,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(12);
+    expect(everyCodec.length).toBe(14);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);
@@ -89,11 +90,15 @@ describe("malformed messages become a reason", () => {
   });
 
   it.each([
-    ["a term of 2^31", { term: 1n << 31n, attempt: ATTEMPT }, /term 2147483648 is outside/],
-    ["a term nobody leads under", { term: 1n, attempt: ATTEMPT }, /term 1 is outside/],
-    ["a node id in capitals", { term: 2n, attempt: { node: "N1", nonce: "x" } }, /attempt\.node is no node id: "N1"/],
-    ["an empty nonce", { term: 2n, attempt: { node: "n1", nonce: "" } }, /attempt\.nonce/],
-    ["an oversize nonce", { term: 2n, attempt: { node: "n1", nonce: "x".repeat(65) } }, /attempt\.nonce/],
+    ["a term of 2^31", { term: 1n << 31n, attempt: ATTEMPT, seen: null }, /term 2147483648 is outside/],
+    ["a term nobody leads under", { term: 1n, attempt: ATTEMPT, seen: null }, /term 1 is outside/],
+    [
+      "a node id in capitals",
+      { term: 2n, attempt: { node: "N1", nonce: "x" }, seen: null },
+      /attempt\.node is no node id: "N1"/,
+    ],
+    ["an empty nonce", { term: 2n, attempt: { node: "n1", nonce: "" }, seen: null }, /attempt\.nonce/],
+    ["an oversize nonce", { term: 2n, attempt: { node: "n1", nonce: "x".repeat(65) }, seen: null }, /attempt\.nonce/],
   ])("%s", (_, body, reason) => {
     expect(refusalOf(codecs.recruitRequest, body)).toMatch(reason);
   });

@@ -42,7 +42,7 @@ describe("orders", () => {
     const port = await freePort();
     const n1 = party({ id: "n1", port, peers: [] });
     await n1.transport.start();
-    const to = { id: "n1", host: HOST, port, cluster: "shop", deadlineMs: 5000 };
+    const to = { id: "n1", host: HOST, port, cluster: "shop", deadlineMs: 5000, tls: null };
     const reply = orderHandover(to, "failover", REQUEST);
     await until("the order", () => n1.of("handover").length === 1);
     const [seen] = n1.of("handover");
@@ -57,7 +57,7 @@ describe("orders", () => {
     const port = await freePort();
     const n1 = party({ id: "n1", port, peers: [] });
     await n1.transport.start();
-    const reply = orderPause({ id: "n1", host: HOST, port, cluster: "shop", deadlineMs: 5000 }, true);
+    const reply = orderPause({ id: "n1", host: HOST, port, cluster: "shop", deadlineMs: 5000, tls: null }, true);
     await until("the order", () => n1.of("setPause").length === 1);
     const [seen] = n1.of("setPause");
     expect(seen?.args[1]).toBe(true);
@@ -70,7 +70,7 @@ describe("orders", () => {
     const port = await freePort();
     const n1 = party({ id: "n1", port, peers: [] });
     await n1.transport.start();
-    const to = { id: "n2", host: HOST, port, cluster: "shop", deadlineMs: 5000 };
+    const to = { id: "n2", host: HOST, port, cluster: "shop", deadlineMs: 5000, tls: null };
     expect(await orderHandover(to, "switchover", REQUEST)).toMatchObject({
       ok: false,
       reason: expect.stringContaining("this is node n1, the message is for n2"),

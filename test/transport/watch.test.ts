@@ -90,7 +90,7 @@ describe("the status stream", () => {
 
   it("a half-open connection is noticed by its silence, and replaced when the way is free again", async () => {
     const { n1, hole: proxy } = await watching();
-    n1.transport.recruit("n2", { term: 7n, attempt: { node: "n1", nonce: "x" } });
+    n1.transport.recruit("n2", { term: 7n, attempt: { node: "n1", nonce: "x" }, seen: null });
     proxy.swallow();
     const ms = await until("lost", () => n1.of("peerLost").length === 1, TIMINGS.silenceMs * 5);
     expect(n1.of("peerLost")[0]?.args).toEqual(["n2", `silent for ${TIMINGS.silenceMs} ms`, false]);

@@ -71,6 +71,11 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
   };
 }
 
+function security({ insecure, nodes }: ClusterConfig): string {
+  if (nodes.some(({ tls }) => tls !== null)) return "mTLS: both ends show a certificate";
+  return insecure ? "no TLS (insecure: true)" : "loopback only, no TLS";
+}
+
 function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): string {
   const { copies, commits_survive, failover_survives } = toleranceOf(config.policy, config.nodes.length);
   const t = config.timings;
@@ -84,7 +89,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
       "",
       `commits go on with ${lost(commits_survive, "follower")}, failover works with ${lost(failover_survives, "node")}`,
     ],
-    ["between hosts", config.insecure ? "no TLS (insecure: true)" : "loopback only, no TLS"],
+    ["between sidecars", security(config)],
     ["detect", `${t.detect_ms} ms of silence make a suspicion`],
     ["heartbeat", `${t.heartbeat_ms} ms`],
     [
@@ -96,6 +101,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     node.id,
     `${node.host}:${node.port}`,
     `${node.host}:${node.postgres.port}`,
+    node.http.port === null ? "none" : `${node.host}:${node.http.port}`,
     node.data_dir,
     Object.entries(node.labels)
       .map(([name, value]) => `${name}=${value}`)
@@ -106,7 +112,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
     "",
     renderFields(fields),
     "",
-    renderTable(["node", "sidecar", "postgres", "data_dir", "labels"], rows),
+    renderTable(["node", "sidecar", "postgres", "http", "data_dir", "labels"], rows),
     ...(warnings.length === 0 ? [] : ["", ...warnings.map((warning) => `warning: ${formatProblem(warning)}`)]),
   ].join("\n");
 }

@@ -2,7 +2,9 @@ import type { Command } from "commander";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import { parseDuration } from "../../config/duration.js";
 import type { HandoverResult, Mandate } from "../../core/orders.js";
+import type { TlsMaterial } from "../../tls/material.js";
 import { type OrderReply, orderHandover } from "../../transport/order_client.js";
+import { requireMaterial } from "../certificates.js";
 import { type CliContext, CommandFailed } from "../context.js";
 import { EXIT, type ExitCode } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig } from "../options.js";
@@ -97,7 +99,8 @@ async function run(
   for (const id of [options.to, options.node])
     if (id !== undefined && !config.nodes.some((n) => n.id === id))
       throw new CommandFailed(EXIT.usage, `${config.file} has no node ${id}; choose one of ${names(config.nodes)}`);
-  const answers = await ask(config);
+  const tls = await requireMaterial(context, config, options.node);
+  const answers = await ask(config, tls);
   const before = best(answers);
   if (before === null) throw new CommandFailed(EXIT.nobodyAnswered, silent(answers));
   const asked = whomToAsk(config, kind, options, answers, before);
@@ -105,7 +108,7 @@ async function run(
   context.stderr.write(`asks ${asked.id} for a ${kind} from ${before.leader ?? "nobody"} to ${goal}\n`);
   const startedMs = performance.now();
   const { id, host, port } = asked;
-  const to = { id, host, port, cluster: config.cluster, deadlineMs: deadlineMs + ANSWER_MARGIN_MS };
+  const to = { id, host, port, cluster: config.cluster, deadlineMs: deadlineMs + ANSWER_MARGIN_MS, tls };
   const request = { to: options.to ?? null, deadlineMs, cause: options.reason };
   const reply = await orderHandover(to, kind, request);
   const head = {
@@ -114,7 +117,7 @@ async function run(
     asked: id,
     took_ms: Math.round(performance.now() - startedMs),
   };
-  const outcome = reply.ok ? toJson(reply.result) : await whoLeadsNow(config, id, reply);
+  const outcome = reply.ok ? toJson(reply.result) : await whoLeadsNow(config, tls, id, reply);
   report(context, options, { ...head, ...outcome });
 }
 
@@ -164,13 +167,14 @@ function toJson(result: HandoverResult): Outcome {
 /** The sidecar that carried it out is gone: what became of it is seen from the others. */
 async function whoLeadsNow(
   config: ClusterConfig,
+  tls: TlsMaterial | null,
   asked: string,
   reply: OrderReply<never> & { ok: false },
 ): Promise<Outcome> {
   const until = performance.now() + WHO_LEADS_MS;
   let seen: StatusJson | null = null;
   do {
-    seen = best(await ask(config));
+    seen = best(await ask(config, tls));
     if (seen?.leader != null && seen.established) break;
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   } while (performance.now() < until);

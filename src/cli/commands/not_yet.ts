@@ -4,9 +4,6 @@ import { EXIT } from "../exit_codes.js";
 
 /** Commands of later versions, and what does the job until then. They are refused by name rather than as a typing error. */
 const LATER: Readonly<Record<string, string>> = {
-  watch: "repeat `quorate status`",
-  history: "the ruleset records are in quorate.ruleset_history of the database",
-  explain: "`blocked` of `quorate status -o json` names what is missing",
   policy: "the policy of the first start stays",
   join: "list all nodes before the first start",
   remove: "the nodes of the first start stay",

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import type { ClusterConfig } from "../../config/cluster_config.js";
+import type { TlsMaterial } from "../../tls/material.js";
 import { orderPause } from "../../transport/order_client.js";
+import { requireMaterial } from "../certificates.js";
 import { type CliContext, CommandFailed } from "../context.js";
 import { EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig } from "../options.js";
@@ -63,10 +65,11 @@ async function run(
   paused: boolean,
   { node }: CommonOptions,
 ): Promise<PauseJson> {
-  const number = await give(context, config, paused, node);
+  const tls = await requireMaterial(context, config, node);
+  const number = await give(context, config, tls, paused, node);
   const until = performance.now() + SPREAD_MS;
   for (;;) {
-    const answers = await ask(config);
+    const answers = await ask(config, tls);
     const kept = answers.filter(({ status }) => status?.paused === paused);
     const behind = answers.filter(({ status }) => status !== null && status.paused !== paused);
     if (behind.length === 0 || performance.now() > until) {
@@ -82,13 +85,15 @@ async function run(
 async function give(
   context: CliContext,
   config: ClusterConfig,
+  tls: TlsMaterial | null,
   paused: boolean,
   first: string | undefined,
 ): Promise<number> {
   const order = [...config.nodes].sort((a, b) => Number(b.id === first) - Number(a.id === first));
   const reasons: string[] = [];
   for (const { id, host, port } of order) {
-    const reply = await orderPause({ id, host, port, cluster: config.cluster, deadlineMs: ORDER_MS }, paused);
+    const to = { id, host, port, cluster: config.cluster, deadlineMs: ORDER_MS, tls };
+    const reply = await orderPause(to, paused);
     if (reply.ok) {
       context.stderr.write(`${id} keeps the order (no. ${reply.result.number}), and tells the others\n`);
       return reply.result.number;

@@ -30,6 +30,8 @@ tenth of a second.`;
 export interface RunOptions {
   /** Where to record what the core sees and does; null: nowhere. */
   readonly record: string | null;
+  /** Of Quorate itself. */
+  readonly version: string;
 }
 
 export function registerRun(
@@ -51,7 +53,9 @@ export function registerRun(
       const node = requireNode(context, config, chosen.id);
       const trouble = await dataDirTrouble(node, config.file);
       if (trouble !== null) throw new CommandFailed(EXIT.failed, trouble);
-      await runUntilStopped(context, () => start(config, node, { record: options.record ?? null }));
+      await runUntilStopped(context, () =>
+        start(config, node, { record: options.record ?? null, version: context.version }),
+      );
     });
   };
 }

@@ -1,18 +1,22 @@
 import type { Command } from "commander";
-import picocolors from "picocolors";
-import type { ClusterConfig } from "../../config/cluster_config.js";
+import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
+import { expirySoon } from "../../tls/expiry.js";
+import type { TlsMaterial } from "../../tls/material.js";
 import { fetchStatus } from "../../transport/admin_client.js";
+import { requireMaterial } from "../certificates.js";
 import type { CliContext } from "../context.js";
 import { STATUS_EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
-import { renderFields, renderTable, writeJson, writeLines } from "../render.js";
+import { type Paint, paintFor } from "../paint.js";
+import { parseJson, renderFields, renderTable, writeJson, writeLines } from "../render.js";
 import { type StatusJson, statusShape } from "../schemas.js";
 
 const DEADLINE_MS = 3000;
 
 const PAUSED = "PAUSED: nobody elects by itself, a leader that dies is not replaced; next: quorate resume";
 
-const EVERY_NODE =
+/** What `--node` says for commands that ask all of them. */
+export const EVERY_NODE =
   "accepted as everywhere, and must be a node of the file; all are asked, the best informed one is shown";
 
 const EXAMPLES = `
@@ -31,17 +35,19 @@ export function registerStatus(program: Command, context: CliContext): void {
     const options = self.opts<CommonOptions>();
     const config = await requireConfig(context, { config: options.config, secrets: "skip" });
     if (options.node !== undefined) requireNode(context, config, options.node);
-    const answers = await ask(config);
+    const tls = await requireMaterial(context, config, options.node);
+    const answers = await ask(config, tls);
     const known = best(answers);
-    const status = known ?? silence(config, answers);
+    const status = shownOf(config, answers, tls);
+    const paint = paintFor(context.env, process.stdout.isTTY === true);
     if (options.output === "json") writeJson(context.stdout, status);
-    else if (known === null) writeLines(context.stdout, `${render(status, answers)}\n${nextStep(config)}`);
-    else writeLines(context.stdout, render(status, answers));
+    else if (known === null) writeLines(context.stdout, `${render(status, answers, paint)}\n${nextStep(config)}`);
+    else writeLines(context.stdout, render(status, answers, paint));
     context.exitWith(known === null ? STATUS_EXIT.unreachable : verdict(status));
   });
 }
 
-function nextStep(config: ClusterConfig): string {
+export function nextStep(config: ClusterConfig): string {
   const [first, ...others] = config.nodes.map(({ id }) => id);
   const there = others.length === 0 ? "" : `; ${others.join(", ")} likewise, each on its host`;
   return `next: start a sidecar (or see in its log why it ended): npx quorate run -c ${config.file} --node ${first}${there}`;
@@ -51,19 +57,42 @@ export interface Answer {
   readonly id: string;
   readonly status: StatusJson | null;
   readonly reason: string | null;
+  /** Of the node, in ms since 1970; null if it did not answer, or without TLS. */
+  readonly certificateUntilMs: number | null;
 }
 
-export function ask(config: ClusterConfig): Promise<Answer[]> {
-  return Promise.all(
-    config.nodes.map(async ({ id, host, port }): Promise<Answer> => {
-      const reply = await fetchStatus({ host, port, cluster: config.cluster, deadlineMs: DEADLINE_MS });
-      if (!reply.ok) return { id, status: null, reason: reply.reason };
-      const parsed = statusShape.safeParse(JSON.parse(reply.json));
-      return parsed.success
-        ? { id, status: parsed.data, reason: null }
-        : { id, status: null, reason: "it answered in a form that this version does not know" };
-    }),
-  );
+/** What the best informed one says, or that nobody does; and what the certificates are warned of. */
+export function shownOf(config: ClusterConfig, answers: readonly Answer[], tls: TlsMaterial | null): StatusJson {
+  return { ...(best(answers) ?? silence(config, answers)), warnings: warningsOf(answers, tls) };
+}
+
+function warningsOf(answers: readonly Answer[], tls: TlsMaterial | null): string[] {
+  const own = tls === null ? [] : [{ whose: "this command", untilMs: tls.notAfterMs }];
+  const shown = answers.map(({ id, certificateUntilMs }) => ({ whose: id, untilMs: certificateUntilMs }));
+  return [...shown, ...own].flatMap(({ whose, untilMs }) => {
+    const soon = untilMs === null ? null : expirySoon(untilMs, Date.now());
+    return soon === null ? [] : [`the certificate of ${whose} ${soon}; renew it (\`quorate tls init --renew\`)`];
+  });
+}
+
+export function ask(config: ClusterConfig, tls: TlsMaterial | null): Promise<Answer[]> {
+  return Promise.all(config.nodes.map((node) => askNode(config, node, tls)));
+}
+
+export async function askNode(
+  { cluster }: ClusterConfig,
+  { id, host, port }: NodeConfig,
+  tls: TlsMaterial | null,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const question = { node: id, host, port, cluster, deadlineMs: DEADLINE_MS, tls };
+  const reply = await fetchStatus(signal === undefined ? question : { ...question, signal });
+  if (!reply.ok) return { id, status: null, reason: reply.reason, certificateUntilMs: null };
+  const { certificateUntilMs } = reply;
+  const parsed = statusShape.safeParse(parseJson(reply.json));
+  return parsed.success
+    ? { id, status: parsed.data, reason: null, certificateUntilMs }
+    : { id, status: null, reason: "it answered in a form that this version does not know", certificateUntilMs };
 }
 
 /** The leader knows most; else whoever has seen the highest term. */
@@ -78,7 +107,7 @@ export function best(answers: readonly Answer[]): StatusJson | null {
   return given[0]?.status ?? null;
 }
 
-function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
+export function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
   if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
   // Nobody would replace a leader that dies now.
   if (status.paused) return STATUS_EXIT.degraded;
@@ -135,8 +164,7 @@ function silence(config: ClusterConfig, answers: readonly Answer[]): StatusJson 
   };
 }
 
-function stateOf(status: StatusJson, answers: readonly Answer[]): string {
-  const paint = picocolors.createColors(process.stdout.isTTY === true);
+function stateOf(status: StatusJson, answers: readonly Answer[], paint: Paint): string {
   if (answers.every((a) => a.status === null)) return paint.red("nobody answers");
   const code = verdict(status);
   switch (code) {
@@ -151,8 +179,7 @@ function stateOf(status: StatusJson, answers: readonly Answer[]): string {
   }
 }
 
-function render(status: StatusJson, answers: readonly Answer[]): string {
-  const paint = picocolors.createColors(process.stdout.isTTY === true);
+export function render(status: StatusJson, answers: readonly Answer[], paint: Paint): string {
   const policy =
     status.ruleset === null
       ? "-"
@@ -160,7 +187,7 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
         ? status.ruleset.policy
         : `at least ${status.ruleset.policy.at_least} copies`;
   const head = renderFields([
-    ["cluster", `${status.cluster}  ${stateOf(status, answers)}`],
+    ["cluster", `${status.cluster}  ${stateOf(status, answers, paint)}`],
     [
       "leader",
       status.leader === null
@@ -190,5 +217,6 @@ function render(status: StatusJson, answers: readonly Answer[]): string {
     status.blocked === null
       ? ""
       : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
-  return `${paused}${head}\n\n${table}\n${blocked}`;
+  const warnings = (status.warnings ?? []).map((text) => `${paint.yellow("warning")}: ${text}\n`).join("");
+  return `${paused}${head}\n\n${table}\n${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
 }

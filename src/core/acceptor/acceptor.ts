@@ -6,19 +6,19 @@
  * `Recruit` it needs the final position: the keeper brings Postgres to a standstill, and `answerPending` replies.
  */
 
+import { allSeen } from "../detector/peers.js";
 import { beginLeading, stepDown } from "../leader/office.js";
 import { yields } from "../leader/progress_seen.js";
 import { leasesLeft } from "../lease/granting.js";
 import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
-import type { Position } from "../log/position.js";
 import { comparePositions, formatPosition, TERM_MAX, TERM_NONE } from "../log/position.js";
 import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
-import type { RulesetRecord } from "../ruleset/ruleset.js";
+import type { Still } from "../postgres_known.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
-import { hasLostItsData } from "../state.js";
+import { hasLostItsData, hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 
 export function refuse(turn: Turn, code: RefusalCode, reason: string): { ok: false; refusal: Refusal } {
@@ -39,8 +39,8 @@ export function onRecruit(turn: Turn, call: string, from: Sender, request: Recru
   if (turn.volatile.stopping) return reply("stopping", `${turn.self} is being stopped`);
   const other = foreign(turn, from);
   if (other !== null) return reply("foreign_cluster", other);
-  // It cannot know that it is from the past, and would count its own answer: its peers know (DESIGN 8).
-  if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)
+  // It does not know yet that it is from the past, and would count its own answer: its peers know (DESIGN 8).
+  if (turn.volatile.peers[from.node]?.forgot === true)
     return reply("non_voter", `${from.node} was restored from the past and has not caught up: it elects nobody`);
   if (yields(turn)) return reply("not_ready", `${turn.self} gave up its term for others to go on without it`);
   if (request.term > TERM_MAX) return reply("stale_term", `term ${request.term} is beyond what a timeline can count`);
@@ -77,7 +77,7 @@ function enqueue(turn: Turn, call: string, request: RecruitRequest): void {
   turn.set({ pending: { term: request.term, attempt: request.attempt, calls: [...calls, call] } });
 }
 
-function failPending(turn: Turn, code: RefusalCode, reason: string): void {
+export function failPending(turn: Turn, code: RefusalCode, reason: string): void {
   for (const call of turn.volatile.pending?.calls ?? [])
     turn.emit({ kind: "answer_recruit", call, result: refuse(turn, code, reason) });
   turn.set({ pending: null });
@@ -97,12 +97,14 @@ export function answerPending(turn: Turn): void {
         ok: true,
         answer: {
           position: held.position,
-          rulesets: held.rulesets,
-          voter: !hasLostItsData(turn.state()),
+          rulesets: held.rulesets ?? [],
+          voter: hasVote(turn),
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
           initial: initialRulesetText(turn.config.initial),
           leases: leasesLeft(turn.state()),
+          promises: turn.durable.promises,
+          seen: allSeen(turn.state()),
         },
       },
     });
@@ -119,7 +121,7 @@ export function answerPending(turn: Turn): void {
   turn.set({ pending: { ...pending, calls: [] } });
 }
 
-export function finalPosition(turn: Turn): { position: Position; rulesets: readonly RulesetRecord[] } | null {
+export function finalPosition(turn: Turn): Still | null {
   const { postgres } = turn.volatile;
   if (postgres.op !== null) return null;
   if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
@@ -154,6 +156,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (following !== null && following.term >= request.term)
     return reply("already_follows", `${turn.self} follows ${following.leader} under term ${following.term}`);
   if (hasLostItsData(turn.state())) return reply("non_voter", `${turn.self} has lost its data`);
+  if (turn.durable.nonVoter) return reply("non_voter", `${turn.self} is from the past and has not caught up`);
   const held = finalPosition(turn);
   if (held === null) return reply("not_ready", `${turn.self} has not come to a standstill`);
   if (comparePositions(held.position, request.position) !== 0) {
@@ -240,7 +243,7 @@ function containedIn(turn: Turn, request: FollowRequest): boolean | null {
 }
 
 /** A clone taken from the leader of another term is of no use, and must never be swapped in. */
-function cancelClone(turn: Turn): void {
+export function cancelClone(turn: Turn): void {
   // Once the swap is under way the clone is the data: its report ends the operation.
   if (turn.postgres.clone === null || turn.postgres.op?.what === "swap") return;
   turn.background({ kind: "cancel_clone" });

@@ -8,7 +8,7 @@ import { PENDING_CALLS_MAX } from "../limits.js";
 import { comparePositions, formatPosition } from "../log/position.js";
 import type { CatchUpRequest, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
-import { hasLostItsData } from "../state.js";
+import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 import { finalPosition, foreign, refuse } from "./acceptor.js";
 
@@ -49,7 +49,7 @@ function refusal(turn: Turn, from: Sender, request: CatchUpRequest): { code: Ref
     return { code: "promotion_already_started", reason: `${turn.self} began a promotion under term ${request.term}` };
   if (following !== null)
     return { code: "already_follows", reason: `${turn.self} follows ${following.leader} under term ${following.term}` };
-  if (hasLostItsData(turn.state())) return { code: "non_voter", reason: `${turn.self} has lost its data` };
+  if (!hasVote(turn)) return { code: "non_voter", reason: `${turn.self} has lost what it held` };
   if (postgres.data !== "present")
     return { code: "cannot_catch_up", reason: `${turn.self} holds no data: only a clone would help` };
   return null;

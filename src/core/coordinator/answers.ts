@@ -1,4 +1,5 @@
 import { knownLeader } from "../detector/detector.js";
+import { isFromThePast } from "../detector/peers.js";
 import type { Turn } from "../turn.js";
 import type { Answer, Decision } from "./decide.js";
 import { decide } from "./decide.js";
@@ -10,7 +11,7 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
   const answers: Answer[] = Object.entries(election.answers).map(([id, a]) => ({
     id,
     ...a,
-    voter: a.voter && (turn.volatile.peers[id]?.pastSinceMs ?? null) === null,
+    voter: a.voter && !isFromThePast(turn.state(), id, election.answers, election.term),
   }));
   const { fits, prefer } = wishOf(turn);
   const wished = decide(answers, turn.config.initial, prefer, election.unfit, fits);

@@ -6,11 +6,12 @@
  * with too few answers it asks again under the same term.
  */
 import { isFresh } from "../detector/detector.js";
+import { stepDown } from "../leader/office.js";
 import { waitsForQuorum } from "../leader/waiting.js";
 import { TERM_NONE } from "../log/position.js";
 import type { Blocked } from "../messages.js";
 import type { Suspicion } from "../state.js";
-import { hasLostItsData } from "../state.js";
+import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
 import { decide } from "./decide.js";
@@ -39,9 +40,8 @@ export function coordinate(turn: Turn): void {
 
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
   const ordered = orderedElection(turn);
-  const seen = turn.volatile.suspicion ?? ownTermIsOver(turn);
-  const { paused } = turn.durable.pause;
-  if (paused && ordered === null && seen !== null) return holdBack(turn, seen);
+  const seen = reasonToElect(turn);
+  if (turn.durable.pause.paused && ordered === null && seen !== null) return holdBack(turn, seen);
   const reason = ordered ?? seen;
   if (reason === null) {
     sayWhoIsMissing(turn);
@@ -50,7 +50,7 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
       turn.set({ election: { ...idle, fruitless: 0 } });
     return;
   }
-  if (turn.volatile.stopping || hasLostItsData(turn.state())) return;
+  if (turn.volatile.stopping || !hasVote(turn)) return;
   const { fits, prefer } = wishOf(turn);
   const decision = decide(answersFromStatuses(turn.state(), reason), turn.config.initial, prefer, [], fits);
   if (!decision.ok) {
@@ -64,8 +64,16 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   const ranks = ordered === null ? rankOf(turn.state()) : 0;
   const own = Math.max(reason.sinceMs, possibleSinceMs) + ranks * turn.config.timings.rankDelayMs;
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
+  if (turn.volatile.outside && reason.leader === turn.self)
+    return stepDown(turn, `${reason.cause}: those whom the rules in force name elect without it`);
   if (turn.volatile.outside || someoneElects(turn)) return;
   begin(turn, reason, idle.fruitless);
+}
+
+/** Silence that nobody corroborates does not hide that this leader's own term is over: that is first-hand. */
+function reasonToElect(turn: Turn): Suspicion | null {
+  const { suspicion } = turn.volatile;
+  return suspicion?.firstHand === true ? suspicion : (ownTermIsOver(turn) ?? suspicion);
 }
 
 /** Elections are paused: what this node sees is only shown. */

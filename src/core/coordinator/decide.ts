@@ -119,7 +119,7 @@ function choose(
     if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
     if (!fits(candidate) || !mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
-    if (!compileNative([...rules.obliged, rules.newest], candidate).ok) continue;
+    if (!compileNative(rules.all, candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
       ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
@@ -136,7 +136,7 @@ function mayLead(ruleset: Ruleset, answer: Answer): boolean {
 
 /** Rulesets name incarnations: a wiped node that came back under its name is counted in none that knew it before (hole H8). */
 function sufficesByIncarnation(rules: InForce, recruited: readonly Answer[], candidate: NodeId): boolean {
-  return [...rules.obliged, rules.newest].every((ruleset) => {
+  return rules.all.every((ruleset) => {
     const known = membersAmong(ruleset, recruited);
     // A candidate that is no member there needs a quorum of somebody who is (DESIGN 4); under another incarnation it is
     // a member that nobody may count.
@@ -162,7 +162,7 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
       "bring back its old data and state directories; the return of a wiped node is not in this version",
     );
   }
-  const additions = missingFor([...rules.obliged, rules.newest], known);
+  const additions = missingBeside(rules, known);
   if (additions.length > 0 && (additions[0]?.length ?? 0) > 0) {
     const missing = [...new Set(additions.flat())].sort();
     const sets = additions.map((a) => a.join(" and ")).join(", or ");
@@ -184,6 +184,18 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
     newest.map((a) => a.id),
     "start the other nodes, so that one with this log can lead",
   );
+}
+
+/** Whoever is blocked asks after every event, and neither the rules nor those who answer change often. */
+const missingKnown = new WeakMap<InForce, Map<string, NodeId[][]>>();
+
+function missingBeside(rules: InForce, known: ReadonlySet<NodeId>): NodeId[][] {
+  const byKnown = missingKnown.get(rules) ?? new Map<string, NodeId[][]>();
+  missingKnown.set(rules, byKnown);
+  const key = [...known].sort().join();
+  const additions = byKnown.get(key) ?? missingFor(rules.all, known);
+  byKnown.set(key, additions);
+  return additions;
 }
 
 /** A new cluster needs all its nodes, all empty, all with the same initial ruleset (DESIGN 8, hole H9). */

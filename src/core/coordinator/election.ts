@@ -23,6 +23,8 @@ export interface Recruiting {
   /** Until then every answer is awaited: after a start a missing one may cost a clone. */
   readonly awaitAllUntilMs: number;
   readonly asked: readonly NodeId[];
+  /** Those whom only a status names are asked as well: without them the answers did not suffice. */
+  readonly widened: boolean;
   readonly answers: Readonly<Record<NodeId, RecruitAnswer>>;
   /** When each of them came. */
   readonly answeredMs: Readonly<Record<NodeId, number>>;

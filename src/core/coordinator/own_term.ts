@@ -32,8 +32,9 @@ function refusedByAMember(turn: Turn, leading: Leading): Suspicion | null {
  * it may need nodes that another candidate would not. The others suspect it as well, but cannot do without its answer.
  */
 function neverEstablished(turn: Turn, leading: Leading): Suspicion | null {
-  if (leading.stage === "established" || leading.request.founding) return null;
-  const sinceMs = leading.startedMs + turn.config.timings.establishMs;
+  if (leading.stage === "established") return null;
+  const { foundMs, establishMs } = turn.config.timings;
+  const sinceMs = leading.startedMs + (leading.request.founding ? foundMs : establishMs);
   if (turn.nowMs < sinceMs || isCloned(turn, leading)) return null;
   return over(turn, leading, sinceMs, `term ${leading.term} was not established in time`);
 }

@@ -1,5 +1,6 @@
 /** Recruiting: one attempt at a term, until the answers suffice or it is outbid. */
 import { isFresh } from "../detector/detector.js";
+import { seenOf } from "../detector/peers.js";
 import type { Unreachable } from "../events.js";
 import { TERM_FIRST, TERM_NONE } from "../log/position.js";
 import type { RecruitRequest, RecruitResult } from "../messages.js";
@@ -35,6 +36,7 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     askLateMs: turn.nowMs + timings.askLateMs,
     awaitAllUntilMs: reason.term === TERM_NONE ? started + 2 * timings.detectMs : turn.nowMs,
     asked: [],
+    widened: false,
     answers: {},
     answeredMs: {},
     refusals: {},
@@ -59,6 +61,7 @@ export function goOnRecruiting(turn: Turn, was: Recruiting): void {
       ...election,
       asked: election.asked.filter((id) => election.answers[id] !== undefined || election.refusals[id] !== undefined),
       askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
+      widened: election.widened || !decideOnAnswers(turn, election).ok,
     };
   }
   election = ask(turn, election);
@@ -69,7 +72,7 @@ export function goOnRecruiting(turn: Turn, was: Recruiting): void {
 /** Nodes whose Postgres runs are asked at once; a dead one would have to start first, which takes processor time from the others. */
 function ask(turn: Turn, election: Recruiting): Recruiting {
   const state = turn.state();
-  const request: RecruitRequest = { term: election.term, attempt: election.attempt };
+  const { term, attempt } = election;
   const asked = [...election.asked];
   const spared = sparesItself(turn);
   for (const id of electorate(turn, election)) {
@@ -78,6 +81,7 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
     const quick = id === turn.self ? !spared : isFresh(state, peer) && isUp(peer.status);
     if (!quick && turn.nowMs < election.askLateMs) continue;
     asked.push(id);
+    const request: RecruitRequest = { term, attempt, seen: seenOf(state, id) };
     turn.emit({ kind: "send_recruit", to: id, request });
   }
   return { ...election, asked };

@@ -1,12 +1,13 @@
 import { corroborates, isFresh } from "../detector/detector.js";
+import { isDoubted } from "../detector/peers.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
 import { mayCoordinate } from "../ruleset/membership.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
-import { hasLostItsData } from "../state.js";
-import { statusOf } from "../status.js";
+import { hasVote } from "../state.js";
+import { postgresState } from "../status.js";
 import type { Answer } from "./decide.js";
 
 /**
@@ -26,7 +27,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
       incarnation: durable.incarnation,
       position: volatile.postgres.position,
       rulesets: volatile.postgres.rulesets,
-      voter: !hasLostItsData(state),
+      voter: hasVote(state),
       systemIdentifier: durable.systemIdentifier,
       initial: initialRulesetText(config.initial),
     });
@@ -35,12 +36,13 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
     if (!isFresh(state, peer) || peer.status.postgres === "starting") continue;
     const { status } = peer;
     if (!reason.firstHand && !corroborates(status.suspects, reason)) continue;
+    if (hasLaterLeader(status, reason)) continue;
     answers.push({
       id,
       incarnation: status.incarnation,
       position: status.position,
       rulesets: status.rulesets,
-      voter: status.voter && peer.pastSinceMs === null,
+      voter: !isDoubted(peer),
       systemIdentifier: status.systemIdentifier,
       initial: status.initial,
     });
@@ -48,9 +50,14 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
   return answers;
 }
 
+/** What is over is a term that it left: it leads or follows under a later one and sees nothing wrong with that. */
+function hasLaterLeader({ role, term, suspects }: NodeStatus, reason: Suspicion): boolean {
+  return reason.term > TERM_NONE && role !== "none" && term > reason.term && suspects === TERM_NONE;
+}
+
 /** Who should coordinate, and lead among equals: who is best placed first, then the name. All nodes judge by the same word. */
 export function byRank(state: State): (a: NodeId, b: NodeId) => number {
-  const own = statusOf(state);
+  const own = { systemIdentifier: state.durable.systemIdentifier, postgres: postgresState(state) };
   const standing = (id: NodeId) => {
     if (id === state.config.self) return standingOf(own);
     const peer = state.volatile.peers[id];
@@ -60,7 +67,7 @@ export function byRank(state: State): (a: NodeId, b: NodeId) => number {
 }
 
 /** 2: a Postgres that runs, or a node that never had one. 1: busy with a clone, its old data at hand. 0: down. */
-function standingOf(status: NodeStatus): 0 | 1 | 2 {
+function standingOf(status: Pick<NodeStatus, "postgres" | "systemIdentifier">): 0 | 1 | 2 {
   if (status.postgres === "running") return 2;
   if (status.systemIdentifier === null && status.postgres === "stopped") return 2;
   return status.postgres === "cloning" ? 1 : 0;

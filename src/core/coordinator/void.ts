@@ -28,6 +28,7 @@ export function ifVoid(rules: InForce, recruited: readonly Answer[]): InForce | 
     newestDecided: true,
     pending: [],
     obliged: [decided],
+    all: [decided, decided],
   };
 }
 

@@ -39,8 +39,7 @@ export function isFresh(state: State, peer: Peer | undefined): peer is Peer & { 
 }
 
 /** A leader in office, seen by this node: itself, or one that says so and is heard. */
-export function seesLeader(state: State): boolean {
-  const known = knownLeader(state);
+export function seesLeader(state: State, known = knownLeader(state)): boolean {
   if (known === null) return false;
   if (known.leader === state.config.self) return true;
   const peer = state.volatile.peers[known.leader];
@@ -52,8 +51,9 @@ export function seesLeader(state: State): boolean {
 /** Looks again at everything: called after every event. */
 export function detect(turn: Turn): void {
   const state = turn.state();
-  if (seesLeader(state)) turn.set({ leaderSeenMs: turn.nowMs });
-  const found = suspect(turn.state());
+  const known = knownLeader(state);
+  if (seesLeader(state, known)) turn.set({ leaderSeenMs: turn.nowMs });
+  const found = suspect(turn.state(), known);
   const before = turn.volatile.suspicion;
   if (found === null) {
     if (before !== null) turn.set({ suspicion: null });
@@ -67,9 +67,8 @@ export function detect(turn: Turn): void {
   });
 }
 
-function suspect(state: State): Suspicion | null {
+function suspect(state: State, known: KnownLeader | null): Suspicion | null {
   const { volatile, config } = state;
-  const known = knownLeader(state);
   if (volatile.stopping) return null;
   if (known === null) return suspectNobodyLeads(state);
   if (known.leader === config.self) return null;

@@ -62,7 +62,7 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown
   if (held && systemIdentifier !== null && systemIdentifier !== report.systemIdentifier) {
     return quarantine(turn, report.systemIdentifier);
   }
-  // Data that counted once, with its rulesets dropped by somebody: the last ones known stand until a leader writes them again.
+  // Data that counted once, with its rulesets dropped by somebody: no vote, and for all else the last ones known stand.
   const dropped = held && !ruled;
   if (dropped)
     turn.note(
@@ -76,7 +76,7 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown
   turn.setPostgres({
     process: "running",
     primaryGone: true,
-    still: { position, rulesets },
+    still: { position, rulesets: dropped ? null : rulesets },
     receiver: null,
     streaming: false,
     position,

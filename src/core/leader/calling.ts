@@ -14,6 +14,7 @@ export function callFollowers(turn: Turn, urgently: boolean): void {
   // Before the founding record is written nobody can log in: its roles are in it.
   if (leading.history !== null && leading.request.founding && leading.firstRecord === null) return;
   const sent: Record<NodeId, number> = { ...leading.followSentMs };
+  let called = false;
   for (const id of audience(turn, leading)) {
     const peer = peers[id];
     const last = sent[id];
@@ -24,10 +25,11 @@ export function callFollowers(turn: Turn, urgently: boolean): void {
     if (seat === undefined || (peer?.status != null && peer.status.incarnation !== seat)) continue;
     if (!urgently && peer?.connected !== true) continue;
     if (peer?.status != null && peer.status.promise > leading.term) continue;
+    called = true;
     sent[id] = turn.nowMs;
     turn.emit({ kind: "send_follow", to: id, request: followRequest(turn, leading, seat) });
   }
-  updateLeading(turn, { followSentMs: sent });
+  if (called) updateLeading(turn, { followSentMs: sent });
 }
 
 function follows(turn: Turn, leading: Leading, id: NodeId): boolean {

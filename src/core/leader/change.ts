@@ -6,23 +6,22 @@
  * rest: each call looks at the stage and does the next thing.
  */
 import type { Lsn } from "../log/lsn.js";
-import { satisfiedAll } from "../quorum/policy.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
 import { compact } from "../ruleset/in_force.js";
 import type { NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
 import { memberOf, sameRuleset } from "../ruleset/ruleset.js";
-import { seated } from "../ruleset/seats.js";
 import type { ChangeRefusal, ChangeRequest } from "../ruleset/wanted.js";
 import { rulesetWanted } from "../ruleset/wanted.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { answerChange, refuseChange } from "./change_answer.js";
-import type { Change, Joint, Waiting } from "./change_state.js";
+import type { Change, Joint, Voided, Waiting } from "./change_state.js";
 import { namesWanted } from "./enforced.js";
 import { shownIncarnation } from "./followers.js";
 import { stepDown, updateLeading } from "./office.js";
 import { obstacleTo } from "./readiness.js";
 import { isServed } from "./seating.js";
+import { isQuorumConnected } from "./waiting.js";
 
 /** An operator asks for other rules. */
 export function onChangeRuleset(turn: Turn, call: string, request: ChangeRequest): void {
@@ -79,6 +78,7 @@ export function advanceChange(turn: Turn): void {
   // The ruleset that this term began with is finished before anything else.
   if (leading.mark !== "durable") return change.stage === "waiting" ? refuseLate(turn, leading, change) : undefined;
   if (change.stage === "waiting") considerJoining(turn, leading, change);
+  else if (change.stage === "voided") answerVoided(turn, leading, change);
   else advanceJoint(turn, leading, change);
 }
 
@@ -104,7 +104,8 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
     case "writing":
       return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "writing") : undefined;
     case "proposed":
-      if (enforced && isDurable(leading, change.proposedLsn) && isConnected(turn, leading))
+      // Once it is marked there is no way back: nothing is marked while those whom it needs are gone.
+      if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))
         return write(turn, change, "marking");
       return late ? write(turn, change, "voiding") : undefined;
     case "marking":
@@ -118,15 +119,14 @@ function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
   }
 }
 
-/** Under every ruleset in force: the quorum LSN knows no other measure. */
+/**
+ * Under every ruleset in force: the quorum LSN knows no other measure. For the mark DESIGN 6.4 asks for the new rules alone,
+ * which is as safe: the proposal is durable under both, and who has it without its mark needs a recruitment under both. Here
+ * the old ones must have it too. That costs time only, if they die between mark and copy: the leader gives up its term then,
+ * and whoever has the mark is elected under the new rules alone (`marksInVain`).
+ */
 function isDurable(leading: Leading, lsn: Lsn | null): boolean {
   return lsn !== null && leading.quorumLsn >= lsn;
-}
-
-/** Once it is marked there is no way back: nothing is marked while those whom it needs are gone. */
-function isConnected(turn: Turn, leading: Leading): boolean {
-  const there = new Set([turn.self, ...Object.keys(leading.senders)]);
-  return satisfiedAll(seated(leading.obliged, leading.seats), turn.self, there);
 }
 
 function considerJoining(turn: Turn, leading: Leading, change: Waiting): void {
@@ -207,8 +207,7 @@ export function onChangeRecord(turn: Turn, change: Change, lsn: Lsn): void {
   turn.setPostgres({ rulesets: compact([...turn.postgres.rulesets, recordOf(turn, change)]) });
   const number = `(${change.number.term}, ${change.number.subterm})`;
   const data = { term: Number(change.number.term), subterm: change.number.subterm };
-  if (change.stage === "voiding")
-    return takeBack(turn, change, `ruleset ${number} was written and is void: the rules are what they were`);
+  if (change.stage === "voiding") return takeBack(turn, change, lsn);
   if (change.stage === "writing") {
     updateLeading(turn, { change: { ...change, stage: "proposed", proposedLsn: lsn } });
     return turn.note("info", "change_proposed", `ruleset ${number} is written, and not decided`, data);
@@ -219,25 +218,41 @@ export function onChangeRecord(turn: Turn, change: Change, lsn: Lsn): void {
 
 /** Nothing was written: the old rules alone are what every log says. */
 function abandon(turn: Turn, change: Joint): void {
-  takeBack(turn, change, "the joint rule could not be put in force in time: the rules are what they were");
+  const reason = "the joint rule could not be put in force in time: the rules are what they were";
+  updateLeading(turn, { change: null, obliged: [change.before] });
+  noteTakenBack(turn, change, "change_abandoned", reason);
+  answerChange(turn, change.call, {
+    kind: "refused",
+    refusal: takenBack(turn, change, "joint_rules_not_in_force", reason),
+  });
 }
 
-function takeBack(turn: Turn, change: Joint, reason: string): void {
-  const written = change.stage !== "joining";
-  updateLeading(turn, { change: null, obliged: [change.before] });
-  turn.note("warn", written ? "change_voided" : "change_abandoned", reason, {
-    term: Number(change.number.term),
-    subterm: change.number.subterm,
-  });
+/** The void is in the leader's WAL, behind whatever of the proposal is: the old rules alone are in force for its term. */
+function takeBack(turn: Turn, change: Joint, voidLsn: Lsn): void {
+  const { call, request, sinceMs, number } = change;
+  const reason = `ruleset (${number.term}, ${number.subterm}) was taken back and is void: the rules are what they were`;
+  const refusal = takenBack(turn, change, "not_connected", reason);
+  const voided: Voided = { stage: "voided", call, request, sinceMs, number, voidLsn, refusal };
+  updateLeading(turn, { change: voided, obliged: [change.before] });
+  noteTakenBack(turn, change, "change_voided", `the void of ruleset (${number.term}, ${number.subterm}) is written`);
+}
+
+/** In a step of its own, which the core can check. */
+function answerVoided(turn: Turn, leading: Leading, change: Voided): void {
+  if (turn.before.volatile.leading?.change?.stage !== "voided" || !isDurable(leading, change.voidLsn)) return;
+  updateLeading(turn, { change: null });
+  answerChange(turn, change.call, { kind: "voided", refusal: change.refusal });
+}
+
+function noteTakenBack(turn: Turn, { number }: Joint, code: string, text: string): void {
+  turn.note("warn", code, text, { term: Number(number.term), subterm: number.subterm });
+}
+
+function takenBack(turn: Turn, change: Joint, code: ChangeRefusal["code"], reason: string): ChangeRefusal {
   const missing = change.target.cohort.map((m) => m.id).filter((id) => id !== turn.self && !streams(turn, id));
-  const refusal: ChangeRefusal = {
-    code: written ? "not_connected" : "joint_rules_not_in_force",
-    reason,
-    missing,
-    nextStep:
-      missing.length > 0 ? `bring ${missing.join(" and ")} back, then ask again` : "look at the log, then ask again",
-  };
-  answerChange(turn, change.call, { kind: written ? "voided" : "refused", refusal });
+  const nextStep =
+    missing.length > 0 ? `bring ${missing.join(" and ")} back, then ask again` : "look at the log, then ask again";
+  return { code, reason, missing, nextStep };
 }
 
 function streams(turn: Turn, id: NodeId): boolean {

@@ -28,7 +28,12 @@ export function answerOnLeaving(turn: Turn, leading: Leading, why: string): void
     });
   }
   if (change.stage === "enforcing") return answerChange(turn, change.call, { kind: "done", number: change.number });
-  const reason = `${turn.self} left office while ruleset (${change.number.term}, ${change.number.subterm}) was ${change.stage}: ${why}`;
+  const number = `(${change.number.term}, ${change.number.subterm})`;
+  const standing =
+    change.stage === "voided"
+      ? `the void of ruleset ${number} was not durable`
+      : `ruleset ${number} was ${change.stage}`;
+  const reason = `${turn.self} left office while ${standing}: ${why}`;
   turn.note("warn", "change_left_undecided", reason, { term: Number(leading.term), stage: change.stage });
   answerChange(turn, change.call, {
     kind: "unknown",

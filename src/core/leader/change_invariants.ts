@@ -21,7 +21,11 @@ export function checkChange(before: Leading | null, after: Leading, self: NodeId
   const lost = before.obliged.filter((r) => !holds(after.obliged, r));
   if (lost.length > 0) checkLetGo(before, after);
   const { change } = after;
-  if (change === null || change.stage === "waiting") {
+  const was = before.change;
+  if (was?.stage === "voiding") assert(change !== null, "I7: a void was forgotten before it was durable");
+  if (was?.stage === "voided" && change?.stage !== "voided")
+    assert(after.quorumLsn >= was.voidLsn, "I7: a void was answered before it was durable under the old rules");
+  if (change === null || change.stage === "waiting" || change.stage === "voided") {
     assert(after.obliged.length === 1 || after.mark !== "durable", "I7: joint rules without a change");
     return;
   }
@@ -30,7 +34,6 @@ export function checkChange(before: Leading | null, after: Leading, self: NodeId
     holds(after.obliged, change.before) && holds(after.obliged, change.target),
     `I7: ruleset (${change.number.term}, ${change.number.subterm}) is ${change.stage} without the joint rule`,
   );
-  const was = before.change;
   const begun = was !== null && was.stage !== "waiting" ? was : null;
   if (change.stage === "writing" && begun?.stage !== "writing") checkInForce(after, self);
   if (change.stage === "marking" && begun?.stage !== "marking") {
@@ -51,7 +54,8 @@ function checkLetGo(before: Leading, after: Leading): void {
     assert(marked, "I7: the rules before this term were let go before its ruleset was marked decided by a quorum");
     return;
   }
-  assert(change !== null && change.stage !== "waiting", "I7: rules were let go without a change");
+  const joint = change !== null && change.stage !== "waiting" && change.stage !== "voided";
+  assert(joint, "I7: rules were let go without a change");
   assert(after.obliged.length === 1, "I7: rules were let go for more than one ruleset");
   if (after.change?.stage === "enforcing") {
     const { markedLsn } = after.change;

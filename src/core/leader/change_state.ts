@@ -1,16 +1,17 @@
 import type { Lsn } from "../log/lsn.js";
 import type { Ruleset, RulesetNumber } from "../ruleset/ruleset.js";
 import type { Seat, Seats } from "../ruleset/seats.js";
-import type { ChangeRequest } from "../ruleset/wanted.js";
+import type { ChangeRefusal, ChangeRequest } from "../ruleset/wanted.js";
 
 /**
  * A ruleset change under way:
  * waiting (until the new quorum is connected and caught up) → joining (the names of the joint rule are asked for) →
  * writing → proposed (the record is in the leader's WAL) → marking → marked (so is the decided mark) →
- * enforcing (the old rules are let go) → gone. Until the mark is asked for, and no longer: → voiding → gone. (Void after
- * the mark: a follower that has the mark and not the void elects under the new rules alone, while the old ones acknowledge.)
+ * enforcing (the old rules are let go) → gone. Until the mark is asked for, and no longer: → voiding → voided (the void is
+ * in the leader's WAL) → gone. (Void after the mark: a follower that has the mark and not the void elects under the new
+ * rules alone, while the old ones acknowledge.)
  */
-export type Change = Waiting | Joint;
+export type Change = Waiting | Joint | Voided;
 
 interface Asked {
   /** Names the operator's call; null for a change that the leader makes by itself. */
@@ -40,8 +41,21 @@ export interface Joint extends Asked {
   readonly untilMs: number;
 }
 
-/** Whether the old and the new rules are both in force: a commit needs them all. */
-export function isJoint(change: Change | null): change is Joint {
+/**
+ * The old rules alone are in force again. The operator is told only once the void is durable under them: every sufficient
+ * recruitment then has it, and until then a successor that has the proposal and not the void finishes the change.
+ */
+export interface Voided extends Asked {
+  readonly stage: "voided";
+  readonly number: RulesetNumber;
+  /** The end of the void in the leader's WAL. */
+  readonly voidLsn: Lsn;
+  /** Why it was taken back. */
+  readonly refusal: ChangeRefusal;
+}
+
+/** Whether something of it is written, or about to be, and not known to be durable. */
+export function awaitsQuorum(change: Change | null): boolean {
   return change !== null && change.stage !== "waiting" && change.stage !== "enforcing";
 }
 

@@ -85,9 +85,25 @@ export function onObserved(turn: Turn, seen: Observation): void {
   for (const [id, sender] of Object.entries(senders)) flushed.set(id, sender.flushLsn);
   // A position ends with its connection, but what a quorum once had stays durable.
   const quorum = maxLsn(leading.quorumLsn, quorumLsn(leading.obliged, turn.self, flushed, leading.seats));
-  updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum });
+  const ends = endsFor(turn, leading, seen.flushLsn);
+  updateLeading(turn, { senders, flushLsn: seen.flushLsn, quorumLsn: quorum, ends });
   if (connected) turn.background({ kind: "nudge" });
   holdNames(turn, seen.names);
+}
+
+/**
+ * How far each non-voter has to flush: all that was acknowledged with its copy before this start of its sidecar lies below.
+ * The first look at Postgres after it was heard may be older than that start, the next one is not.
+ */
+function endsFor(turn: Turn, leading: Leading, flushLsn: Lsn): Leading["ends"] {
+  const ends: Record<NodeId, Leading["ends"][NodeId]> = {};
+  for (const [id, { status }] of Object.entries(turn.volatile.peers)) {
+    if (status === null || status.voter) continue;
+    const { boot } = status;
+    const known = leading.ends[id]?.boot === boot ? leading.ends[id] : undefined;
+    ends[id] = known === undefined ? { boot, end: null } : { boot, end: known.end ?? { boot, lsn: flushLsn } };
+  }
+  return ends;
 }
 
 /** Somebody else set the names: until ours are back, commits are released by a rule that is not the policy (I6). */
@@ -150,7 +166,9 @@ export function advanceLeader(turn: Turn): void {
     updateLeading(turn, { mark: "writing" });
     return writeRecord(turn, leading);
   }
-  if (typeof leading.mark === "bigint" && leading.quorumLsn >= leading.mark) {
+  // Seen by the step before: a quorum may have it sooner than this node hears that it is written.
+  const { mark } = turn.before.volatile.leading ?? leading;
+  if (typeof mark === "bigint" && leading.mark === mark && leading.quorumLsn >= mark) {
     // Only now may the rules before this one be let go (DESIGN 6.4).
     updateLeading(turn, { mark: "durable", obliged: [leading.ruleset] });
     turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });

@@ -63,6 +63,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       establishedMs: null,
       checkpointed: false,
       refusedSinceMs: null,
+      ends: {},
     },
   });
   turn.operate(
@@ -86,6 +87,9 @@ export function stepDown(turn: Turn, why: string): void {
   if (leading === null) return;
   answerOnLeaving(turn, leading, why);
   turn.set({ leading: null });
+  // By a certain moment nobody may be served here any more. A fence in its turn would wait for the operation under way, or,
+  // where Postgres died and left sessions behind, for its next start.
+  if (leading.stage === "established" && turn.config.timings.leaseMs > 0) turn.background({ kind: "emergency_fence" });
   // It is fenced at once, whatever failed before.
   turn.setPostgres({ still: null, retryAtMs: turn.nowMs });
   turn.note("warn", "stepped_down", `leads term ${leading.term} no more: ${why}`, {

@@ -5,10 +5,12 @@
  * that hangs, a disk that does, a stuck walsender, a cut between leader and followers only. The leader judges itself, first-hand:
  * it gives up its term if it can see that others could go on without it, and then keeps out of their way for a while.
  */
-import { decide } from "../coordinator/decide.js";
+import { type Answer, decide } from "../coordinator/decide.js";
 import { answersFromStatuses, byRank } from "../coordinator/standing.js";
 import { formatLsn } from "../log/lsn.js";
+import { satisfiedAll } from "../quorum/policy.js";
 import type { NodeId } from "../ruleset/ruleset.js";
+import { seated } from "../ruleset/seats.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { stepDown } from "./office.js";
@@ -48,10 +50,20 @@ function yieldIfOthersCan(turn: Turn, leading: Leading, stalledMs: number): void
   stepDown(turn, `no quorum has gone beyond ${where} for ${Math.round(stalledMs)} ms, and ${successor} could lead`);
 }
 
-/** Who would be elected if this node were not there: asked of the statuses, like every pre-vote. */
+/**
+ * Who would be elected if this node were not there: asked of the statuses, like every pre-vote. With its help only if all
+ * who are heard are no quorum for itself: where quorums differ from leader to leader, they may be one for somebody else.
+ */
 function successorWithout(turn: Turn, leading: Leading): NodeId | null {
   const reason = { term: leading.term, leader: turn.self, firstHand: true, cause: "", sinceMs: turn.nowMs };
-  const others = answersFromStatuses(turn.state(), reason).filter((a) => a.id !== turn.self);
-  const decision = decide(others, turn.config.initial, byRank(turn.state()));
-  return decision.ok && !decision.proposal.founding ? decision.proposal.candidate : null;
+  const all = answersFromStatuses(turn.state(), reason);
+  const elected = (answers: readonly Answer[]) => {
+    const decision = decide(answers, turn.config.initial, byRank(turn.state()));
+    return decision.ok && !decision.proposal.founding ? decision.proposal.candidate : null;
+  };
+  const without = elected(all.filter((a) => a.id !== turn.self));
+  const voters = all.filter((a) => a.voter && leading.seats[a.id] === a.incarnation);
+  const heard = new Set([turn.self, ...voters.map((a) => a.id)]);
+  if (without !== null || satisfiedAll(seated(leading.obliged, leading.seats), turn.self, heard)) return without;
+  return elected(all);
 }

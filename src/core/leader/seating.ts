@@ -8,7 +8,6 @@ import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
 import type { Seat } from "../ruleset/seats.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
-import { namesWanted } from "./enforced.js";
 import { audience, shownIncarnation } from "./followers.js";
 import { updateLeading } from "./office.js";
 
@@ -39,10 +38,10 @@ function mayTake(turn: Turn, leading: Leading, id: NodeId, shown: Incarnation): 
   return leading.change?.request.cohort?.some((m) => m.id === id && m.incarnation === shown) === true;
 }
 
-/** The slots follow the seats, once the names in force count nobody who has no right to it. */
+/** The slots follow the seats, after the names: those in force must count nobody who has no right to it. */
 export function serve(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
-  if (leading === null || postgres.op !== null || leading.names !== namesWanted(leading, turn.self)) return;
+  if (leading === null || postgres.op !== null) return;
   const followers = toServe(turn, leading);
   if (sameSeats(followers, leading.served)) return;
   updateLeading(turn, { serving: followers });

@@ -1,5 +1,7 @@
 import type { Term } from "../log/position.js";
+import { TERM_NONE } from "../log/position.js";
 import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
+import type { Durable } from "../state.js";
 import type { Timings } from "../timings.js";
 import { holdMs } from "./bounds.js";
 
@@ -41,7 +43,8 @@ export interface AwaitedLease {
 }
 
 /** A node that never promised anything cannot have granted anything either. */
-export function freshBook(timings: Timings, promised: boolean, nowMs: number): LeaseBook {
-  const restartedUntilMs = promised ? nowMs + holdMs(timings.leaseMs) : nowMs;
+export function freshBook(timings: Timings, { promise, leaseMs = 0 }: Durable, nowMs: number): LeaseBook {
+  const promised = promise.term > TERM_NONE;
+  const restartedUntilMs = promised ? nowMs + holdMs(Math.max(timings.leaseMs, leaseMs)) : nowMs;
   return { askedMs: null, held: {}, awaited: [], noted: false, given: {}, restartedUntilMs };
 }

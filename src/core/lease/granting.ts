@@ -21,9 +21,18 @@ export function grantLease(turn: Turn, leader: NodeId, status: NodeStatus): void
   const before = lease.given[leader];
   // A stamp heard again was held for from when it was heard first.
   if (before?.term === status.term && before.stampMs >= ask.stampMs) return;
+  answerFor(turn);
   const untilMs = Math.max(before?.untilMs ?? 0, turn.nowMs + holdMs(leaseMs));
   const given: GivenLease = { term: status.term, stampMs: ask.stampMs, leaseMs, untilMs };
   turn.set({ lease: { ...lease, given: { ...stillRunning(lease.given, turn.nowMs), [leader]: given } } });
+}
+
+/** What a start of this node with a shorter lease, or none, will have to answer for: on disk before the grant is heard of. */
+function answerFor(turn: Turn): void {
+  const { leaseMs } = turn.config.timings;
+  const before = turn.durable.leaseMs ?? 0;
+  const mayRunStill = turn.nowMs < turn.volatile.lease.restartedUntilMs;
+  if (leaseMs > before || (leaseMs < before && !mayRunStill)) turn.promise({ leaseMs });
 }
 
 /** What this node tells its leader: the newest stamp it has granted, as long as it may. */

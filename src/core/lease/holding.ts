@@ -3,6 +3,7 @@
  * election, under every ruleset in force: then nobody else can have been elected. It is not established before the leases
  * of earlier leaders are over.
  */
+import { isDoubted } from "../detector/peers.js";
 import { TERM_NONE } from "../log/position.js";
 import type { LeaseAsk, LeaseLeft, NodeStatus } from "../messages.js";
 import { blocks } from "../quorum/blocking.js";
@@ -67,9 +68,7 @@ export function mustFenceAtMs(state: State, rulesets: readonly Ruleset[]): numbe
   const { config, volatile, durable } = state;
   if (config.timings.leaseMs === 0) return Number.POSITIVE_INFINITY;
   // A node that forgot its promises may have forgotten one that was counted elsewhere (DESIGN 8).
-  const trusted = Object.entries(volatile.lease.held).filter(
-    ([id]) => (volatile.peers[id]?.pastSinceMs ?? null) === null,
-  );
+  const trusted = Object.entries(volatile.lease.held).filter(([id]) => !isDoubted(volatile.peers[id]));
   const self = { id: config.self, incarnation: durable.incarnation };
   return heldUntilMs(rulesets, self, Object.fromEntries(trusted)) - config.timings.leaseFenceMs;
 }

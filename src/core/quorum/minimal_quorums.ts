@@ -21,7 +21,7 @@ export function minimalQuorums(rulesets: readonly Ruleset[], leader: NodeId): No
 
 /** Every member but the leader, and but those whose name another incarnation has taken, sorted. */
 export function followersOf(rulesets: readonly Ruleset[], leader: NodeId): NodeId[] {
-  return [...new Set(rulesets.flatMap((r) => r.cohort.map((m) => m.id)))]
-    .filter((id) => id !== leader && !isGone(id))
-    .sort();
+  const ids = new Set<NodeId>();
+  for (const { cohort } of rulesets) for (const { id } of cohort) if (id !== leader && !isGone(id)) ids.add(id);
+  return [...ids].sort();
 }

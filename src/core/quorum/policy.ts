@@ -1,5 +1,5 @@
 import { unreachable } from "../assert.js";
-import type { Member, NodeId, Policy, Ruleset } from "../ruleset/ruleset.js";
+import type { CountingPolicy, Member, NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { memberOf } from "../ruleset/ruleset.js";
 
 /**
@@ -17,7 +17,7 @@ export function satisfied(ruleset: Ruleset, leader: NodeId, holders: ReadonlySet
 }
 
 /** How many copies, the leader's included, a policy asks of a cohort of this size. */
-export function copiesNeeded(policy: Policy, cohortSize: number): number {
+export function copiesNeeded(policy: CountingPolicy, cohortSize: number): number {
   switch (policy.kind) {
     case "majority":
       return Math.floor(cohortSize / 2) + 1;
@@ -28,11 +28,16 @@ export function copiesNeeded(policy: Policy, cohortSize: number): number {
   }
 }
 
-/** Counting policies do not look at who leads; policies by zone or group will. */
-function quorumOf(ruleset: Ruleset, _leader: Member, holders: ReadonlySet<NodeId>): boolean {
+/** Counting policies do not look at who leads. A set that names no member is never whole: seats may be gone (seats.ts). */
+function quorumOf(ruleset: Ruleset, leader: Member, holders: ReadonlySet<NodeId>): boolean {
+  const { policy } = ruleset;
+  if (policy.kind === "per_leader") {
+    const holds = (id: NodeId) => holders.has(id) && memberOf(ruleset, id) !== undefined;
+    return (policy.quorums[leader.id] ?? []).some((set) => set.every(holds));
+  }
   let copies = 0;
   for (const member of ruleset.cohort) if (holders.has(member.id)) copies++;
-  return copies >= copiesNeeded(ruleset.policy, ruleset.cohort.length);
+  return copies >= copiesNeeded(policy, ruleset.cohort.length);
 }
 
 /** Whether the set satisfies every one of several rulesets: the joint rule. */

@@ -18,6 +18,8 @@ export interface InForce {
    * a recruitment must satisfy each of them (DESIGN 5.3), and so must every commit meanwhile (I7).
    */
   readonly obliged: readonly Ruleset[];
+  /** Those, and the newest as the last of them: what whoever is elected must satisfy and enforce. */
+  readonly all: readonly Ruleset[];
 }
 
 /** A proposal without a mark. */
@@ -27,11 +29,22 @@ export interface Pending {
   readonly writtenBy: NodeId;
 }
 
+/** Everybody asks after every event, about lists that seldom change: each is read once. */
+const readBefore = new WeakMap<readonly RulesetRecord[], { readonly rules: InForce | undefined }>();
+
 /**
  * Reads a log's records, oldest first. A log's first ruleset counts as decided (DESIGN 8).
  * Undefined for a log without any ruleset: such a log counts as empty.
  */
 export function inForce(records: readonly RulesetRecord[]): InForce | undefined {
+  const before = readBefore.get(records);
+  if (before !== undefined) return before.rules;
+  const rules = readRecords(records);
+  readBefore.set(records, { rules });
+  return rules;
+}
+
+function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
   let decided: Pending | undefined;
   let pending: Pending[] = [];
   for (const record of records) {
@@ -63,7 +76,7 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
   }
   if (decided === undefined) return undefined;
   const newest = pending.at(-1) ?? decided;
-  return {
+  const rules = {
     decided: decided.ruleset,
     decidedNumber: decided.number,
     newest: newest.ruleset,
@@ -72,6 +85,7 @@ export function inForce(records: readonly RulesetRecord[]): InForce | undefined 
     pending,
     obliged: distinct([decided, ...pending].map((p) => p.ruleset)),
   };
+  return { ...rules, all: [...rules.obliged, rules.newest] };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { unreachable } from "../assert.js";
 import type { Term } from "../log/position.js";
 
 /** A node's name: `[a-z][a-z0-9-]{0,39}`. */
@@ -10,7 +11,16 @@ export type NodeId = string;
 export type Incarnation = string;
 
 /** How many copies, the leader's own included, make a write durable. */
-export type Policy = { readonly kind: "majority" } | { readonly kind: "at_least"; readonly copies: number };
+export type CountingPolicy = { readonly kind: "majority" } | { readonly kind: "at_least"; readonly copies: number };
+
+/** For each leader the sets of followers any one of which, whole, makes a write durable with it; nobody else may lead. */
+export interface PerLeaderPolicy {
+  readonly kind: "per_leader";
+  readonly quorums: Readonly<Record<NodeId, readonly (readonly NodeId[])[]>>;
+}
+
+/** When a set of nodes holds a copy. Configuration files, the wire and the history in the WAL know the counting ones only. */
+export type Policy = CountingPolicy | PerLeaderPolicy;
 
 export interface Member {
   readonly id: NodeId;
@@ -64,7 +74,11 @@ export function memberOf(ruleset: Ruleset, id: NodeId): Member | undefined {
 
 /** The member of this name in the first of several rulesets that has one. */
 export function memberAmong(rulesets: readonly Ruleset[], id: NodeId): Member | undefined {
-  return rulesets.flatMap((ruleset) => ruleset.cohort).find((member) => member.id === id);
+  for (const ruleset of rulesets) {
+    const member = memberOf(ruleset, id);
+    if (member !== undefined) return member;
+  }
+  return undefined;
 }
 
 /** Whether two rulesets say the same. Cohorts are sorted by id, labels by nothing: they are compared as maps. */
@@ -77,8 +91,27 @@ export function sameRuleset(a: Ruleset, b: Ruleset): boolean {
 }
 
 function samePolicy(a: Policy, b: Policy): boolean {
-  if (a.kind === "at_least" && b.kind === "at_least") return a.copies === b.copies;
-  return a.kind === b.kind;
+  return a.kind === b.kind && policyText(a) === policyText(b);
+}
+
+/** One text of all policies that say the same: `majority`, `at_least 2`, `n1:n2+n3 n4:n5|n6`. */
+export function policyText(policy: Policy): string {
+  switch (policy.kind) {
+    case "majority":
+      return "majority";
+    case "at_least":
+      return `at_least ${policy.copies}`;
+    case "per_leader":
+      return Object.entries(policy.quorums)
+        .map(
+          ([leader, sets]) =>
+            `${leader}:${[...new Set(sets.map((set) => [...new Set(set)].sort().join("+")))].sort().join("|")}`,
+        )
+        .sort()
+        .join(" ");
+    default:
+      return unreachable(policy);
+  }
 }
 
 function sameMember(a: Member, b: Member | undefined): boolean {
@@ -107,11 +140,10 @@ export function initialRulesetText(initial: InitialRuleset): string {
 
 function textOf(initial: InitialRuleset): string {
   const nodes = [...initial.nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const policy = initial.policy.kind === "majority" ? "majority" : `at_least ${initial.policy.copies}`;
   const labels = (l: Readonly<Record<string, string>>) =>
     Object.keys(l)
       .sort()
       .map((k) => `${k}=${JSON.stringify(l[k])}`)
       .join(",");
-  return `${policy}; ${nodes.map((n) => `${n.id}${n.witness === true ? "!" : ""}{${labels(n.labels)}}`).join(" ")}`;
+  return `${policyText(initial.policy)}; ${nodes.map((n) => `${n.id}${n.witness === true ? "!" : ""}{${labels(n.labels)}}`).join(" ")}`;
 }

@@ -49,9 +49,9 @@ export type ChangeResult =
   | { readonly kind: "done"; readonly number: RulesetNumber }
   /** Nothing was written. */
   | { readonly kind: "refused"; readonly refusal: ChangeRefusal }
-  /** It was written and taken back: the rules are what they were. */
+  /** It was written, or may have been, and its void is durable: nobody ever decides it. */
   | { readonly kind: "voided"; readonly refusal: ChangeRefusal }
-  /** The leader left office meanwhile: its successor finishes the change or voids it. */
+  /** The leader left office before the mark or the void was durable: its successor finishes the change or voids it. */
   | { readonly kind: "unknown"; readonly reason: string; readonly nextStep: string };
 
 export type Wanted =
@@ -121,12 +121,8 @@ function faultOf(ruleset: Ruleset): ChangeRefusal | null {
   if (cohort.length > COHORT_MAX)
     return invalid(`a cohort of ${cohort.length} nodes is above the limit of ${COHORT_MAX}`, "name fewer nodes");
   if (!cohort.some((m) => m.eligible)) return invalid("no node of it may lead", "let at least one node lead");
-  const copies = copiesNeeded(policy, cohort.length);
-  if (!Number.isInteger(copies) || copies < 1 || copies > cohort.length)
-    return invalid(
-      `${copies} copies cannot be kept on ${cohort.length} nodes`,
-      `ask for 2 to ${cohort.length} copies, or for more nodes`,
-    );
+  const fault = faultOfPolicy(policy, cohort);
+  if (fault !== null) return invalid(fault.reason, fault.nextStep);
   for (const { id, eligible } of cohort) {
     const compiled = eligible ? compileExactly([ruleset], id) : null;
     if (compiled === null || compiled.ok) continue;
@@ -138,4 +134,22 @@ function faultOf(ruleset: Ruleset): ChangeRefusal | null {
     };
   }
   return null;
+}
+
+function faultOfPolicy(policy: Policy, cohort: readonly Member[]): { reason: string; nextStep: string } | null {
+  if (policy.kind === "per_leader") {
+    const named = new Set(Object.entries(policy.quorums).flatMap(([leader, sets]) => [leader, ...sets.flat()]));
+    const foreign = [...named].filter((id) => !cohort.some((m) => m.id === id)).sort();
+    if (foreign.length === 0) return null;
+    return {
+      reason: `the policy names ${foreign.join(", ")}, not of this cohort`,
+      nextStep: "ask for a policy over the nodes of the new cohort in the same change",
+    };
+  }
+  const copies = copiesNeeded(policy, cohort.length);
+  if (Number.isInteger(copies) && copies >= 1 && copies <= cohort.length) return null;
+  return {
+    reason: `${copies} copies cannot be kept on ${cohort.length} nodes`,
+    nextStep: `ask for 2 to ${cohort.length} copies, or for more nodes`,
+  };
 }

@@ -1,4 +1,4 @@
-import type { Member, Policy, Ruleset } from "../../../src/core/ruleset/ruleset.js";
+import type { CountingPolicy, Member, NodeId, PerLeaderPolicy, Ruleset } from "../../../src/core/ruleset/ruleset.js";
 
 /**
  * Every cohort up to a size in up to three zones, up to renaming. What may be left out and why: the maths compares names
@@ -22,11 +22,49 @@ export function everyCohort(sizeMax: number): Member[][] {
   return cohorts;
 }
 
-/** All policies that exist, for a cohort of this size. A new kind of policy belongs in here. */
-export function everyPolicy(size: number): Policy[] {
-  const policies: Policy[] = [{ kind: "majority" }];
+/** All counting policies for a cohort of this size. */
+export function everyPolicy(size: number): CountingPolicy[] {
+  const policies: CountingPolicy[] = [{ kind: "majority" }];
   for (let copies = 1; copies <= size; copies++) policies.push({ kind: "at_least", copies });
   return policies;
+}
+
+/**
+ * Policies with quorums per leader over n0 … n(size - 1): for each leader every family of minimal quorums up to three nodes,
+ * nobody's and the leader's own copy alone among them; above that, too many to try, those of a few shapes mixed in every way.
+ */
+export function everyPerLeader(size: number): PerLeaderPolicy[] {
+  const ids = idsOf(2 ** size - 1);
+  const choices = ids.map((leader) => {
+    const followers = ids.filter((id) => id !== leader);
+    return size <= 3 ? families(followers) : shapes(followers, ids.indexOf(leader));
+  });
+  return product(choices).map((quorums) => ({
+    kind: "per_leader",
+    quorums: Object.fromEntries(ids.map((id, i) => [id, quorums[i] ?? []])),
+  }));
+}
+
+type Family = readonly (readonly NodeId[])[];
+
+/** Every list of sets of which none is part of another. */
+function families(followers: readonly NodeId[]): Family[] {
+  const sets = Array.from({ length: 2 ** followers.length }, (_, bits) => followers.filter((_, i) => bits & (1 << i)));
+  return Array.from({ length: 2 ** sets.length }, (_, bits) => sets.filter((_, i) => bits & (1 << i))).filter(
+    (family) => family.every((a) => family.every((b) => a === b || !a.every((id) => b.includes(id)))),
+  );
+}
+
+/** The next one; the next two together; either of the next two, or one beyond them; nobody: N1, N4 and the rest of the series. */
+function shapes(followers: readonly NodeId[], after: number): Family[] {
+  const next = [...followers.slice(after), ...followers.slice(0, after)];
+  const [a = "", b = "", c = ""] = next;
+  const all: Family[] = [[[a, b]], [[a], [b, c]]];
+  return followers.length > 3 ? all : [...all, [[a], [b]], []];
+}
+
+function product(choices: readonly (readonly Family[])[]): Family[][] {
+  return choices.reduce<Family[][]>((all, some) => all.flatMap((head) => some.map((last) => [...head, last])), [[]]);
 }
 
 /** All rulesets over parts of n0 … n(universe - 1): what a change of rules may lead from and to. */

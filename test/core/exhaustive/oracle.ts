@@ -22,6 +22,12 @@ export class Oracle {
     if (!this.eligible.includes(leader) || !has(set, leader)) return false;
     const copies = count(set & this.members);
     const { policy } = this.ruleset;
+    if (policy.kind === "per_leader") {
+      const wanted = Object.entries(policy.quorums).flatMap(([id, sets]) =>
+        id === `n${leader}` ? sets.map(bitsOf) : [],
+      );
+      return wanted.some((followers) => (followers & ~(set & this.members)) === 0);
+    }
     return policy.kind === "majority" ? copies > count(this.members) - copies : copies >= policy.copies;
   }
 

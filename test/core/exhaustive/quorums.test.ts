@@ -5,13 +5,23 @@ import { satisfied } from "../../../src/core/quorum/policy.js";
 import { quorumLsn } from "../../../src/core/quorum/quorum_lsn.js";
 import { carries, missingFor, revokes, suffices } from "../../../src/core/quorum/sufficiency.js";
 import type { Ruleset } from "../../../src/core/ruleset/ruleset.js";
-import { bitsOf, everyCohort, everyPolicy, idsOf } from "./every_cohort.js";
+import { bitsOf, everyCohort, everyPerLeader, everyPolicy, idsOf, memberNamed } from "./every_cohort.js";
 import { has, Oracle, subsets } from "./oracle.js";
 
 const NODES_MAX = 6;
-const rulesets: Ruleset[] = everyCohort(NODES_MAX).flatMap((cohort) =>
+const counting: Ruleset[] = everyCohort(NODES_MAX).flatMap((cohort) =>
   everyPolicy(cohort.length).map((policy) => ({ policy, cohort })),
 );
+/** Zones say nothing here, and neither does the order of names: all may lead, or all but the last one. */
+const perLeader: Ruleset[] = Array.from({ length: NODES_MAX }, (_, i) => i + 1).flatMap((size) =>
+  everyPerLeader(size).flatMap((policy) =>
+    [size, size - 1].map((eligible) => ({
+      policy,
+      cohort: Array.from({ length: size }, (_, n) => memberNamed(`n${n}`, "a", n < eligible)),
+    })),
+  ),
+);
+const rulesets = [...counting, ...perLeader];
 
 /** All members and a stranger: the leader of a log may be none of the cohort. */
 const peopleOf = (ruleset: Ruleset) => 2 ** (ruleset.cohort.length + 1) - 1;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Compiled } from "../../../src/core/quorum/sync_standby_names.js";
 import { compileExactly, compileNative } from "../../../src/core/quorum/sync_standby_names.js";
 import type { Ruleset } from "../../../src/core/ruleset/ruleset.js";
-import { bitsOf, everyCohort, everyPolicy, everyRulesetOver } from "./every_cohort.js";
+import { bitsOf, everyCohort, everyPerLeader, everyPolicy, everyRulesetOver, memberNamed } from "./every_cohort.js";
 import { count, Oracle, released, subsets } from "./oracle.js";
 
 /** What every native setting over these followers would release a commit on: bit i for the i-th set of followers. */
@@ -70,6 +70,17 @@ describe("synchronous_standby_names against the policy, by trying every set of a
     process.stdout.write(`exhaustive: settings for one ruleset: ${JSON.stringify(seen)}\n`);
     expect(seen.exact).toBeGreaterThan(1000);
     expect(seen.none).toBeGreaterThan(0);
+  });
+
+  it("quorums per leader: compiled exactly where `ANY k` can say it, and never about", () => {
+    const seen = tally();
+    for (const size of [2, 3, 4, 5, 6])
+      for (const policy of everyPerLeader(size)) {
+        const cohort = Array.from({ length: size }, (_, n) => memberNamed(`n${n}`, "a", true));
+        for (let leader = 0; leader <= size; leader++) seen[check([{ policy, cohort }], leader)]++;
+      }
+    process.stdout.write(`exhaustive: settings for quorums per leader: ${JSON.stringify(seen)}\n`);
+    expect(Math.min(seen.exact, seen.stricter, seen.none)).toBeGreaterThan(0);
   });
 
   it("every two rulesets over three nodes in any eligibility, and over four nodes that may all lead", () => {

@@ -7,7 +7,8 @@
  * of one node that fall due in one and the same step.
  *
  * Peers. What was heard of others is forgotten after each step. For safety it decides two things: the term that is tried
- * next (one above the highest heard: the search tries each) and whether a restored snapshot votes (there is none here).
+ * next (one above the highest heard: the search tries each) and whether a restored snapshot votes (there is none here, so
+ * nor is it kept who promised what under which start of a sidecar).
  * All the rest (who suspects whom, the pre-vote, ranks) decides only whether an election begins, and the search lets one
  * begin at any moment: more than the core allows.
  *
@@ -58,7 +59,7 @@ export function canonical(state: State, opInFlight: boolean): State {
     election: electionOf(volatile.election),
     leaderSeenMs: 0,
   };
-  return { config: state.config, durable: state.durable, volatile: kept };
+  return { config: state.config, durable: { ...state.durable, promises: [] }, volatile: kept };
 }
 
 function postgresOf(now: LocalPostgres, fresh: LocalPostgres, opInFlight: boolean): LocalPostgres {

@@ -2,7 +2,7 @@ import type { History } from "../../../src/core/log/history.js";
 import type { Lsn } from "../../../src/core/log/lsn.js";
 import type { Position, Term } from "../../../src/core/log/position.js";
 import { POSITION_EMPTY } from "../../../src/core/log/position.js";
-import type { RulesetRecord } from "../../../src/core/ruleset/ruleset.js";
+import { policyText, type RulesetRecord } from "../../../src/core/ruleset/ruleset.js";
 
 /** A record of the WAL. `opens` is what a promotion leaves at the head of its timeline. */
 export type Entry =
@@ -42,7 +42,7 @@ export function textOf(entry: Entry): string {
   if (entry.kind === "opens") return "opens";
   const { number, state, ruleset } = entry.record;
   const members = ruleset?.cohort.map((m) => `${m.id}${m.eligible ? "" : "!"}`).join("+") ?? "";
-  const policy = ruleset === null ? "" : ruleset.policy.kind === "majority" ? "majority" : ruleset.policy.copies;
+  const policy = ruleset === null ? "" : policyText(ruleset.policy);
   return `${state}(${number.term},${number.subterm})${members}${policy}`;
 }
 

@@ -1,3 +1,4 @@
+import { assert } from "../../../src/core/assert.js";
 import { step } from "../../../src/core/node.js";
 import type { NodeId } from "../../../src/core/ruleset/ruleset.js";
 import { initialState } from "../../../src/core/state.js";
@@ -11,6 +12,38 @@ import { type Change, callOf, NodeTurn } from "./turn_of_a_node.js";
 /** What became of a node, or the invariant that the core itself saw broken. */
 export type Result = { readonly local: Local; readonly sent: readonly number[] } | { readonly broken: string };
 
+const ACTIONS = [
+  "deliver",
+  "operate",
+  "write",
+  "exit",
+  "receive",
+  "acknowledged",
+  "cloned",
+  "stop",
+  "elect",
+  "restart",
+] as const;
+/** Names of nodes, their incarnations, and systems: a handful. */
+const WORDS_MAX = 64;
+
+/** One number for what happens to a node: it is looked up at every transition. */
+function numbered(kind: (typeof ACTIONS)[number], number = 0, word = 0): number {
+  return (number * WORDS_MAX + word) * ACTIONS.length + ACTIONS.indexOf(kind);
+}
+
+class Words {
+  private readonly known = new Map<string, number>();
+
+  numberOf(word: string): number {
+    const found = this.known.get(word);
+    if (found !== undefined) return found;
+    assert(this.known.size < WORDS_MAX, "more words than were thought of");
+    this.known.set(word, this.known.size);
+    return this.known.size - 1;
+  }
+}
+
 /**
  * Every state of a node that was ever met, numbered, and what each action makes of it. A world is three of these numbers;
  * far fewer nodes than worlds exist, so the core's `step` is asked once for each pair of a node and an event.
@@ -21,7 +54,9 @@ export class Nodes {
   readonly all: Local[] = [];
   steps = 0;
   private readonly known = new Map<string, Local>();
-  private readonly results = new Map<string, readonly Result[]>();
+  private readonly origins = new Words();
+  /** By node, then by what happens to it. */
+  private readonly results: Map<number, readonly Result[]>[] = [];
 
   intern({ state, table, op, clone }: Omit<Change, "sent" | "unheard">): Local {
     const { boot } = state.config;
@@ -31,6 +66,7 @@ export class Nodes {
     if (found !== undefined) return found;
     const local: Local = { id: this.all.length, state, table, op, clone };
     this.all.push(local);
+    this.results.push(new Map());
     this.known.set(text, local);
     return local;
   }
@@ -38,12 +74,13 @@ export class Nodes {
   /** @param mayCrash also what is left if it crashes before it hears what it sent itself. */
   private after(
     local: Local,
-    key: string,
+    action: number,
     mayCrash: boolean,
     act: (turn: NodeTurn, heed: boolean) => void,
   ): readonly Result[] {
-    const memo = `${local.id} ${key} ${mayCrash}`;
-    const found = this.results.get(memo);
+    const memo = action * 2 + (mayCrash ? 1 : 0);
+    const known = this.results[local.id] as Map<number, readonly Result[]>;
+    const found = known.get(memo);
     if (found !== undefined) return found;
     this.steps++;
     const results = [this.tryOut(local, act, true)];
@@ -55,7 +92,7 @@ export class Nodes {
         results.push("broken" in crash ? crash : { local: crash.local, sent: this.numbers(turn.sent) });
       }
     }
-    this.results.set(memo, results);
+    known.set(memo, results);
     return results;
   }
 
@@ -77,7 +114,7 @@ export class Nodes {
     const message = this.post.all[id];
     if (message === undefined) throw new Error(`there is no message ${id}`);
     const { incarnation: i, systemIdentifier: s } = sender.state.durable;
-    return this.after(local, `deliver ${id} ${i} ${s}`, mayCrash, (turn, heed) => {
+    return this.after(local, numbered("deliver", id, this.origins.numberOf(`${i} ${s}`)), mayCrash, (turn, heed) => {
       const from = { node: message.from, incarnation: i, systemIdentifier: s };
       switch (message.kind) {
         case "recruit":
@@ -98,38 +135,40 @@ export class Nodes {
   }
 
   operate(local: Local): readonly Result[] {
-    return this.after(local, "operate", false, (turn) => turn.operate());
+    return this.after(local, numbered("operate"), false, (turn) => turn.operate());
   }
 
   write(local: Local): readonly Result[] {
-    return this.after(local, "write", false, (turn) => turn.write());
+    return this.after(local, numbered("write"), false, (turn) => turn.write());
   }
 
   postgresDies(local: Local): readonly Result[] {
-    return this.after(local, "exit", false, (turn) => turn.exited());
+    return this.after(local, numbered("exit"), false, (turn) => turn.exited());
   }
 
   receive(local: Local, record: Log): readonly Result[] {
-    return this.after(local, `receive ${record.id}`, false, (turn) => {
+    return this.after(local, numbered("receive", record.id), false, (turn) => {
       turn.table = { ...turn.table, log: record };
     });
   }
 
   /** Its standby tells it what it has flushed, and the leader looks. */
   acknowledged(local: Local, standby: NodeId, lsn: bigint): readonly Result[] {
-    return this.after(local, `acknowledged ${standby} ${lsn}`, false, (turn) => {
+    return this.after(local, numbered("acknowledged", Number(lsn), this.origins.numberOf(standby)), false, (turn) => {
       turn.table = { ...turn.table, acknowledged: { ...turn.table.acknowledged, [standby]: lsn } };
       turn.observe();
     });
   }
 
   cloned(local: Local, log: Log | null, system: string): readonly Result[] {
-    return this.after(local, `cloned ${log?.id} ${system}`, false, (turn) => turn.cloned(log, system));
+    return this.after(local, numbered("cloned", (log?.id ?? -1) + 1, this.origins.numberOf(system)), false, (turn) =>
+      turn.cloned(log, system),
+    );
   }
 
   /** It no longer waits for those who have not answered. */
   stopWaiting(local: Local, mayCrash: boolean): readonly Result[] {
-    return this.after(local, "stop waiting", mayCrash, (turn, heed) => {
+    return this.after(local, numbered("stop"), mayCrash, (turn, heed) => {
       const { election } = turn.state.volatile;
       if (election.stage !== "recruiting") return;
       const volatile = { ...turn.state.volatile, election: { ...election, awaitAllUntilMs: 0 } };
@@ -140,11 +179,10 @@ export class Nodes {
 
   /** Power off and on again. */
   restart(local: Local): readonly Result[] {
-    const memo = `${local.id} restart`;
-    const found = this.results.get(memo);
-    if (found !== undefined) return found;
-    const results = [this.restarted(local)];
-    this.results.set(memo, results);
+    const memo = numbered("restart") * 2;
+    const known = this.results[local.id] as Map<number, readonly Result[]>;
+    const results = known.get(memo) ?? [this.restarted(local)];
+    known.set(memo, results);
     return results;
   }
 
@@ -169,7 +207,7 @@ export class Nodes {
    * a leader stays one unless a member has promised more.
    */
   elect(local: Local, heard: bigint, others: readonly NodeId[], termMax: bigint, mayCrash: boolean): readonly Result[] {
-    const results = this.after(local, `elect ${heard}`, mayCrash, (turn, heed) =>
+    const results = this.after(local, numbered("elect", Number(heard)), mayCrash, (turn, heed) =>
       beginElection(turn, heard, others, heed),
     );
     // Nothing came of it, or a term beyond the bound of this search.
@@ -202,6 +240,8 @@ function beginElection(turn: NodeTurn, heard: bigint, others: readonly NodeId[],
       incarnation: `${id}-a`,
       boot: "any",
       promise: heard,
+      promises: [],
+      seen: [],
       role: "none" as const,
       term: 0n,
       leader: null,

@@ -94,6 +94,13 @@ export const LONG: readonly Scenario[] = [
   ),
   ...changes({ termMax: 4n, writes: 2, crashes: 0, attempts: 2 }, "-two-terms"),
   ...changes({ termMax: 3n, writes: 1, crashes: 1, attempts: 2 }, "-crash"),
+  change(
+    "whole",
+    "all of 3, of which n2 may no longer lead, undecided: two more terms, two writes, a crash anywhere",
+    { termMax: 4n, writes: 2, crashes: 1, attempts: 2 },
+    ruleset("n1 n2 n3", all),
+    ruleset("n1 n2! n3", all),
+  ),
   scenario("founding", "three empty nodes, a crash anywhere", { termMax: 3n, writes: 1, crashes: 1, attempts: 2 }, [
     null,
     null,

@@ -1,6 +1,8 @@
+import { Frontier, Numbers } from "./frontier.js";
 import { Nodes } from "./nodes.js";
 import type { Scenario } from "./scenario.js";
 import { start } from "./scenario.js";
+import { Seen } from "./seen.js";
 import type { World } from "./world.js";
 import { keyOf, Successors } from "./world.js";
 
@@ -34,51 +36,65 @@ export function search(scenario: Scenario, bounds: Bounds): Found {
   const nodes = new Nodes();
   const successors = new Successors(nodes, scenario);
   const first = start(nodes, scenario);
-  const seen = new Set([keyOf(first)]);
-  const frontier: World[] = [first];
-  const parents: number[] = [-1];
-  const actions: string[] = ["start"];
-  const depths: number[] = [0];
+  const seen = new Seen();
+  const frontier = new Frontier();
+  const origins = new Origins();
+  seen.add(keyOf(first));
+  frontier.push(first);
   let transitions = 0;
-  let at = 0;
+  let depth = 0;
+  let levelEnds = 1;
   const found = (complete: boolean, violation: Found["violation"]): Found => ({
-    scenario: scenario.name,
-    states: seen.size,
-    transitions,
-    nodes: nodes.all.length,
-    steps: nodes.steps,
-    depth: depths[Math.max(0, at - 1)] ?? 0,
-    complete,
-    violation,
-    reached: successors.judge.reached(),
+    ...{ scenario: scenario.name, states: seen.size, transitions, nodes: nodes.all.length, steps: nodes.steps, depth },
+    ...{ complete, violation, reached: successors.judge.reached() },
   });
-  for (; at < frontier.length; at++) {
+  for (let at = 0; ; at++) {
     if (seen.size >= bounds.statesMax || ((at & 255) === 0 && bounds.now() > bounds.until)) return found(false, null);
-    const world = frontier[at] as World;
-    // It is not needed again: only its way here is.
-    frontier[at] = first;
-    for (const { world: next, action, violation } of successors.of(world)) {
+    const world = frontier.shift();
+    if (world === undefined) return found(true, null);
+    if (at === levelEnds) {
+      depth++;
+      levelEnds = seen.size;
+    }
+    const next = successors.of(world);
+    for (const [way, { world: to, violation }] of next.entries()) {
       transitions++;
       if (violation !== null)
-        return found(false, { what: violation, trace: [...traceTo(at, parents, actions), action] });
-      const key = keyOf(next);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      frontier.push(next);
-      parents.push(at);
-      actions.push(action);
-      depths.push((depths[at] ?? 0) + 1);
+        return found(false, { what: violation, trace: explain(successors, first, [...origins.wayTo(at), way]) });
+      if (!seen.add(keyOf(to))) continue;
+      frontier.push(to);
+      origins.push(at, way);
       if (seen.size % PROGRESS_EVERY === 0)
         bounds.progress(
-          `${scenario.name}: ${seen.size} states, depth ${depths[at]}, ${frontier.length - at} to go, ${nodes.all.length} node states`,
+          `${scenario.name}: ${seen.size} states, depth ${depth}, ${frontier.length} to go, ${nodes.all.length} node states`,
         );
     }
   }
-  return found(true, null);
 }
 
-function traceTo(at: number, parents: readonly number[], actions: readonly string[]): string[] {
-  const trace: string[] = [];
-  for (let i = at; i > 0; i = parents[i] ?? -1) trace.push(actions[i] ?? "");
-  return trace.reverse();
+/** Where each state but the first was found: no more than is needed to walk there again. */
+class Origins {
+  private readonly parents = new Numbers();
+  private readonly ways = new Numbers();
+
+  push(parent: number, way: number): void {
+    this.parents.push(parent);
+    this.ways.push(way);
+  }
+
+  wayTo(state: number): number[] {
+    const ways: number[] = [];
+    for (let at = state; at > 0; at = this.parents.at(at - 1)) ways.push(this.ways.at(at - 1));
+    return ways.reverse();
+  }
+}
+
+/** Takes the same way once more, and says what happens on it. */
+function explain(successors: Successors, first: World, ways: readonly number[]): string[] {
+  let world = first;
+  return ways.map((way) => {
+    const step = successors.of(world, true)[way];
+    world = step?.world ?? world;
+    return step?.action ?? "";
+  });
 }

@@ -1,7 +1,9 @@
 import type { Effect, PostgresAction } from "../../../src/core/effects.js";
 import type { Event, PostgresReport } from "../../../src/core/events.js";
+import type { RecruitRequest, Sender } from "../../../src/core/messages.js";
 import { step } from "../../../src/core/node.js";
 import { followerName } from "../../../src/core/quorum/sync_standby_names.js";
+import type { NodeId } from "../../../src/core/ruleset/ruleset.js";
 import type { State } from "../../../src/core/state.js";
 import { CLONE_OP, canonical, OP, STAMP } from "./canonical.js";
 import type { Log, LogTree } from "./log_tree.js";
@@ -131,10 +133,7 @@ export class NodeTurn {
     };
     switch (effect.kind) {
       case "send_recruit":
-        if (effect.to === self)
-          this.mail.push({ kind: "recruit", call: callOf(self, effect.request), from, request: effect.request });
-        else this.sent.push({ kind: "recruit", from: self, to: effect.to, request: effect.request });
-        return;
+        return this.recruit(effect.to, from, { ...effect.request, seen: null });
       case "send_promote": {
         const request = { ...effect.request, cause: "" };
         if (effect.to === self) this.mail.push({ kind: "promote", call: "promote", from, request });
@@ -154,11 +153,18 @@ export class NodeTurn {
     }
   }
 
+  private recruit(to: NodeId, from: Sender, request: RecruitRequest): void {
+    if (to === this.self) this.mail.push({ kind: "recruit", call: callOf(to, request), from, request });
+    else this.sent.push({ kind: "recruit", from: this.self, to, request });
+  }
+
   private answer(call: string, result: Extract<Effect, { kind: "answer_recruit" }>["result"] & { ok: true }): void {
     const [to = "", term = "", node = "", nonce = ""] = call.split("/");
-    const request = { term: BigInt(term), attempt: { node, nonce } };
-    if (to === this.self) this.mail.push({ kind: "recruit_result", peer: to, request, result });
-    else this.sent.push({ kind: "answer", from: this.self, to, request, answer: result.answer });
+    const request = { term: BigInt(term), attempt: { node, nonce }, seen: null };
+    // Nobody remembers anything of others here (canonical.ts).
+    const answer = { ...result.answer, promises: [], seen: [] };
+    if (to === this.self) this.mail.push({ kind: "recruit_result", peer: to, request, result: { ok: true, answer } });
+    else this.sent.push({ kind: "answer", from: this.self, to, request, answer });
   }
 
   private begin(id: number, action: PostgresAction): void {

@@ -5,6 +5,7 @@ import { isSpent } from "./message.js";
 import type { Local } from "./node_table.js";
 import type { Nodes, Result } from "./nodes.js";
 import type { Scenario } from "./scenario.js";
+import type { Key } from "./seen.js";
 
 /** A whole cluster between two steps. Numbers, so that a million of them fit into memory. */
 export interface World {
@@ -21,31 +22,31 @@ export interface World {
 
 export interface Successor {
   readonly world: World;
+  /** Empty unless it was asked for. */
   readonly action: string;
   /** What must never be, or null. */
   readonly violation: string | null;
 }
 
 /**
- * 53 bits that stand for a world: two different ones among ten million have the same with a probability of one in two
- * hundred, and then one of them is not looked at.
+ * 64 bits that stand for a world: two different ones among a hundred million have the same with a probability of one in
+ * three thousand, and then one of them is not looked at.
  */
-export function keyOf(world: World): number {
+export function keyOf(world: World): Key {
+  const { locals, messages, facts, writes, crashes, attempts } = world;
   let high = 0x811c9dc5;
   let low = 0x1b873593;
-  const mix = (value: number) => {
-    high = Math.imul(high ^ value, 0x01000193);
-    high ^= high >>> 15;
-    low = Math.imul(low ^ (value + 0x9e3779b9), 0x85ebca6b);
-    low ^= low >>> 13;
-  };
-  for (const id of world.locals) mix(id);
-  mix(-1);
-  for (const id of world.messages) mix(id);
-  mix(-2);
-  for (const id of world.facts) mix(id);
-  mix(world.writes * 256 + world.crashes * 16 + world.attempts);
-  return (high >>> 0) * 0x200000 + ((low >>> 0) & 0x1fffff);
+  for (const list of [locals, messages, facts, [writes * 256 + crashes * 16 + attempts]]) {
+    // A mark between the lists, so that what is the last of one is not the first of the next.
+    for (let i = -1; i < list.length; i++) {
+      const value = list[i] ?? -1;
+      high = Math.imul(high ^ value, 0x01000193);
+      high ^= high >>> 15;
+      low = Math.imul(low ^ (value + 0x9e3779b9), 0x85ebca6b);
+      low ^= low >>> 13;
+    }
+  }
+  return { high: high >>> 0, low: low >>> 0 };
 }
 
 interface Cost {
@@ -54,6 +55,13 @@ interface Cost {
   readonly attempts?: number;
 }
 
+const FREE: Cost = {};
+const CRASH: Cost = { crashes: 1 };
+const WRITE: Cost = { writes: 1 };
+const ATTEMPT: Cost = { attempts: 1 };
+
+const ascending = (x: number, y: number) => x - y;
+
 /** Everything that can happen next. */
 export class Successors {
   private readonly nodes: Nodes;
@@ -61,16 +69,21 @@ export class Successors {
   private world: World = { locals: [], messages: [], facts: [], writes: 0, crashes: 0, attempts: 0 };
   private locals: Local[] = [];
   private found: Successor[] = [];
+  private explain = false;
+  private readonly indexes: ReadonlyMap<string, number>;
   readonly judge: Judge;
 
   constructor(nodes: Nodes, scenario: Scenario) {
     this.nodes = nodes;
     this.scenario = scenario;
+    this.indexes = new Map(scenario.ids.map((id, i) => [id, i]));
     this.judge = new Judge(scenario.ids);
   }
 
-  of(world: World): readonly Successor[] {
+  /** @param explain also say what each of them is; their order is always the same. */
+  of(world: World, explain = false): readonly Successor[] {
     this.world = world;
+    this.explain = explain;
     this.locals = world.locals.map((id) => this.nodes.all[id] as Local);
     this.found = [];
     for (const id of world.messages) this.deliver(id);
@@ -82,14 +95,18 @@ export class Successors {
     const message = this.nodes.post.all[id] as Message;
     const to = this.index(message.to);
     const results = this.nodes.deliver(this.at(to), id, this.at(this.index(message.from)), this.world.crashes > 0);
-    this.add(to, results, `${message.from} -> ${message.to} ${message.kind} ${message.request.term}`);
+    this.add(
+      to,
+      results,
+      this.explain ? `${message.from} -> ${message.to} ${message.kind} ${message.request.term}` : "",
+    );
   }
 
   private actions(i: number, local: Local): void {
     const { nodes, scenario, world } = this;
     const id = scenario.ids[i] as string;
     const { table, op, clone, state } = local;
-    if (op !== null) this.add(i, nodes.operate(local), `${id} ${op.kind}`);
+    if (op !== null) this.add(i, nodes.operate(local), this.explain ? `${id} ${op.kind}` : "");
     if (table.receiver !== null) this.stream(i, local);
     if (clone !== null) {
       const leader = this.at(this.index(clone.leader));
@@ -97,17 +114,18 @@ export class Successors {
         this.add(
           i,
           nodes.cloned(local, leader.table.log, leader.table.system ?? "?"),
-          `${id} has cloned ${clone.leader}`,
+          this.explain ? `${id} has cloned ${clone.leader}` : "",
         );
     }
     if (table.primary > 0n && table.open && world.writes > 0)
-      this.add(i, nodes.write(local), `a client writes to ${id}`, { writes: 1 });
+      this.add(i, nodes.write(local), this.explain ? `a client writes to ${id}` : "", WRITE);
     if (state.volatile.election.stage === "recruiting")
-      this.add(i, nodes.stopWaiting(local, world.crashes > 0), `${id} waits no longer`);
+      this.add(i, nodes.stopWaiting(local, world.crashes > 0), this.explain ? `${id} waits no longer` : "");
     if (world.attempts > 0) this.elect(i, local);
     if (world.crashes > 0) {
-      this.add(i, nodes.restart(local), `${id} crashes`, { crashes: 1 });
-      if (table.primary > 0n) this.add(i, nodes.postgresDies(local), `the Postgres of ${id} dies`, { crashes: 1 });
+      this.add(i, nodes.restart(local), this.explain ? `${id} crashes` : "", CRASH);
+      if (table.primary > 0n)
+        this.add(i, nodes.postgresDies(local), this.explain ? `the Postgres of ${id} dies` : "", CRASH);
     }
   }
 
@@ -119,8 +137,8 @@ export class Successors {
       this.add(
         i,
         this.nodes.elect(local, promise, others, termMax, this.world.crashes > 0),
-        `${ids[i]} elects, having heard of ${promise}`,
-        { attempts: 1 },
+        this.explain ? `${ids[i]} elects, having heard of ${promise}` : "",
+        ATTEMPT,
       );
   }
 
@@ -141,25 +159,25 @@ export class Successors {
       this.add(
         i,
         this.nodes.receive(local, record),
-        `${id} receives ${record.lsn} of ${receiver.leader}@${receiver.term}`,
+        this.explain ? `${id} receives ${record.lsn} of ${receiver.leader}@${receiver.term}` : "",
       );
     // An acknowledgement still on its way when its sender is recruited could as well have come just before (H10).
     if ((leader.table.acknowledged[id] ?? 0n) < log.lsn)
       this.add(
         from,
         this.nodes.acknowledged(leader, id, log.lsn),
-        `${id} acknowledges ${log.lsn} to ${receiver.leader}@${receiver.term}`,
+        this.explain ? `${id} acknowledges ${log.lsn} to ${receiver.leader}@${receiver.term}` : "",
       );
   }
 
-  private add(i: number, results: readonly Result[], action: string, cost: Cost = {}): void {
+  private add(i: number, results: readonly Result[], action: string, cost: Cost = FREE): void {
     const { world, locals } = this;
     results.forEach((result, variant) => {
-      const text = variant === 0 ? action : `${action}, and crashes at once`;
+      const text = variant === 0 || !this.explain ? action : `${action}, and crashes at once`;
       const before = locals[i] as Local;
       // Also a crash that changes nothing: without it more is still allowed.
       if (!("broken" in result) && result.local === before && result.sent.length === 0) return;
-      const paid = variant === 0 ? cost : { ...cost, crashes: 1 };
+      const paid = variant === 0 ? cost : { ...cost, ...CRASH };
       const next = this.apply(world, locals, i, result, text, paid);
       if (next.violation !== null || "broken" in result) return;
       for (const id of result.sent) {
@@ -176,8 +194,10 @@ export class Successors {
     const [receiver, sender] = [locals[to] as Local, locals[this.index(message.from)] as Local];
     this.nodes.deliver(receiver, id, sender, world.crashes > 0).forEach((result, variant) => {
       if (!("broken" in result) && result.local === receiver) return;
-      const text = `${action}, which is answered${variant === 0 ? "" : ", and the coordinator crashes"}`;
-      this.apply(world, locals, to, result, text, variant === 0 ? {} : { crashes: 1 });
+      const text = this.explain
+        ? `${action}, which is answered${variant === 0 ? "" : ", and the coordinator crashes"}`
+        : "";
+      this.apply(world, locals, to, result, text, variant === 0 ? FREE : CRASH);
     });
   }
 
@@ -209,13 +229,16 @@ export class Successors {
   }
 
   private kept(world: World, sent: readonly number[], now: readonly Local[]): number[] {
-    const alive = (id: number) => {
-      const message = this.nodes.post.all[id] as Message;
-      return !isSpent(message, now[this.index(message.to)] as Local, now[this.index(message.from)] as Local);
-    };
-    const ids = world.messages.filter(alive);
-    for (const id of sent) if (!ids.includes(id) && alive(id)) ids.push(id);
-    return ids.sort((x, y) => x - y);
+    const ids: number[] = [];
+    for (const id of world.messages) if (this.isAlive(id, now)) ids.push(id);
+    const before = ids.length;
+    for (const id of sent) if (!ids.includes(id) && this.isAlive(id, now)) ids.push(id);
+    return ids.length === before ? ids : ids.sort(ascending);
+  }
+
+  private isAlive(id: number, now: readonly Local[]): boolean {
+    const message = this.nodes.post.all[id] as Message;
+    return !isSpent(message, now[this.index(message.to)] as Local, now[this.index(message.from)] as Local);
   }
 
   private at(i: number): Local {
@@ -223,6 +246,6 @@ export class Successors {
   }
 
   private index(id: string): number {
-    return this.scenario.ids.indexOf(id);
+    return this.indexes.get(id) as number;
   }
 }

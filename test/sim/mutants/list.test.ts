@@ -32,6 +32,10 @@ describe("the list of mutants", () => {
       expect(mutant.replace).not.toBe(mutant.find);
     });
 
+  it("names a script that kills each, or explains why none does", () => {
+    expect(MUTANTS.filter((m) => m.script === undefined && SURVIVORS[m.name] === undefined)).toEqual([]);
+  });
+
   it("explains survivors that exist, and none that a script is said to kill", () => {
     for (const name of Object.keys(SURVIVORS)) {
       const mutant = MUTANTS.find((m) => m.name === name);

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.js";
 
 const FILE = "src/core/acceptor/acceptor.ts";
+const PAST = "src/core/acceptor/past.ts";
 
 /** A node's durable word. */
 export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
@@ -15,11 +16,11 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "restored-node-elects",
     file: FILE,
-    find: "  if ((turn.volatile.peers[from.node]?.pastSinceMs ?? null) !== null)\n",
+    find: "  if (turn.volatile.peers[from.node]?.forgot === true)\n",
     replace: "  if (false)\n",
     why: "DESIGN 8: a node from the past is a non-voter, also in the recruitment that it coordinates itself",
     hint: "a snapshot restored, whose node coordinates",
-    script: "restored_from_the_past.txt",
+    script: "restored_elects_nobody.txt",
   },
   {
     name: "two-attempts-a-term",
@@ -81,7 +82,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "rulesets-behind-the-position",
     file: FILE,
-    find: "          rulesets: held.rulesets,\n",
+    find: "          rulesets: held.rulesets ?? [],\n",
     replace: "          rulesets: turn.before.volatile.postgres.rulesets,\n",
     why: "DESIGN 5.2 ◆, H6: the rulesets are those as of the position that is answered",
     script: "h6_rulesets_as_of_the_position.txt",
@@ -89,8 +90,8 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "lost-data-votes",
     file: FILE,
-    find: "          voter: !hasLostItsData(turn.state()),",
-    replace: "          voter: true,",
+    find: "          voter: hasVote(turn),",
+    replace: "          voter: !turn.durable.nonVoter,",
     why: "DESIGN 5.7: a node whose data is gone is a non-voter",
     script: "lost_data_is_no_answer.txt",
   },
@@ -241,5 +242,53 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 5.7 ◆: until the swap a node answers with its old data, after it with the clone: never with neither",
     hint: "a recruitment during a swap",
     script: "recruited_during_the_first_swap.txt",
+  },
+  {
+    name: "past-is-not-durable",
+    file: PAST,
+    find: "    nonVoter: true,\n",
+    replace: "",
+    why: "DESIGN 5.7, 8: a node that is from the past persists that it is a non-voter",
+    script: "restored_unheard.txt",
+  },
+  {
+    name: "past-answers-with-a-vote",
+    file: FILE,
+    find: "          voter: hasVote(turn),",
+    replace: "          voter: !hasLostItsData(turn.state()),",
+    why: "DESIGN 5.7: it promises, but it has no vote",
+    script: "restored_unheard.txt",
+  },
+  {
+    name: "past-is-promoted",
+    file: FILE,
+    find: "  if (turn.durable.nonVoter) return reply(",
+    replace: "  if (false) return reply(",
+    why: "DESIGN 5.3, 8: a non-voter is never in the recruitment, so one that heard of it meanwhile is not promoted",
+    script: "restored_is_not_promoted.txt",
+  },
+  {
+    name: "vote-back-before-it-has-caught-up",
+    file: PAST,
+    find: " || postgres.flushLsn < end.lsn) return;",
+    replace: ") return;",
+    why: "DESIGN 5.7: it votes again only once it has flushed up to the end that its leader reported",
+    script: "restored_streams_and_lags.txt",
+  },
+  {
+    name: "forgotten-promise-not-taken-back",
+    file: PAST,
+    find: "    promise: fell ? { term: seen.term, attempt: null } : promise,\n",
+    replace: "",
+    why: "I5: what others saw it promise is its promise",
+    script: "restored_from_the_past.txt",
+  },
+  {
+    name: "promise-given-again-is-the-same",
+    file: "src/core/acceptor/remembered.ts",
+    find: "return a.term === b.term && a.boot === b.boot;",
+    replace: "return a.term === b.term;",
+    why: "DESIGN 8: a node that follows under the term that it has forgotten to have promised is from the past all the same",
+    script: "restored_follows_again.txt",
   },
 ];

@@ -123,4 +123,20 @@ export const KEEPER_MUTANTS: readonly Mutant[] = [
     why: "DESIGN 7 ◆: a Postgres that starts, starts behind a shut door",
     script: "coordinator_promotes_and_dies.txt",
   },
+  {
+    name: "votes-by-the-rulesets-of-an-earlier-position",
+    file: REPORTS,
+    find: "still: { position, rulesets: dropped ? null : rulesets },",
+    replace: "still: { position, rulesets },",
+    why: "DESIGN 5.2 ◆, H6: a recruitment is answered with the rulesets as of the position, or without a vote",
+    script: "h6_rulesets_dropped_before_a_recruitment.txt",
+  },
+  {
+    name: "votes-though-its-rulesets-are-lost",
+    file: "src/core/state.ts",
+    find: " && !hasLostItsRulesets(state);",
+    replace: ";",
+    why: "DESIGN 5.2 ◆, H6: a recruitment is answered with the rulesets as of the position, or without a vote",
+    script: "h6_rulesets_dropped_before_a_recruitment.txt",
+  },
 ];

@@ -57,7 +57,7 @@ export const QUORUM_MUTANTS: readonly Mutant[] = [
   {
     name: "recruited-under-the-newest-alone",
     file: "src/core/coordinator/decide.ts",
-    find: "return [...rules.obliged, rules.newest].every((ruleset) => {",
+    find: "return rules.all.every((ruleset) => {",
     replace: "return [rules.newest].every((ruleset) => {",
     why: "DESIGN 5.3 ◆, H1: R satisfies each ruleset in force; the newest alone is not enough",
     hint: "an undecided ruleset",

@@ -5,7 +5,7 @@ import { replay } from "../../datadriven/replay.js";
 export type Noticed = "violation" | "trace";
 
 /** A line that is never right, whatever the expectation says. */
-const NEVER = /^(LOST|ROGUE)|FATAL/m;
+const NEVER = /^(LOST|ROGUE|STALE)|FATAL|VIOLATION/m;
 
 /** Scripts of a folder that notice; with `names`, only those. Bundled with the mutated source, and run in a worker. */
 export function scriptsThatNotice(folder: string, names: readonly string[] | null): Record<string, Noticed> {

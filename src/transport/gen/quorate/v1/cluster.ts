@@ -362,6 +362,29 @@ export interface LeaseLeft {
   ms: number;
 }
 
+/** A promise, by the start of the sidecar that gave it. */
+export interface PromiseMade {
+  term: bigint;
+  boot: string;
+}
+
+/** A leader's flushed LSN, read after that start of a non-voter's sidecar was heard. */
+export interface CatchUpEnd {
+  boot: string;
+  lsn: bigint;
+}
+
+/** What the sender remembers of another node: the last promise that it saw of it. */
+export interface Seen {
+  node: string;
+  incarnation: string;
+  promise:
+    | PromiseMade
+    | undefined;
+  /** Of a leader, to a non-voter. */
+  end: CatchUpEnd | undefined;
+}
+
 /** The newest order to pause or resume elections that a node has heard of. */
 export interface Pause {
   paused: boolean;
@@ -403,7 +426,12 @@ export interface NodeStatus {
   /** No Postgres of this node serves as the leader of this term or a lower one; 0 while that is not known. */
   fencedUntil: bigint;
   leaseAsk: LeaseAsk | undefined;
-  leaseGrant: LeaseGrant | undefined;
+  leaseGrant:
+    | LeaseGrant
+    | undefined;
+  /** The last promises that it knows it gave, oldest first. */
+  promises: PromiseMade[];
+  seen: Seen[];
   pause: Pause | undefined;
 }
 
@@ -1945,6 +1973,205 @@ export const LeaseLeft: MessageFns<LeaseLeft> = {
   },
 };
 
+function createBasePromiseMade(): PromiseMade {
+  return { term: 0n, boot: "" };
+}
+
+export const PromiseMade: MessageFns<PromiseMade> = {
+  encode(message: PromiseMade, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.term);
+    }
+    if (message.boot !== "") {
+      writer.uint32(18).string(message.boot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromiseMade {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromiseMade();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.boot = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCatchUpEnd(): CatchUpEnd {
+  return { boot: "", lsn: 0n };
+}
+
+export const CatchUpEnd: MessageFns<CatchUpEnd> = {
+  encode(message: CatchUpEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.boot !== "") {
+      writer.uint32(10).string(message.boot);
+    }
+    if (message.lsn !== 0n) {
+      if (BigInt.asUintN(64, message.lsn) !== message.lsn) {
+        throw new globalThis.Error("value provided for field message.lsn of type fixed64 too large");
+      }
+      writer.uint32(17).fixed64(message.lsn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CatchUpEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCatchUpEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.boot = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.lsn = reader.fixed64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSeen(): Seen {
+  return { node: "", incarnation: "", promise: undefined, end: undefined };
+}
+
+export const Seen: MessageFns<Seen> = {
+  encode(message: Seen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    if (message.promise !== undefined) {
+      PromiseMade.encode(message.promise, writer.uint32(26).fork()).join();
+    }
+    if (message.end !== undefined) {
+      CatchUpEnd.encode(message.end, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Seen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.promise = PromiseMade.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.end = CatchUpEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBasePause(): Pause {
   return { paused: false, number: 0n, by: "" };
 }
@@ -2045,6 +2272,8 @@ function createBaseNodeStatus(): NodeStatus {
     fencedUntil: 0n,
     leaseAsk: undefined,
     leaseGrant: undefined,
+    promises: [],
+    seen: [],
     pause: undefined,
   };
 }
@@ -2159,8 +2388,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.leaseGrant !== undefined) {
       LeaseGrant.encode(message.leaseGrant, writer.uint32(218).fork()).join();
     }
+    for (const v of message.promises) {
+      PromiseMade.encode(v!, writer.uint32(226).fork()).join();
+    }
+    for (const v of message.seen) {
+      Seen.encode(v!, writer.uint32(234).fork()).join();
+    }
     if (message.pause !== undefined) {
-      Pause.encode(message.pause, writer.uint32(226).fork()).join();
+      Pause.encode(message.pause, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -2396,6 +2631,22 @@ export const NodeStatus: MessageFns<NodeStatus> = {
           }
           case 28: {
             if (tag !== 226) {
+              break;
+            }
+
+            message.promises.push(PromiseMade.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.seen.push(Seen.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
               break;
             }
 

@@ -27,9 +27,11 @@ import {
   LeaseLeft,
   NodeStatus,
   Position,
+  PromiseMade,
   Ruleset,
   RulesetNumber,
   RulesetRecord,
+  Seen,
 } from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
@@ -151,7 +153,11 @@ export interface Refusal {
 export interface RecruitRequest {
   envelope: Envelope | undefined;
   term: bigint;
-  attempt: Attempt | undefined;
+  attempt:
+    | Attempt
+    | undefined;
+  /** What the coordinator remembers of the receiver. */
+  seen: Seen | undefined;
 }
 
 export interface RecruitAnswer {
@@ -162,6 +168,8 @@ export interface RecruitAnswer {
   systemIdentifier?: string | undefined;
   initial: string;
   leases: LeaseLeft[];
+  promises: PromiseMade[];
+  seen: Seen[];
 }
 
 export interface RecruitResponse {
@@ -327,7 +335,7 @@ export const Refusal: MessageFns<Refusal> = {
 };
 
 function createBaseRecruitRequest(): RecruitRequest {
-  return { envelope: undefined, term: 0n, attempt: undefined };
+  return { envelope: undefined, term: 0n, attempt: undefined, seen: undefined };
 }
 
 export const RecruitRequest: MessageFns<RecruitRequest> = {
@@ -343,6 +351,9 @@ export const RecruitRequest: MessageFns<RecruitRequest> = {
     }
     if (message.attempt !== undefined) {
       Attempt.encode(message.attempt, writer.uint32(26).fork()).join();
+    }
+    if (message.seen !== undefined) {
+      Seen.encode(message.seen, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -384,6 +395,14 @@ export const RecruitRequest: MessageFns<RecruitRequest> = {
             message.attempt = Attempt.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.seen = Seen.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -406,6 +425,8 @@ function createBaseRecruitAnswer(): RecruitAnswer {
     systemIdentifier: undefined,
     initial: "",
     leases: [],
+    promises: [],
+    seen: [],
   };
 }
 
@@ -431,6 +452,12 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
     }
     for (const v of message.leases) {
       LeaseLeft.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.promises) {
+      PromiseMade.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.seen) {
+      Seen.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -502,6 +529,22 @@ export const RecruitAnswer: MessageFns<RecruitAnswer> = {
             }
 
             message.leases.push(LeaseLeft.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.promises.push(PromiseMade.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.seen.push(Seen.decode(reader, reader.uint32()));
             continue;
           }
         }
