@@ -22,9 +22,11 @@ export type HandoverRefusalCode =
   | "target_leads"
   | "target_not_streaming"
   | "target_lags"
+  | "target_without_vote"
   | "nobody_to_lead"
   | "not_possible"
   | "not_member"
+  | "no_vote"
   | "no_cluster"
   | "stopping";
 

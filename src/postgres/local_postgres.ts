@@ -13,6 +13,7 @@ import type { LeadershipLog } from "../core/leaderships.js";
 import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
+import { explain } from "./explain.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
@@ -295,8 +296,4 @@ export class LocalPostgres implements PostgresPort {
   private background(what: string, run: () => Promise<void>): void {
     run().catch((error: unknown) => this.options.warn(`${what} failed: ${explain(error)}`, error));
   }
-}
-
-function explain(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -89,9 +89,11 @@ const CODES: Readonly<Record<HandoverRefusalCode, true>> = {
   target_leads: true,
   target_not_streaming: true,
   target_lags: true,
+  target_without_vote: true,
   nobody_to_lead: true,
   not_possible: true,
   not_member: true,
+  no_vote: true,
   no_cluster: true,
   stopping: true,
 };

@@ -97,7 +97,7 @@ describe("state file", () => {
 
   test("a newer format is refused by name", async () => {
     const { directory, path, bytes } = await written();
-    await writeFile(path, bytes.toString("utf8").replace("QUORATE-STATE 2 ", "QUORATE-STATE 3 "));
+    await writeFile(path, bytes.toString("utf8").replace("QUORATE-STATE 3 ", "QUORATE-STATE 4 "));
     expect(await codeOf(directory)).toBe("newer_format");
   });
 

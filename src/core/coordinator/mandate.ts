@@ -7,6 +7,7 @@ import { TERM_NONE } from "../log/position.js";
 import type { HandoverRefusal, HandoverRequest, Mandate } from "../orders.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { Suspicion } from "../state.js";
+import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 import { decide } from "./decide.js";
 import { answersFromStatuses, byRank } from "./standing.js";
@@ -44,6 +45,8 @@ function notPossible(turn: Turn, ordered: Mandate): HandoverRefusal | null {
   if (turn.volatile.stopping) return refusal("stopping", `${turn.self} is being stopped`, [], "ask another node");
   if (turn.volatile.outside)
     return refusal("not_member", `no ruleset names ${turn.self}: it elects nobody`, [], "ask a member of the cohort");
+  if (!hasVote(turn))
+    return refusal("no_vote", `${turn.self} has no vote: it elects nobody`, [turn.self], "ask another node");
   if (to !== null && to === from) return refusal("target_leads", `${to} leads already`, [to], "name another node");
   const answers = answersFromStatuses(turn.state(), reasonOf(ordered));
   const rank = byRank(turn.state());
@@ -141,6 +144,12 @@ function establishedAbove(turn: Turn, term: Term): { leader: NodeId; term: Term 
     if (role === "leader" && established && led > term) return { leader, term: led };
   }
   return null;
+}
+
+/** Until when an election waits for the node that was asked for, and for no other; null: whoever can may lead. */
+export function wishEndsMs(turn: Turn): number | null {
+  const { mandate, nowMs } = turn.volatile;
+  return mandate?.stage === "electing" && nowMs < mandate.untilMs ? mandate.untilMs : null;
 }
 
 /** When an order wants a step, in ms of the same clock. */

@@ -6,6 +6,7 @@
 import { decide } from "../coordinator/decide.js";
 import { answersFromStatuses, byRank } from "../coordinator/standing.js";
 import { isFresh } from "../detector/detector.js";
+import { isDoubted } from "../detector/peers.js";
 import type { Observation } from "../events.js";
 import { LAG_CAUGHT_UP_BYTES } from "../limits.js";
 import type { HandoverRefusal, HandoverRequest, Mandate } from "../orders.js";
@@ -128,6 +129,13 @@ function obstacleTo(turn: Turn, leading: Leading, to: NodeId): Obstacle | null {
       `${to} does not stream from ${turn.self}`,
       `start ${to}, or see its why_not in quorate status`,
     );
+  if (isDoubted(turn.volatile.peers[to]))
+    return obstacle(true, {
+      code: "target_without_vote",
+      reason: `${to} may lack what it acknowledged, and has no vote until it has caught up`,
+      missing: [to],
+      nextStep: "wait until it has caught up, or name another node",
+    });
   const unflushed = leading.flushLsn - sender.flushLsn;
   const unreplayed = (status.flushLsn ?? 0n) - (status.replayLsn ?? status.flushLsn ?? 0n);
   const behind = unflushed > unreplayed ? unflushed : unreplayed;
@@ -164,14 +172,16 @@ function obstacleNow(turn: Turn, leading: Leading, to: NodeId): Obstacle | null 
   return obstacle(false, { code: "not_possible", reason: `${to} could not be elected: ${why}`, missing, nextStep });
 }
 
-/** Of those that could lead: whoever has most of the log, then by rank. */
+/** Of those that could lead, now or in a moment: whoever has most of the log, then by rank. */
 function bestPlaced(turn: Turn, leading: Leading): NodeId | null {
   const byName = byRank(turn.state());
-  const able = Object.entries(leading.senders).filter(([id]) => {
-    const seen = obstacleTo(turn, leading, id);
-    return seen === null || seen.passing;
-  });
-  able.sort(([a, x], [b, y]) => (x.flushLsn === y.flushLsn ? byName(a, b) : x.flushLsn > y.flushLsn ? -1 : 1));
+  const obstacles = new Map(Object.keys(leading.senders).map((id) => [id, obstacleTo(turn, leading, id)]));
+  const able = Object.entries(leading.senders).filter(([id]) => obstacles.get(id)?.passing !== false);
+  const waits = (id: NodeId) => Number(obstacles.get(id) !== null);
+  able.sort(
+    ([a, x], [b, y]) =>
+      waits(a) - waits(b) || (x.flushLsn === y.flushLsn ? byName(a, b) : x.flushLsn > y.flushLsn ? -1 : 1),
+  );
   return able[0]?.[0] ?? null;
 }
 
