@@ -51,7 +51,7 @@ const WORLD = [
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),
-  ...["not_leader", "change_under_way", "invalid_ruleset", "not_enforceable", "not_connected"].map(
+  ...["not_leader", "change_under_way", "invalid_ruleset", "not_enforceable", "not_connected", "paused"].map(
     (code) => `change_refused ${code}`,
   ),
 ];
