@@ -1,6 +1,6 @@
 /** Why nothing happens now, or why all is well: from what every node answered, as plain values. */
-import { type Answer, best, verdict } from "./commands/status.js";
-import { STATUS_EXIT } from "./exit_codes.js";
+import { clusterState } from "../core/cluster_state.js";
+import { type Answer, best } from "./commands/status.js";
 import type { ExplainJson } from "./insight_schemas.js";
 import type { StatusJson } from "./schemas.js";
 
@@ -37,7 +37,7 @@ export function explain({ cluster, answers, start }: ExplainOptions): ExplainJso
   const paused = status.paused ? ["elections are paused: a leader that dies is not replaced"] : [];
   const disagreements = otherLeaders(status, answers);
   return {
-    ...{ ...common, state: stateOf(status), leader, term, writable },
+    ...{ ...common, state: clusterState(status), leader, term, writable },
     summary: summaryOf(status, writable),
     reasons: [...(blocked === null ? paused : [blocked.reason]), ...wrongs(status), ...disagreements],
     missing: blocked?.missing ?? [],
@@ -48,19 +48,6 @@ export function explain({ cluster, answers, start }: ExplainOptions): ExplainJso
       with_failover: writable ? status.survives.filter((set) => set.includes(leader)) : [],
     },
   };
-}
-
-function stateOf(status: StatusJson): ExplainJson["state"] {
-  switch (verdict(status)) {
-    case STATUS_EXIT.healthy:
-      return "healthy";
-    case STATUS_EXIT.degraded:
-      return "degraded";
-    case STATUS_EXIT.noLeader:
-      return "no_leader";
-    case STATUS_EXIT.unreachable:
-      return "unreachable";
-  }
 }
 
 function summaryOf({ leader, term, established, blocked, ruleset }: StatusJson, writable: boolean): string {

@@ -27,6 +27,7 @@ import { awaitsQuorum } from "./leader/change_state.js";
 import { handOver, onLook, onSwitchover } from "./leader/handing_over.js";
 import { isHandingOver } from "./leader/hands_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
+import { leaveIfLeftOut } from "./leader/left_out.js";
 import { stepDown } from "./leader/office.js";
 import { watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
@@ -56,6 +57,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   keepLease(turn);
   watchProgress(turn);
   establish(turn);
+  leaveIfLeftOut(turn);
   detect(turn);
   handOver(turn);
   coordinate(turn);

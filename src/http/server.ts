@@ -128,7 +128,7 @@ export class HttpServer {
     request.resume();
     let found: Answer;
     try {
-      found = await this.options.answer({ method, url: request.url ?? "/" });
+      found = await this.options.answer({ method, url: request.url ?? "/", accept: request.headers.accept ?? "" });
     } catch (error) {
       this.options.log.warn(`${method} ${request.url} could not be answered: ${String(error)}`);
       found = { status: 500, type: "text/plain; charset=utf-8", body: "this is a mistake of Quorate's; see its log\n" };
@@ -138,6 +138,7 @@ export class HttpServer {
       "content-type": found.type,
       "content-length": bare ? 0 : Buffer.byteLength(found.body),
       "cache-control": "no-store",
+      ...found.headers,
       // A method that is not ours may come with a body of any length: it is not waited for.
       ...(found.status === 405 ? { allow: "GET, HEAD, OPTIONS", connection: "close" } : {}),
     });

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
@@ -7,12 +6,13 @@ import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
 import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
-import { conninfo } from "./conninfo.js";
+import { Archiver } from "./archiving.js";
+import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { type DoorOptions, openDoor, shutDoor } from "./doors.js";
 import { drain } from "./drain.js";
-import { fence, releaseSharedMemory } from "./fence.js";
-import { initdb } from "./initdb.js";
+import { fence } from "./fence.js";
+import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
@@ -64,6 +64,7 @@ export class Operations {
   followers: readonly NodeId[] = [];
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
+  private readonly archiver: Archiver;
   /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
   private provenNames: string | null = null;
   readonly cloneDir: string;
@@ -74,6 +75,7 @@ export class Operations {
   constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
     this.options = options;
     this.watcher = watcher;
+    this.archiver = new Archiver(options.start, options.timed);
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
   }
@@ -125,6 +127,7 @@ export class Operations {
         password: credentials.replicationPassword,
         application_name: followerName(this.options.self, action.term),
         connect_timeout: "3",
+        ...NOTICED_WHEN_GONE,
       }),
       primary_slot_name: slotName(this.options.self),
     });
@@ -146,6 +149,7 @@ export class Operations {
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
+    this.archiver.history = outcome.history;
     this.options.timed("promote: names in force and door shut", outcome.namesMs);
     this.options.timed("promote: out of recovery", outcome.recoveryMs);
     return { history: outcome.history, systemIdentifier: await this.need().systemIdentifier() };
@@ -184,16 +188,7 @@ export class Operations {
   private async found(): Promise<Position> {
     const { start } = this.options;
     await this.fence();
-    // A dead postmaster's segment is found again by a start in the same directory alone.
-    await releaseSharedMemory(start.dataDir);
-    await rm(start.dataDir, { recursive: true, force: true });
-    await initdb({
-      binaries: start.binaries,
-      user: start.user,
-      dataDir: start.dataDir,
-      superuser: start.hba.superuser,
-      ...(this.options.walSegmentSizeMb === undefined ? {} : { walSegmentSizeMb: this.options.walSegmentSizeMb }),
-    });
+    await foundAnew(start, this.options.walSegmentSizeMb);
     return (await this.revoke(null)).position;
   }
 
@@ -212,12 +207,14 @@ export class Operations {
   }
 
   async setDoor(open: boolean): Promise<void> {
-    const { session, observer } = this.need();
+    const instance = this.need();
+    const { session, observer } = instance;
     const common = this.doorOptions();
     // Open from the moment it may be, shut only when it is proven to be.
     if (open) {
       this.door = "open";
-      return openDoor(common);
+      await openDoor(common);
+      return this.archiver.begin(waysOf(instance));
     }
     await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
     this.door = "shut";
@@ -269,7 +266,7 @@ export class Operations {
   async fence(): Promise<void> {
     const { instance } = this;
     this.instance = null;
-    await (instance === null ? fence({ dataDir: this.options.start.dataDir }) : instance.fence());
+    await (instance?.fence() ?? fence({ dataDir: this.options.start.dataDir }));
     this.stopped();
   }
 
@@ -277,6 +274,7 @@ export class Operations {
     this.provenNames = null;
     this.door = "shut";
     this.maybePrimary = false;
+    this.archiver.history = null;
   }
 
   private async start(): Promise<Instance> {

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { NOT_ARCHIVING } from "./archiving.js";
 import { writeAutoConf } from "./auto_conf.js";
 import type { Binaries } from "./binaries.js";
 import { readControlData } from "./control_data.js";
@@ -168,7 +169,7 @@ async function makeStandby(dataDir: string, user: OsUser): Promise<void> {
 function standbySettings(names: string): Record<string, string> {
   if (names.trim() === "")
     throw new Error("synchronous_standby_names must never be empty (POSTGRES.md trap 16); leave it to its default");
-  return { primary_conninfo: "", primary_slot_name: "", synchronous_standby_names: names };
+  return { primary_conninfo: "", primary_slot_name: "", synchronous_standby_names: names, ...NOT_ARCHIVING };
 }
 
 interface UntilReady {

@@ -1,4 +1,5 @@
 import { refuseSetting } from "../settings/managed_settings.js";
+import { archiveCommandOf } from "./archiving.js";
 
 /** synchronous_standby_names that no follower ever satisfies: never empty, from the first start on (POSTGRES.md trap 16). */
 export const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
@@ -27,6 +28,8 @@ export function commandLine(options: CommandLineOptions): string[] {
   const chosen: Record<string, string> = { ...overridable(options) };
   for (const [name, value] of Object.entries(options.userSettings ?? {})) {
     const key = name.toLowerCase();
+    // Only an established leader has it in force (archiving.ts).
+    if (key === "archive_command") continue;
     // Too small a number is raised below.
     if (refuseSetting(key, value, 0) === undefined) chosen[key] = value;
   }
@@ -58,6 +61,8 @@ function overridable(options: CommandLineOptions): Record<string, string> {
     tcp_keepalives_idle: "10",
     tcp_keepalives_interval: "3",
     tcp_keepalives_count: "3",
+    // A client whose host vanished while its answer was under way; keepalives only watch connections that are idle.
+    ...(isLinux(options) ? { tcp_user_timeout: "10s" } : {}),
     ...(options.fast === true ? FAST : {}),
   };
 }
@@ -88,15 +93,20 @@ function managed(options: CommandLineOptions): Record<string, string> {
     // The default of 5 s is failover time.
     wal_retrieve_retry_interval: "100ms",
     wal_receiver_status_interval: "1s",
-    archive_mode: "off",
+    // Never `always`: the followers would archive as well (POSTGRES.md K).
+    archive_mode: archiveCommandOf(options.userSettings) === null ? "off" : "on",
     // We read the log ourselves: one stream, in English, with the SQLSTATE.
     logging_collector: "off",
     log_destination: "stderr",
     log_line_prefix: "%m [%p] %e %q%u@%d ",
     lc_messages: "C",
-    ...((options.platform ?? process.platform) === "linux" ? { recovery_init_sync_method: "syncfs" } : {}),
+    ...(isLinux(options) ? { recovery_init_sync_method: "syncfs" } : {}),
     ...(options.major >= 17 ? { allow_alter_system: "off" } : {}),
   };
+}
+
+function isLinux({ platform = process.platform }: CommandLineOptions): boolean {
+  return platform === "linux";
 }
 
 /** Fewer than these would leave followers, clones and their slots without a place. */

@@ -13,6 +13,7 @@ const INITIAL: InitialRuleset = {
   policy: { kind: "majority" },
   nodes: ["n0", "n1", "n2"].map((id) => ({ id, labels: {} })),
 };
+const failedFrom = (source: string, ...candidates: string[]) => candidates.map((candidate) => ({ candidate, source }));
 const byName = (a: string, b: string) => (a < b ? -1 : 1);
 
 /** A log for each point of a small tree of timelines; whoever stands at one point holds the same log. */
@@ -280,7 +281,7 @@ describe("a wiped node", () => {
       proposal: { candidate: "n0", position: { lsn: 9n }, catchUpFrom: "n1" },
     });
     // Where that failed, the newest log that somebody holds who may lead.
-    expect(decide([held("n0"), held("n2"), newest], INITIAL, byName, ["n0", "n2"])).toMatchObject({
+    expect(decide([held("n0"), held("n2"), newest], INITIAL, byName, failedFrom("n1", "n0", "n2"))).toMatchObject({
       ok: true,
       proposal: { candidate: "n0", position: { lsn: 5n }, catchUpFrom: null },
     });
@@ -288,7 +289,7 @@ describe("a wiped node", () => {
 
   it("an empty node is no candidate for a catch-up: what it needs is a clone", () => {
     const newest = held("n1", { incarnation: "n1-b", position: { timeline: 2n, lsn: 9n } });
-    expect(decide([empty("n0"), held("n2"), newest], INITIAL, byName, ["n2"])).toMatchObject({
+    expect(decide([empty("n0"), held("n2"), newest], INITIAL, byName, failedFrom("n1", "n2"))).toMatchObject({
       ok: true,
       proposal: { candidate: "n2", position: { lsn: 5n } },
     });

@@ -37,12 +37,16 @@ describe("the command line of Postgres", () => {
       listen_addresses: "10.0.0.1,127.0.0.1",
       allow_alter_system: "off",
       recovery_init_sync_method: "syncfs",
+      wal_sender_timeout: "5s",
+      wal_receiver_timeout: "5s",
+      tcp_user_timeout: "10s",
     });
   });
 
   it("leaves out what the version or the system does not know", () => {
     expect(settings({ major: 16 })).not.toHaveProperty("allow_alter_system");
     expect(settings({ platform: "darwin" })).not.toHaveProperty("recovery_init_sync_method");
+    expect(settings({ platform: "darwin" })).not.toHaveProperty("tcp_user_timeout");
   });
 
   it("takes the user's settings, but not for managed names", () => {

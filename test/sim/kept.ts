@@ -60,7 +60,7 @@ export function keepScript(kept: Kept, folder: string = SCRIPTS): string {
 }
 
 export function scriptText({ seed, invariant, what, note, config, schedule }: Kept): string {
-  const head = [`# ${note}`, `# Seed ${seed} of the simulator broke ${invariant}: ${what.replaceAll("\n", " ")}`];
+  const head = [`# ${note}`, `# Seed ${seed} of the simulator broke ${invariant}: ${what.split("\n", 1)[0] ?? ""}`];
   return [...head, "", `simulate ${DRAWS}`, ...scenarioLines({ config, schedule }), ""].join("\n");
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
+import { clusterState } from "../../core/cluster_state.js";
 import { expirySoon } from "../../tls/expiry.js";
 import type { TlsMaterial } from "../../tls/material.js";
 import { fetchStatus } from "../../transport/admin_client.js";
@@ -108,18 +109,14 @@ export function best(answers: readonly Answer[]): StatusJson | null {
 }
 
 export function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
-  if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
-  // Nobody would replace a leader that dies now.
-  if (status.paused) return STATUS_EXIT.degraded;
-  const fine = status.nodes.every(
-    (n) =>
-      n.reachable &&
-      n.voter &&
-      n.postgres === "running" &&
-      n.why_not === null &&
-      (n.id === status.leader || (n.role === "follower" && n.term === status.term && n.streaming === true)),
-  );
-  return fine ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
+  switch (clusterState(status)) {
+    case "healthy":
+      return STATUS_EXIT.healthy;
+    case "degraded":
+      return STATUS_EXIT.degraded;
+    case "no_leader":
+      return STATUS_EXIT.noLeader;
+  }
 }
 
 function silence(config: ClusterConfig, answers: readonly Answer[]): StatusJson {

@@ -14,10 +14,11 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     voter: a.voter && !isFromThePast(turn.state(), id, election.answers, election.term),
   }));
   const { fits, prefer } = wishOf(turn);
-  const wished = decide(answers, turn.config.initial, prefer, election.unfit, fits);
-  if (wished.ok || election.unfit.length === 0) return wished;
+  const { failedCatchUps } = election;
+  const wished = decide(answers, turn.config.initial, prefer, failedCatchUps, fits);
+  if (wished.ok || failedCatchUps.length === 0) return wished;
   // Whoever was wished for could not take the newest log: any leader is better than none.
-  return decide(answers, turn.config.initial, prefer, election.unfit);
+  return decide(answers, turn.config.initial, prefer, failedCatchUps);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */

@@ -57,10 +57,16 @@ export function goOnCatchingUp(turn: Turn, election: CatchingUp): void {
   turn.emit({ kind: "send_catch_up", to: election.candidate, request: election.request });
 }
 
-/** Nobody was asked to lead yet, so the same attempt may choose again: among those that did not fail. */
-function tryAnother(turn: Turn, { candidate, recruiting: before }: CatchingUp, reason: string): void {
-  const recruiting: Recruiting = { ...before, unfit: [...before.unfit, candidate] };
-  turn.note("warn", "catch_up_failed", `${candidate} could not catch up: ${reason}`, { term: Number(before.term) });
+/** Nobody was asked to lead yet, so the same attempt may choose again: another candidate, or another source. */
+function tryAnother(
+  turn: Turn,
+  { candidate, request: { source }, recruiting: before }: CatchingUp,
+  reason: string,
+): void {
+  const failedCatchUps = [...before.failedCatchUps, { candidate, source }];
+  const recruiting: Recruiting = { ...before, failedCatchUps };
+  const text = `${candidate} could not catch up from ${source}: ${reason}`;
+  turn.note("warn", "catch_up_failed", text, { term: Number(before.term), candidate, source });
   const decision = decideOnAnswers(turn, recruiting);
   if (decision.ok) return carryOut(turn, recruiting, decision.proposal);
   turn.set({ blocked: decision.blocked });

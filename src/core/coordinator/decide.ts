@@ -39,20 +39,26 @@ export interface Proposal {
   readonly recruited: readonly NodeId[];
 }
 
+/** A catch-up that came to nothing: of the source (it has removed the WAL, or went away) or of the candidate. */
+export interface FailedCatchUp {
+  readonly candidate: NodeId;
+  readonly source: NodeId;
+}
+
 export type Decision =
   | { readonly ok: true; readonly proposal: Proposal }
   | { readonly ok: false; readonly blocked: Blocked };
 
 /**
  * @param prefer orders candidates with equal positions, the best first.
- * @param unfit could not catch up when they were asked to.
+ * @param failed those who could not catch up, and from whom, when they were asked to.
  * @param fits whom an operator lets lead; it only ever takes candidates away.
  */
 export function decide(
   answers: readonly Answer[],
   initial: InitialRuleset,
   prefer: (a: NodeId, b: NodeId) => number,
-  unfit: readonly NodeId[] = [],
+  failed: readonly FailedCatchUp[] = [],
   fits: (id: NodeId) => boolean = () => true,
 ): Decision {
   const voters = answers.filter((a) => a.voter);
@@ -72,7 +78,7 @@ export function decide(
   let first: Decision | undefined;
   for (const position of distinctPositions(withData)) {
     const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
-    const decision = decideAt(position, recruited, { prefer, unfit, fits });
+    const decision = decideAt(position, recruited, { prefer, failed, fits });
     if (decision.ok) return decision;
     first ??= decision;
   }
@@ -81,7 +87,7 @@ export function decide(
 
 interface Choice {
   readonly prefer: (a: NodeId, b: NodeId) => number;
-  readonly unfit: readonly NodeId[];
+  readonly failed: readonly FailedCatchUp[];
   readonly fits: (id: NodeId) => boolean;
 }
 
@@ -109,24 +115,33 @@ function choose(
   voids: RulesetNumber | null,
   position: Position,
   recruited: readonly Answer[],
-  { prefer, unfit, fits }: Choice,
+  { prefer, failed, fits }: Choice,
 ): Proposal | null {
-  const byPosition = [...recruited].sort((a, b) => comparePositions(b.position, a.position) || prefer(a.id, b.id));
-  for (const answer of byPosition) {
+  const failures = (id: NodeId) => failed.filter(({ candidate }) => candidate === id).length;
+  // Another candidate is tried before another source: what failed may have failed by the candidate.
+  const inOrder = [...recruited].sort(
+    (a, b) => failures(a.id) - failures(b.id) || comparePositions(b.position, a.position) || prefer(a.id, b.id),
+  );
+  const sources = inOrder.filter((answer) => comparePositions(answer.position, position) === 0).map(({ id }) => id);
+  for (const answer of inOrder) {
     const candidate = answer.id;
-    const holdsIt = comparePositions(answer.position, position) === 0;
+    const source = sources.includes(candidate) ? null : sources.find((id) => !hasFailed(failed, candidate, id));
     // An empty node would need a clone, which is no way to be promoted at exactly this position.
-    if (!holdsIt && (isEmptyPosition(answer.position) || unfit.includes(candidate))) continue;
+    if (source === undefined || (source !== null && isEmptyPosition(answer.position))) continue;
     if (!fits(candidate) || !mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative(rules.all, candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();
     return {
-      ...{ candidate, position, catchUpFrom: holdsIt ? null : (byPosition[0]?.id ?? null) },
+      ...{ candidate, position, catchUpFrom: source },
       ...{ obliged: rules.obliged, ruleset: rules.newest, voids, founding: false, recruited: ids },
     };
   }
   return null;
+}
+
+function hasFailed(failed: readonly FailedCatchUp[], candidate: NodeId, source: NodeId): boolean {
+  return failed.some((tried) => tried.candidate === candidate && tried.source === source);
 }
 
 function mayLead(ruleset: Ruleset, answer: Answer): boolean {

@@ -1,7 +1,7 @@
 import type { Term } from "../log/position.js";
 import type { Attempt, CatchUpRequest, PromoteRequest, RecruitAnswer, Refusal } from "../messages.js";
 import type { Incarnation, NodeId } from "../ruleset/ruleset.js";
-import type { Proposal } from "./decide.js";
+import type { FailedCatchUp, Proposal } from "./decide.js";
 
 /** One coordinator's change of leadership, or the pause between two. */
 export type Election =
@@ -29,8 +29,8 @@ export interface Recruiting {
   /** When each of them came. */
   readonly answeredMs: Readonly<Record<NodeId, number>>;
   readonly refusals: Readonly<Record<NodeId, Refusal>>;
-  /** Could not catch up with the newest log, in this attempt. */
-  readonly unfit: readonly NodeId[];
+  /** What was tried in this attempt to take the newest log to a node that may lead. */
+  readonly failedCatchUps: readonly FailedCatchUp[];
   readonly fruitless: number;
 }
 

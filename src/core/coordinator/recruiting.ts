@@ -40,7 +40,7 @@ export function begin(turn: Turn, reason: Suspicion, fruitless: number): void {
     answers: {},
     answeredMs: {},
     refusals: {},
-    unfit: [],
+    failedCatchUps: [],
     fruitless,
   };
   turn.set({ election, nextOp: turn.volatile.nextOp + 1 });

@@ -54,6 +54,11 @@ export class TestCluster {
     return new TestCluster(home, plan);
   }
 
+  /** More settings of Postgres, before any sidecar runs. */
+  async configure(settings: Readonly<Record<string, string>>): Promise<void> {
+    await writeFile(this.home.config, configText({ ...this.plan, settings: { ...this.plan.settings, ...settings } }));
+  }
+
   static async founded(): Promise<TestCluster> {
     const cluster = await TestCluster.create();
     try {
