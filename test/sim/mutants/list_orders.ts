@@ -209,8 +209,8 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
   {
     name: "wish-before-any-leader",
     file: "src/core/coordinator/answers.ts",
-    find: "if (wished.ok || election.unfit.length === 0) return wished;",
-    replace: "if (wished.ok || election.unfit.length >= 0) return wished;",
+    find: "if (wished.ok || failedCatchUps.length === 0) return wished;",
+    replace: "if (wished.ok || failedCatchUps.length >= 0) return wished;",
     why: "a target that cannot take the newest log does not keep everybody without a leader",
     script: "failover_cannot_catch_up.txt",
   },
