@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { benchFailoverShape } from "../src/cli/schemas.js";
 import type { LocalCluster } from "../src/demo/cluster.js";
 import { failOver, healAfter, leaderOf } from "../src/demo/failover.js";
-import { FAULTS, type Fault } from "../src/demo/fault.js";
+import { FAULTS } from "../src/demo/fault.js";
 import { Ledger } from "../src/demo/ledger.js";
 import { HOST } from "../src/demo/plan.js";
 import { judge, missing } from "../src/demo/verdict.js";
@@ -12,6 +12,7 @@ import { CLIENTS, RETRY_MS, Writer } from "../src/demo/writer.js";
 import { type Bench, describeMachine, formCluster, runBench } from "./bench.js";
 import { flag, UsageError, wholeNumber } from "./options.js";
 import { quantile, rounded } from "./statistics.js";
+import { type HandedOver, handOver } from "./switchover.js";
 
 /**
  * How long writes are out when the leader dies: one cluster, one kill after the other, clients that try again every
@@ -20,6 +21,10 @@ import { quantile, rounded } from "./statistics.js";
 
 type Result = z.output<typeof benchFailoverShape>;
 type Trial = Result["trials"][number];
+type Fault = Trial["fault"];
+
+/** What kills, and what only asks. */
+const KNOWN: readonly Fault[] = [...FAULTS, "switchover"];
 
 const WRITE_BEFORE_MS = 500;
 const WRITE_AFTER_MS = 300;
@@ -71,23 +76,15 @@ async function measure(bench: Bench): Promise<Result> {
 }
 
 /** One kill. A cluster that does not come back within the deadlines is stuck, and the series ends with the error. */
-async function trial({ bench, cluster, writer, ledger }: Series, fault: Fault): Promise<Trial> {
+async function trial(series: Series, fault: Fault): Promise<Trial> {
+  const { bench, cluster, ledger } = series;
   const { signal } = bench;
   await pause(WRITE_BEFORE_MS, signal);
   const before = ledger.counts().acked;
   try {
-    const failover = await failOver({ cluster, writer, fault, signal });
-    await pause(WRITE_AFTER_MS, signal);
-    await healAfter(cluster, failover);
+    const { outage_ms, phases, term } = await strike(series, fault);
     const acked = ledger.counts().acked - before;
-    return {
-      fault,
-      outage_ms: failover.outage_ms,
-      phases: { ...failover.phases },
-      acked,
-      lost: 0,
-      term: failover.term,
-    };
+    return { fault, outage_ms, phases: { ...phases }, acked, lost: 0, term };
   } catch (error) {
     if (signal.aborted || !(error instanceof DemoFailed)) throw error;
     bench.say(`stuck: ${error.message}\n${await cluster.logTails()}`);
@@ -95,6 +92,20 @@ async function trial({ bench, cluster, writer, ledger }: Series, fault: Fault): 
     await cluster.untilHealthy("the cluster to heal after a stuck trial", HEAL_MAX_MS);
     return { ...STUCK, fault, acked: ledger.counts().acked - before };
   }
+}
+
+async function strike({ bench, cluster, writer }: Series, fault: Fault): Promise<HandedOver> {
+  const { signal } = bench;
+  if (fault === "switchover") {
+    const handedOver = await handOver(cluster, writer, signal);
+    await pause(WRITE_AFTER_MS, signal);
+    await cluster.untilHealthy("the old leader to follow", HEAL_MAX_MS);
+    return handedOver;
+  }
+  const failover = await failOver({ cluster, writer, fault, signal });
+  await pause(WRITE_AFTER_MS, signal);
+  await healAfter(cluster, failover);
+  return failover;
 }
 
 /** Each lost row belongs to the trial before whose end its number was drawn. */
@@ -141,9 +152,9 @@ function nodeOf(cluster: LocalCluster, id: string): LocalCluster["plan"]["nodes"
 
 export function readFaults(text: string): readonly Fault[] {
   return text.split(",").map((name) => {
-    const fault = FAULTS.find((known) => known === name);
+    const fault = KNOWN.find((known) => known === name);
     if (fault === undefined)
-      throw new UsageError(`--fault ${text}: write ${FAULTS.join(" or ")}, or both with a comma`);
+      throw new UsageError(`--fault ${text}: write ${KNOWN.join(" or ")}, or several with commas`);
     return fault;
   });
 }

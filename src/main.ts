@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { registerExplain } from "./cli/commands/explain.js";
+import { registerFailover, registerSwitchover } from "./cli/commands/handover.js";
 import { registerHistory } from "./cli/commands/history.js";
+import { registerPause, registerResume } from "./cli/commands/pause.js";
 import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
 import { registerWatch } from "./cli/commands/watch.js";
@@ -48,6 +50,10 @@ process.exitCode = await runCli(
     registerWatch(processTerminal()),
     registerHistory,
     registerExplain,
+    registerSwitchover,
+    registerFailover,
+    registerPause,
+    registerResume,
     registerDemo,
   ],
 );

@@ -6,7 +6,7 @@
  * in the sidecar, on real ports, and in a simulator, on tables.
  */
 import { InvariantBroken } from "../core/assert.js";
-import type { Effect } from "../core/effects.js";
+import type { Effect, Reply } from "../core/effects.js";
 import type { Event } from "../core/events.js";
 import type { FoundPostgres } from "../core/keeper/adoption.js";
 import { mustFenceWithinMs } from "../core/lease/lease.js";
@@ -168,10 +168,6 @@ export class Loop {
           });
         else transport.catchUp(effect.to, effect.request);
         return;
-      case "answer_catch_up":
-        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
-        else transport.answerCatchUp(effect.call, effect.result);
-        return;
       case "send_follow":
         if (effect.to === self)
           this.toSelf({
@@ -183,18 +179,13 @@ export class Loop {
         else transport.follow(effect.to, effect.request, this.ports.credentials());
         return;
       case "answer_recruit":
-        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
-        else transport.answerRecruit(effect.call, effect.result);
-        return;
       case "answer_promote":
-        if (effect.call.startsWith(SELF)) this.answerSelf(effect);
-        else transport.answerPromote(effect.call, effect.result);
-        return;
+      case "answer_catch_up":
       case "answer_follow":
-        if (!effect.call.startsWith(SELF)) transport.answerFollow(effect.call, effect.result);
-        return;
       case "answer_change":
-        transport.answerChange(effect.call, effect.result);
+      case "answer_handover":
+      case "answer_pause":
+        this.answer(effect);
         return;
       case "publish":
         transport.publish(effect.status);
@@ -205,6 +196,27 @@ export class Loop {
       case "note":
         notes.note(effect);
         return;
+    }
+  }
+
+  private answer(effect: Reply): void {
+    const { transport } = this.ports;
+    const { call } = effect;
+    switch (effect.kind) {
+      case "answer_recruit":
+        return call.startsWith(SELF) ? this.answerSelf(effect) : transport.answerRecruit(call, effect.result);
+      case "answer_promote":
+        return call.startsWith(SELF) ? this.answerSelf(effect) : transport.answerPromote(call, effect.result);
+      case "answer_catch_up":
+        return call.startsWith(SELF) ? this.answerSelf(effect) : transport.answerCatchUp(call, effect.result);
+      case "answer_follow":
+        return call.startsWith(SELF) ? undefined : transport.answerFollow(call, effect.result);
+      case "answer_change":
+        return transport.answerChange(call, effect.result);
+      case "answer_handover":
+        return transport.answerHandover(call, effect.result);
+      case "answer_pause":
+        return transport.answerPause(call, effect.result);
     }
   }
 

@@ -11,6 +11,7 @@ import type {
   RecruitResult,
   Sender,
 } from "../core/messages.js";
+import type { HandoverRequest, HandoverResult, Mandate, PauseResult } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ChangeResult } from "../core/ruleset/wanted.js";
 import type { Durable } from "../core/state.js";
@@ -37,6 +38,9 @@ export interface TransportEvents {
   catchUp(call: CallId, from: Sender, request: CatchUpRequest): void;
   /** Credentials came with the message: they are to be kept before the request is handled. */
   follow(call: CallId, from: Sender, request: FollowRequest, credentials: Credentials | null): void;
+  /** An operator wants another leader, or a pause. */
+  handover(kind: Mandate["kind"], call: CallId, request: HandoverRequest): void;
+  setPause(call: CallId, paused: boolean): void;
   recruitResult(peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void;
   promoteResult(peer: NodeId, request: PromoteRequest, result: PromoteResult | Unreachable): void;
   catchUpResult(peer: NodeId, request: CatchUpRequest, result: CatchUpResult | Unreachable): void;
@@ -64,6 +68,9 @@ export interface TransportPort {
   answerFollow(call: CallId, result: FollowResult): void;
   /** To the operator who asked for other rules. */
   answerChange(call: CallId, result: ChangeResult): void;
+  /** To the operator who asked for another leader. */
+  answerHandover(call: CallId, result: HandoverResult): void;
+  answerPause(call: CallId, result: PauseResult): void;
   /** Pushes to every stream at once; the transport repeats the last one as a heartbeat. */
   publish(status: NodeStatus): void;
 }

@@ -50,11 +50,12 @@ export function snapshot(state: State, options: SnapshotOptions) {
     term: rules === undefined && leader === null ? null : Number(term),
     leader: leader?.node ?? null,
     established: leader?.established ?? false,
-    paused: false,
+    paused: state.durable.pause.paused,
+    pause: { number: state.durable.pause.number, by: state.durable.pause.by === "" ? null : state.durable.pause.by },
     quorum_lsn: lsnText(leader?.quorumLsn ?? null),
     ruleset: rules === undefined ? null : rulesetJson(rules),
     enforced_by: rules === undefined ? null : "native",
-    survives: rules === undefined ? [] : survivable(rules, seen),
+    survives: rules === undefined ? [] : survivable(rules, seen, state.durable.pause.paused),
     spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
     nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
     lease: leaseJson(state),
@@ -134,10 +135,12 @@ function copying(rules: InForce, seen: Map<NodeId, Seen>): NodeId[] {
 }
 
 /** The largest sets of nodes whose loss, now, leaves a cluster that goes on by itself. */
-function survivable(rules: InForce, seen: Map<NodeId, Seen>): NodeId[][] {
+function survivable(rules: InForce, seen: Map<NodeId, Seen>, paused: boolean): NodeId[][] {
   const alive = copying(rules, seen);
   for (let size = alive.length - 1; size > 0; size--) {
     const sets = subsetsOfSize(alive, size).filter((lost) => {
+      // While elections are paused nobody replaces a leader.
+      if (paused && lost.some((id) => seen.get(id)?.status?.role === "leader")) return false;
       const left = new Set(alive.filter((id) => !lost.includes(id)));
       return [...left].some((candidate) => suffices(rules.obliged, left, candidate));
     });

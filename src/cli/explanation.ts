@@ -6,6 +6,8 @@ import type { StatusJson } from "./schemas.js";
 
 type NodeJson = StatusJson["nodes"][number];
 
+const RESUME = "quorate resume";
+
 export interface ExplainOptions {
   readonly cluster: string;
   /** One of each node of the configuration. */
@@ -32,14 +34,15 @@ export function explain({ cluster, answers, start }: ExplainOptions): ExplainJso
   }
   const { blocked, leader, established, term } = status;
   const writable = leader !== null && established && blocked === null;
+  const paused = status.paused ? ["elections are paused: a leader that dies is not replaced"] : [];
   const disagreements = otherLeaders(status, answers);
   return {
     ...{ ...common, state: clusterState(status), leader, term, writable },
     summary: summaryOf(status, writable),
-    reasons: [...(blocked === null ? [] : [blocked.reason]), ...wrongs(status), ...disagreements],
+    reasons: [...(blocked === null ? paused : [blocked.reason]), ...wrongs(status), ...disagreements],
     missing: blocked?.missing ?? [],
     enough: blocked?.enough ?? [],
-    next_step: blocked?.next_step ?? null,
+    next_step: blocked?.next_step ?? (status.paused ? RESUME : null),
     may_die: {
       without_pause: writable ? (status.spare ?? []) : [],
       with_failover: writable ? status.survives.filter((set) => set.includes(leader)) : [],

@@ -15,6 +15,8 @@ Examples:
   quorate explain -c quorate.yaml               why does nothing happen? who may die next?
   quorate history -c quorate.yaml               who led when and why?
   quorate tls init -c quorate.yaml              certificates, for hosts that talk over a network
+  quorate switchover -c quorate.yaml --to n2    let n2 lead, without losing a write
+  quorate pause -c quorate.yaml                 let nobody elect by itself; resume ends it
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,
 64 usage, 78 configuration refused, 130 interrupted. Of status: 0 healthy, 1 degraded, 2 no leader.`;

@@ -146,6 +146,8 @@ export const tlsShape = z.looseObject({
 
 const phases = z.looseObject({ detect_ms: ms, recruit_ms: ms, promote_ms: ms, establish_ms: ms });
 const fault = z.enum(["postmaster", "node"]);
+/** The demo only kills. */
+const benchFault = z.enum(["postmaster", "node", "switchover"]);
 
 /** `quorate demo -o json`; parts that a failed demo never reached are null, and then `ok` is false. */
 export const demoShape = z
@@ -201,7 +203,7 @@ export const benchFailoverShape = z.looseObject({
   bench: z.literal("failover"),
   trials: z.array(
     z.looseObject({
-      fault,
+      fault: benchFault,
       /** Null for a trial that got stuck. */
       outage_ms: ms.nullable(),
       phases: phases.nullable(),
@@ -211,7 +213,7 @@ export const benchFailoverShape = z.looseObject({
     }),
   ),
   summary: z.partialRecord(
-    fault,
+    benchFault,
     z.looseObject({
       n: count,
       median_ms: ms.nullable(),

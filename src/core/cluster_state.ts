@@ -6,6 +6,7 @@ export interface Judged {
   readonly leader: string | null;
   readonly established: boolean;
   readonly term: number | null;
+  readonly paused: boolean;
   readonly nodes: readonly {
     readonly id: string;
     readonly reachable: boolean;
@@ -18,9 +19,10 @@ export interface Judged {
   }[];
 }
 
-/** Healthy: an established leader, and every other node votes and streams from it. */
-export function clusterState({ leader, established, term, nodes }: Judged): ClusterState {
+/** Healthy: an established leader that would be replaced if it died, and every other node votes and streams from it. */
+export function clusterState({ leader, established, term, paused, nodes }: Judged): ClusterState {
   if (leader === null || !established) return "no_leader";
+  if (paused) return "degraded";
   const fine = nodes.every(
     (n) =>
       n.reachable &&

@@ -26,6 +26,7 @@ export function changedVolatile(v: Volatile, change: Partial<Volatile>): Volatil
     progress: v.progress,
     lease: v.lease,
     election: v.election,
+    mandate: v.mandate,
     suspicion: v.suspicion,
     leaderSeenMs: v.leaderSeenMs,
     peers: v.peers,

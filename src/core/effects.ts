@@ -10,6 +10,7 @@ import type {
   RecruitRequest,
   RecruitResult,
 } from "./messages.js";
+import type { HandoverResult, PauseResult } from "./orders.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { Seat } from "./ruleset/seats.js";
 import type { ChangeResult } from "./ruleset/wanted.js";
@@ -22,16 +23,23 @@ export type Effect =
   | { readonly kind: "send_recruit"; readonly to: NodeId; readonly request: RecruitRequest }
   | { readonly kind: "send_promote"; readonly to: NodeId; readonly request: PromoteRequest }
   | { readonly kind: "send_catch_up"; readonly to: NodeId; readonly request: CatchUpRequest }
-  | { readonly kind: "answer_catch_up"; readonly call: string; readonly result: CatchUpResult }
   | { readonly kind: "send_follow"; readonly to: NodeId; readonly request: FollowRequest }
+  | { readonly kind: "publish"; readonly status: NodeStatus }
+  | { readonly kind: "postgres"; readonly op: OpId; readonly action: PostgresAction }
+  | Reply
+  | Note;
+
+/** To whoever asked this node for something. */
+export type Reply =
+  | { readonly kind: "answer_catch_up"; readonly call: string; readonly result: CatchUpResult }
   | { readonly kind: "answer_recruit"; readonly call: string; readonly result: RecruitResult }
   | { readonly kind: "answer_promote"; readonly call: string; readonly result: PromoteResult }
   | { readonly kind: "answer_follow"; readonly call: string; readonly result: FollowResult }
   /** To the operator who asked for other rules. */
   | { readonly kind: "answer_change"; readonly call: string; readonly result: ChangeResult }
-  | { readonly kind: "publish"; readonly status: NodeStatus }
-  | { readonly kind: "postgres"; readonly op: OpId; readonly action: PostgresAction }
-  | Note;
+  /** To the operator who asked for another leader. */
+  | { readonly kind: "answer_handover"; readonly call: string; readonly result: HandoverResult }
+  | { readonly kind: "answer_pause"; readonly call: string; readonly result: PauseResult };
 
 /** One note is one log line, one counter and one coverage mark of the simulator. */
 export interface Note {
@@ -79,6 +87,11 @@ export type PostgresAction =
       readonly cause: string;
     }
   | { readonly kind: "set_door"; readonly open: boolean }
+  /**
+   * Of a leader: nobody new gets in, and every session ends once no commit of its own waits for the quorum; followers
+   * stream on. Reports a shut door, or fails at the deadline, in ms.
+   */
+  | { readonly kind: "drain"; readonly deadlineMs: number }
   /** Put names in force on a running leader, behind the barrier (trap 15). */
   | { readonly kind: "set_names"; readonly names: string }
   /**

@@ -15,6 +15,7 @@ import type {
   RecruitResult,
   Sender,
 } from "./messages.js";
+import type { HandoverRequest } from "./orders.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { ChangeRequest } from "./ruleset/wanted.js";
 
@@ -68,6 +69,10 @@ export type Event =
   | { readonly kind: "postgres"; readonly report: PostgresReport }
   /** An operator wants other rules; only an established leader changes them. */
   | { readonly kind: "change_ruleset"; readonly call: string; readonly request: ChangeRequest }
+  /** An operator wants another leader: with the help of this one, or without anybody's. */
+  | { readonly kind: "switchover" | "failover"; readonly call: string; readonly request: HandoverRequest }
+  /** An operator wants no elections, or wants them again; any node takes the order. */
+  | { readonly kind: "set_pause"; readonly call: string; readonly paused: boolean }
   /** The operator ends the sidecar: Postgres is fenced first. */
   | { readonly kind: "shutdown" }
   /** The sidecar is ended on purpose and will be started again: Postgres goes on, and the others are told how long to wait. */

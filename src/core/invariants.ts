@@ -24,6 +24,7 @@ export function checkInvariants(before: State, after: State): void {
     was.systemIdentifier === null || d.systemIdentifier === was.systemIdentifier,
     `data of system ${was.systemIdentifier} became ${d.systemIdentifier}`,
   );
+  assert(d.pause.number >= was.pause.number, "an older order to pause or resume is never taken up again");
   assert(!was.held || d.held, "data that was held is never forgotten");
   // I3: a promotion is begun at most once a term, and only under the term promised.
   assert(d.promotionStarted >= was.promotionStarted, "I3: a begun promotion is never forgotten");

@@ -1,6 +1,7 @@
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
+import type { Pause } from "./orders.js";
 import type { Incarnation, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
 
 /**
@@ -201,6 +202,8 @@ export interface NodeStatus {
   readonly leaseAsk: LeaseAsk | null;
   /** Of a follower: the newest lease it has granted the leader it follows. */
   readonly leaseGrant: LeaseGrant | null;
+  /** The newest order to pause or resume elections that it has heard of. */
+  readonly pause: Pause;
   /** What it remembers of the others. */
   readonly seen: readonly Seen[];
   readonly facts: NodeFacts;

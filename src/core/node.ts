@@ -11,6 +11,7 @@ import { answerCatchUp, dropCatchUp, onCatchUp } from "./acceptor/catch_up.js";
 import { recall, regainVote } from "./acceptor/past.js";
 import { onCatchUpResult } from "./coordinator/catching_up.js";
 import { coordinate } from "./coordinator/coordinator.js";
+import { concludeMandate, mandateTicksMs, onFailover } from "./coordinator/mandate.js";
 import { onPromoteResult } from "./coordinator/promoting.js";
 import { onRecruitResult } from "./coordinator/recruiting.js";
 import { detect } from "./detector/detector.js";
@@ -24,6 +25,8 @@ import { onReport } from "./keeper/reports.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
 import { awaitsQuorum } from "./leader/change_state.js";
+import { handOver, onLook, onSwitchover } from "./leader/handing_over.js";
+import { isHandingOver } from "./leader/hands_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { leaveIfLeftOut } from "./leader/left_out.js";
 import { stepDown } from "./leader/office.js";
@@ -32,6 +35,7 @@ import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
 import { LSN_ZERO } from "./log/lsn.js";
+import { hearPause, onSetPause } from "./pause.js";
 import { compact, inForce } from "./ruleset/in_force.js";
 import { noteMembership } from "./ruleset/membership.js";
 import type { RulesetRecord } from "./ruleset/ruleset.js";
@@ -56,6 +60,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   establish(turn);
   leaveIfLeftOut(turn);
   detect(turn);
+  handOver(turn);
   coordinate(turn);
   watchMembers(turn);
   callFollowers(turn, false);
@@ -64,6 +69,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   keep(turn);
   answerCatchUp(turn);
   answerPending(turn);
+  concludeMandate(turn);
   observePace(turn);
   publishIfChanged(turn);
   const state = turn.state();
@@ -79,6 +85,7 @@ function route(turn: Turn, event: Event): void {
       return onFound(turn, event.postgres);
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
+      hearPause(turn, event.status);
       for (const seen of event.status.seen) recall(turn, event.peer, seen);
       return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":
@@ -110,6 +117,12 @@ function route(turn: Turn, event: Event): void {
       return onPostgres(turn, event.report);
     case "change_ruleset":
       return onChangeRuleset(turn, event.call, event.request);
+    case "switchover":
+      return onSwitchover(turn, event.call, event.request);
+    case "failover":
+      return onFailover(turn, event.call, event.request);
+    case "set_pause":
+      return onSetPause(turn, event.call, event.paused);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");
@@ -139,7 +152,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     knowRulesets(turn, observation.rulesets);
     noteRejoined(turn);
     onAnswered(turn);
-    return onObserved(turn, observation);
+    onObserved(turn, observation);
+    return onLook(turn, observation);
   }
   if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
     const current = turn.postgres.op;
@@ -192,7 +206,8 @@ function observePace(turn: Turn): void {
     ((leading.stage === "establishing" && leading.quorumLsn < (leading.firstRecord ?? LSN_ZERO)) ||
       leading.mark === "writing" ||
       typeof leading.mark === "bigint" ||
-      awaitsQuorum(leading.change));
+      awaitsQuorum(leading.change) ||
+      isHandingOver(turn));
   const dialling = following !== null && postgres.receiver !== null && !postgres.streaming;
   const as =
     leading !== null && leading.stage !== "promoting" ? "leader" : postgres.process === "running" ? "follower" : "idle";
@@ -220,6 +235,7 @@ export function nextTickMs(state: State): number {
     if (ms > now) at(ms);
   };
   for (const ms of leaseTicksMs(state)) at(ms);
+  for (const ms of mandateTicksMs(state)) at(ms);
   if (volatile.postgres.op === null) {
     atIfAhead(volatile.postgres.retryAtMs);
     atIfAhead(volatile.postgres.restartAtMs);

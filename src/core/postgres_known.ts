@@ -1,6 +1,7 @@
 import type { OpId } from "./effects.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
+import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 
 /** What is known of the Postgres beside this sidecar. */
@@ -49,4 +50,36 @@ export interface Clone {
   readonly percent: number;
   /** Set when it is complete and on disk. */
   readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
+}
+
+export interface BootData {
+  readonly present: boolean;
+  readonly oldKept: boolean;
+}
+
+/** What a sidecar that starts knows of it: which directories there are. */
+export function postgresUnseen(data: BootData): LocalPostgres {
+  return {
+    data: data.present ? "present" : "absent",
+    process: "stopped",
+    primaryGone: false,
+    still: null,
+    receiver: null,
+    unservedTerm: TERM_NONE,
+    streaming: false,
+    door: "shut",
+    op: null,
+    retryAtMs: 0,
+    restartAtMs: 0,
+    failures: 0,
+    fault: null,
+    clone: null,
+    oldKept: data.oldKept,
+    position: POSITION_EMPTY,
+    rulesets: [],
+    flushLsn: null,
+    replayLsn: null,
+    postmasterPid: null,
+    observing: "idle",
+  };
 }

@@ -7,7 +7,7 @@ import { NO_PROGRESS, type Progress } from "./leader/progress_seen.js";
 import { freshBook, type LeaseBook } from "./lease/book.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
-import { POSITION_EMPTY, TERM_NONE, type Term } from "./log/position.js";
+import { TERM_NONE, type Term } from "./log/position.js";
 import type {
   Attempt,
   Blocked,
@@ -20,7 +20,10 @@ import type {
   Seen,
 } from "./messages.js";
 import { BOOT_UNKNOWN } from "./messages.js";
-import type { LocalPostgres } from "./postgres_known.js";
+import type { Mandate, Pause } from "./orders.js";
+import { NEVER_PAUSED } from "./orders.js";
+import type { BootData, LocalPostgres } from "./postgres_known.js";
+import { postgresUnseen } from "./postgres_known.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
@@ -53,6 +56,8 @@ export interface Durable {
    * that starts with a shorter one answers for this one. Absent in files that are older than leases.
    */
   readonly leaseMs?: number;
+  /** Whether elections are paused, as far as this node has heard. */
+  readonly pause: Pause;
 }
 
 export interface Promised {
@@ -106,6 +111,8 @@ export interface Volatile {
   readonly catchUp: CatchUp | null;
   readonly election: Election;
   readonly suspicion: Suspicion | null;
+  /** What an operator ordered this node to do about the leader, until it is answered. */
+  readonly mandate: Mandate | null;
   /** When this node last saw a leader in office, or its own start. */
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
@@ -203,11 +210,6 @@ export interface Peer {
   readonly forgot: boolean;
 }
 
-export interface BootData {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
-
 /** The state a sidecar starts with: its durable word, and nothing known of anybody. */
 export function initialState(config: NodeConfig, durable: Durable, data: BootData, nowMs: number): State {
   return {
@@ -220,27 +222,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       stopping: false,
       awayMs: 0,
       nextOp: 1,
-      postgres: {
-        data: data.present ? "present" : "absent",
-        process: "stopped",
-        primaryGone: false,
-        still: null,
-        receiver: null,
-        unservedTerm: TERM_NONE,
-        streaming: false,
-        door: "shut",
-        op: null,
-        retryAtMs: 0,
-        restartAtMs: 0,
-        failures: 0,
-        fault: null,
-        clone: null,
-        oldKept: data.oldKept,
-        position: POSITION_EMPTY,
-        rulesets: [],
-        ...{ flushLsn: null, replayLsn: null, postmasterPid: null },
-        observing: "idle",
-      },
+      postgres: postgresUnseen(data),
       pending: null,
       following: null,
       leading: null,
@@ -249,6 +231,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       lease: freshBook(config.timings, durable, nowMs),
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
+      mandate: null,
       leaderSeenMs: nowMs,
       peers: {},
       outside: false,
@@ -278,6 +261,7 @@ export function freshDurable(cluster: string, node: NodeId, incarnation: Incarna
     founding: TERM_NONE,
     joining: TERM_NONE,
     held: false,
+    pause: NEVER_PAUSED,
   };
 }
 

@@ -46,6 +46,7 @@ export function statusOf(state: State): NodeStatus {
     leaseAsk: askOf(state),
     leaseGrant: grantOf(state),
     seen: allSeen(state),
+    pause: durable.pause,
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -162,7 +163,8 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
     was.blocked !== v.blocked ||
     was.lease !== v.lease ||
     was.phases !== v.phases ||
-    was.rejoin !== v.rejoin
+    was.rejoin !== v.rejoin ||
+    was.awayMs !== v.awayMs
   )
     return false;
   if (was.peers === v.peers) return true;
@@ -177,6 +179,7 @@ function actedOn(s: NodeStatus): string {
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,
+    s.pause.number,
   ].join();
 }
 

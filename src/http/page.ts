@@ -123,8 +123,11 @@ function setsText(sets: readonly (readonly string[])[]): string {
   return sets.length === 0 ? "no node" : sets.map((set) => set.join(" and ")).join(", or ");
 }
 
-function blockedText({ blocked }: Snapshot): string {
-  if (blocked === null) return "";
+function blockedText({ blocked, paused }: Snapshot): string {
+  if (blocked === null)
+    return paused
+      ? '<div class="next"><p>elections are paused: a leader that dies is not replaced</p><p>Next: quorate resume</p></div>'
+      : "";
   return `<div class="next"><p>${text(blocked.reason)}</p><p>Next: ${text(blocked.next_step)}</p></div>`;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Snapshot } from "../agent/snapshot.js";
 import { knownLeader } from "../core/detector/detector.js";
+import { isHandingOver } from "../core/leader/hands_over.js";
 import { mustFenceWithinMs } from "../core/lease/lease.js";
 import type { History } from "../core/log/history.js";
 import type { NodeStatus } from "../core/messages.js";
@@ -65,7 +66,8 @@ export function viewOf(state: State, observedAgoMs: number, cluster: () => Snaps
         known?.leader === self &&
         (leaseLeftMs === null || leaseLeftMs > 0),
       alive: postgres.process === "running" && observedAgoMs <= observedMaxMs(state),
-      doorOpen: postgres.door === "open",
+      // Shut for another leader before Postgres has said so.
+      doorOpen: postgres.door === "open" && !isHandingOver(state),
       standby: leading === null && (postgres.receiver !== null || postgres.still !== null),
       status: statusOf(state),
       leaseLeftMs,

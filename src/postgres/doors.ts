@@ -76,10 +76,13 @@ export interface ShutOptions extends DoorOptions {
   readonly session: Session;
   /** Other backends of ours that are spared. */
   readonly spare?: readonly number[];
+  /** Asked before each round: sessions that are awaited and not told to end yet. */
+  readonly leaveBe?: () => Promise<ReadonlySet<number>>;
   /** Whether followers that stream from here are ended too. */
   readonly walsenders: "keep" | "end";
 }
 
+const NOBODY: ReadonlySet<number> = new Set();
 const KNOCK_PAUSE_MS = 2;
 /** A young child is told from an auxiliary process by looking again. */
 const LOOK_AGAIN_MS = 10;
@@ -89,7 +92,7 @@ const KNOCK_TIMEOUT_MS = 1_000;
  * Closes the door of a *standby* (or of a primary on which nothing waits) and ends every session; resolves when the
  * probe is refused and none is left. SIGTERM, since a killed backend takes the postmaster with it; a session that
  * does not obey in time (frozen, stuck) makes this reject, and the caller fences. A primary with waiters is fenced
- * in the first place: SIGTERM would show their rows (POSTGRES.md trap 19).
+ * in the first place: SIGTERM would show their rows (POSTGRES.md trap 19); or `leaveBe` names them, until they have waited.
  */
 export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: number }> {
   const deadline = performance.now() + options.deadlineMs;
@@ -106,7 +109,8 @@ export async function shutDoor(options: ShutOptions): Promise<{ readonly ended: 
     // Also before the proof: on a full house only an ended session makes room for the probe. And again after it: a
     // connection from before may send its startup packet only now, and is in no view (trap 20).
     const { sessions, undecided } = await listStrangers({ ...options, sightings });
-    for (const session of sessions) if (signal(session, "SIGTERM")) ended.add(session.pid);
+    const awaited = (await options.leaveBe?.()) ?? NOBODY;
+    for (const session of sessions) if (!awaited.has(session.pid) && signal(session, "SIGTERM")) ended.add(session.pid);
     // Whoever is born after the proof meets the shut door by himself: clients that try again and again are not waited for.
     if (proven && (await untilGone([...sessions, ...undecided], deadline))) return { ended: ended.size };
     if (performance.now() > deadline) {

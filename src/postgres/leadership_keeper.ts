@@ -1,5 +1,6 @@
 import type { LeadershipLog } from "../core/leaderships.js";
 import type { TermEvidence } from "../core/term_evidence.js";
+import { explain } from "./explain.js";
 import type { Instance } from "./instance.js";
 import { keepEvidence, readLeadershipLog } from "./leadership_table.js";
 
@@ -38,7 +39,7 @@ export class LeadershipKeeper {
       this.keptTerm = evidence.term;
       this.trouble = "";
     } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
+      const trouble = explain(error);
       if (trouble !== this.trouble)
         this.options.warn(`what is known of term ${evidence.term} cannot be kept: ${trouble}`, error);
       this.trouble = trouble;

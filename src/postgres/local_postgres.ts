@@ -13,6 +13,7 @@ import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
+import { explain } from "./explain.js";
 import { fence } from "./fence.js";
 import { type Candidate, findRunning } from "./found.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
@@ -219,6 +220,9 @@ export class LocalPostgres implements PostgresPort {
       case "set_door":
         await this.operations.setDoor(action.open);
         return { kind: "door_set", op, open: action.open };
+      case "drain":
+        await this.operations.drain(action.deadlineMs);
+        return { kind: "door_set", op, open: false };
       case "set_names":
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
@@ -287,8 +291,4 @@ export class LocalPostgres implements PostgresPort {
   private background(what: string, run: () => Promise<void>): void {
     run().catch((error: unknown) => this.options.warn(`${what} failed: ${explain(error)}`, error));
   }
-}
-
-function explain(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

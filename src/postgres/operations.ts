@@ -9,7 +9,8 @@ import type { NodeId } from "../core/ruleset/ruleset.js";
 import { Archiver } from "./archiving.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
-import { openDoor, shutDoor } from "./doors.js";
+import { type DoorOptions, openDoor, shutDoor } from "./doors.js";
+import { drain } from "./drain.js";
 import { fence } from "./fence.js";
 import type { Candidate } from "./found.js";
 import { foundAnew } from "./founding.js";
@@ -33,7 +34,7 @@ const PROMOTE_DEADLINE_MS = 10_000;
 const DOOR_DEADLINE_MS = 5_000;
 const NAMES_DEADLINE_MS = 5_000;
 
-/** Each operation of the core, done to a real Postgres. The caller runs one at a time. */
+/** Each operation of the core, done to a real Postgres, one at a time. */
 export class Operations {
   instance: Instance | null = null;
   private door: "open" | "shut" = "shut";
@@ -88,12 +89,8 @@ export class Operations {
     this.provenNames = null;
     const alongside = names === null ? {} : { synchronous_standby_names: names };
     await revoke({ session, ways, alongside, deadlineMs: REVOKE_DEADLINE_MS });
-    const position = await finalPosition({
-      session,
-      ways,
-      dataDir: this.options.start.dataDir,
-      deadlineMs: REVOKE_DEADLINE_MS,
-    });
+    const { dataDir } = this.options.start;
+    const position = await finalPosition({ session, ways, dataDir, deadlineMs: REVOKE_DEADLINE_MS });
     this.provenNames = shown;
     const read = await readRulesets(session);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
@@ -136,11 +133,9 @@ export class Operations {
     if (outcome.kind === "refused" && outcome.code === "history_above") {
       // Safe start forgets the timelines that this node never reached (POSTGRES.md trap 4).
       await this.fence();
-      const again = await this.revoke(null);
-      if (comparePositions(again.position, position) !== 0)
-        throw new Error(
-          `after a safe start it stands at ${formatPosition(again.position)}, not at ${formatPosition(position)}`,
-        );
+      const { position: again } = await this.revoke(null);
+      if (comparePositions(again, position) !== 0)
+        throw new Error(`after a safe start it stands at ${formatPosition(again)}, not at ${formatPosition(position)}`);
       outcome = await this.tryPromote(action, position);
     }
     if (outcome.kind !== "promoted") throw new Error(outcome.reason);
@@ -194,17 +189,17 @@ export class Operations {
     return writeRecord(this.need().session, action, this.options.start.hba, credentials);
   }
 
+  /** Of a leader that hands over; its followers stream on. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { session, observer } = this.need();
+    await drain({ ...this.doorOptions(), deadlineMs, session, spare: [observer.backendPid] });
+    this.door = "shut";
+  }
+
   async setDoor(open: boolean): Promise<void> {
     const instance = this.need();
-    const { running, user, session, observer } = instance;
-    const common = {
-      hbaFile: running.hbaFile,
-      hba: this.options.start.hba,
-      user,
-      postmasterPid: running.pid,
-      target: { host: running.socketDir, port: this.options.start.port },
-      deadlineMs: DOOR_DEADLINE_MS,
-    };
+    const { session, observer } = instance;
+    const common = this.doorOptions();
     // Open from the moment it may be, shut only when it is proven to be.
     if (open) {
       this.door = "open";
@@ -215,20 +210,28 @@ export class Operations {
     this.door = "shut";
   }
 
+  private doorOptions(): DoorOptions {
+    const { running, user } = this.need();
+    return {
+      hbaFile: running.hbaFile,
+      hba: this.options.start.hba,
+      user,
+      postmasterPid: running.pid,
+      target: { host: running.socketDir, port: this.options.start.port },
+      deadlineMs: DOOR_DEADLINE_MS,
+    };
+  }
+
   async setNames(names: string): Promise<void> {
     const instance = this.need();
     this.provenNames = null;
-    const outcome = await putNamesInForce({
-      session: instance.session,
-      ways: waysOf(instance),
-      names,
-      deadlineMs: NAMES_DEADLINE_MS,
-    });
+    const options = { session: instance.session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS };
+    const outcome = await putNamesInForce(options);
     if (outcome.kind === "failed") throw new Error(outcome.reason);
   }
 
+  /** One statement on the session that looks: a connection would cost a fork in the middle of a failover. */
   async nudge(): Promise<void> {
-    // One statement on the session that looks: a connection of its own would cost a fork in the middle of a failover.
     await this.need().observer.query(WAL_MARK);
   }
 

@@ -1,4 +1,5 @@
 import { decodeBigintJson, encodeBigintJson } from "../core/bigint_json.js";
+import { NEVER_PAUSED } from "../core/orders.js";
 import type { Durable } from "../core/state.js";
 import type { StateCodec } from "./state_format.js";
 
@@ -6,15 +7,23 @@ import type { StateCodec } from "./state_format.js";
 export const durableCodec: StateCodec<Durable> = {
   encode: (durable) => encodeBigintJson(durable),
   decode: (text, format) => {
-    const value = decodeBigintJson(text);
-    const upgraded = format === 1 && isRecord(value) ? { ...value, ...KEPT_SINCE_2 } : value;
-    if (!isDurable(upgraded)) throw new SyntaxError("the payload is not a node's durable state");
-    return upgraded;
+    const value = upgraded(decodeBigintJson(text), format);
+    if (!isDurable(value)) throw new SyntaxError("the payload is not a node's durable state");
+    return value;
   },
 };
 
+function upgraded(value: unknown, format: number): unknown {
+  if (!isRecord(value)) return value;
+  const since2 = format < 2 ? { ...value, ...KEPT_SINCE_2 } : value;
+  return format < 3 ? { ...since2, ...KEPT_SINCE_3 } : since2;
+}
+
 /** What was promised before was not kept, so nothing is said of it. */
 const KEPT_SINCE_2 = Object.freeze({ promises: [], nonVoter: false });
+
+/** Before, there were no orders to pause. */
+const KEPT_SINCE_3 = Object.freeze({ pause: NEVER_PAUSED });
 
 function isDurable(value: unknown): value is Durable {
   if (!isRecord(value) || !isRecord(value.promise) || !Array.isArray(value.promises)) return false;
@@ -34,7 +43,17 @@ function isDurable(value: unknown): value is Durable {
     typeof value.founding === "bigint" &&
     typeof value.joining === "bigint" &&
     typeof value.held === "boolean" &&
-    (value.leaseMs === undefined || typeof value.leaseMs === "number")
+    (value.leaseMs === undefined || typeof value.leaseMs === "number") &&
+    isPause(value.pause)
+  );
+}
+
+function isPause(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    typeof value.paused === "boolean" &&
+    Number.isSafeInteger(value.number) &&
+    typeof value.by === "string"
   );
 }
 

@@ -4,15 +4,19 @@ import type { StateIdentity } from "./identity.js";
 /*
  * A state file is a header line and a body:
  *
- *   QUORATE-STATE <format> <bytes of the body> <sha256 of the body>\n
+ *   QUORATE-STATE <format> <bytes of the body> <sha256 of the format and the body>\n
  *   {"cluster":"shop","node":"n1","incarnation":"...","system_identifier":"7301..."}\n
  *   <payload>
  *
  * The header line alone says whether the rest is whole; text, so that a person can read it in an emergency.
  */
 
-/** 2: the last promises are named, and whether the node has a vote: an older program would let one from the past vote. */
-export const STATE_FORMAT = 2;
+/**
+ * 2: the last promises are named, and whether the node has a vote: an older program would let one from the past vote.
+ * 3: whether elections are paused: an older program would elect. The checksum covers the format, since a flipped bit could
+ * make it an older one, of which less is read.
+ */
+export const STATE_FORMAT = 3;
 const MAGIC = "QUORATE-STATE";
 const HEADER = /^QUORATE-STATE ([1-9]\d{0,8}) (0|[1-9]\d{0,8}) ([0-9a-f]{64})\n/;
 /** The header line is the part that its own checksum does not cover: nothing longer is one. */
@@ -40,7 +44,10 @@ export function serializeState<T>(identity: StateIdentity, value: T, codec: Stat
   const { cluster, node, incarnation, system_identifier } = identity;
   const head = JSON.stringify({ cluster, node, incarnation, system_identifier: system_identifier?.toString() ?? null });
   const body = Buffer.from(`${head}\n${codec.encode(value)}`, "utf8");
-  return Buffer.concat([Buffer.from(`${MAGIC} ${STATE_FORMAT} ${body.length} ${sha256(body)}\n`, "latin1"), body]);
+  return Buffer.concat([
+    Buffer.from(`${MAGIC} ${STATE_FORMAT} ${body.length} ${checksum(STATE_FORMAT, body)}\n`, "latin1"),
+    body,
+  ]);
 }
 
 /** Whether the bytes are a whole state file of a format that we know; whose it is, is the caller's question. */
@@ -58,7 +65,7 @@ export function parseState<T>(file: string, bytes: Buffer, codec: StateCodec<T>)
   if (body.length !== Number(header[2])) {
     return refuse("torn", `${file} has ${body.length} bytes of ${header[2]}; ${RESTORE}`);
   }
-  if (sha256(body) !== header[3]) return refuse("torn", `${file} does not match its checksum; ${RESTORE}`);
+  if (checksum(format, body) !== header[3]) return refuse("torn", `${file} does not match its checksum; ${RESTORE}`);
   try {
     const end = body.indexOf("\n");
     const identity = decodeIdentity(body.subarray(0, end).toString("utf8"));
@@ -84,8 +91,10 @@ export function refuse(
   return { kind: "refused", refusal: { code, message } };
 }
 
-function sha256(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
+function checksum(format: number, body: Buffer): string {
+  const hash = createHash("sha256");
+  if (format >= 3) hash.update(`${format} `);
+  return hash.update(body).digest("hex");
 }
 
 function decodeIdentity(line: string): StateIdentity {

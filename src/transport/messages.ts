@@ -58,7 +58,7 @@ interface MessageType<W> {
   decode(bytes: Uint8Array): W;
 }
 
-function codec<W extends { envelope: WireEnvelope | undefined }, T>(
+export function codec<W extends { envelope: WireEnvelope | undefined }, T>(
   name: string,
   type: MessageType<W>,
   toWire: (body: T) => Omit<W, "envelope">,

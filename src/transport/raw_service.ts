@@ -35,4 +35,10 @@ export const RAW_CONSENSUS = {
   watch: raw(ConsensusService.watch),
 };
 
-export const RAW_ADMIN = { status: raw(AdminService.status), history: raw(AdminService.history) };
+export const RAW_ADMIN = {
+  status: raw(AdminService.status),
+  history: raw(AdminService.history),
+  switchover: raw(AdminService.switchover),
+  failover: raw(AdminService.failover),
+  setPause: raw(AdminService.setPause),
+};

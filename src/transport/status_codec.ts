@@ -1,4 +1,5 @@
 import type { Blocked, ElectionPhases, NodeFacts, NodeStatus, PostgresState, RejoinFacts } from "../core/messages.js";
+import { NEVER_PAUSED } from "../core/orders.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import {
   cut,
@@ -19,6 +20,7 @@ import type * as wire from "./gen/quorate/v1/cluster.js";
 import { RejoinMethod, Role, PostgresState as WirePostgresState } from "./gen/quorate/v1/cluster.js";
 import { askToCore, grantToCore } from "./lease_codec.js";
 import { allSeenToCore, promisesToCore, seenToWire } from "./memory_codec.js";
+import { pauseToCore, pauseToWire } from "./pause_codec.js";
 import { labelsToCore, labelsToWire, recordsToCore, recordToWire } from "./ruleset_codec.js";
 
 /** What a sidecar tells of its node, proto ↔ core. */
@@ -75,6 +77,7 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     leaseAsk: status.leaseAsk ?? undefined,
     leaseGrant: status.leaseGrant ?? undefined,
     seen: status.seen.map(seenToWire),
+    pause: pauseToWire(status.pause),
     facts: factsToWire(status.facts),
   };
 }
@@ -111,6 +114,8 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     leaseAsk: orNull(status.leaseAsk, "lease_ask", askToCore),
     leaseGrant: orNull(status.leaseGrant, "lease_grant", grantToCore),
     seen: allSeenToCore(status.seen, "seen"),
+    // A version from before there were such orders says nothing.
+    pause: orNull(status.pause, "pause", pauseToCore) ?? NEVER_PAUSED,
     facts: factsToCore(present(status.facts, "facts")),
   };
 }

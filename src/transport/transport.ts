@@ -5,6 +5,7 @@ import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { TlsSource } from "../tls/reloaded.js";
 import type { ProtocolRange } from "./envelope.js";
 import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
+import { handoverResponse, setPauseResponse } from "./orders_codec.js";
 import type { PeerAddress } from "./peer_link.js";
 import type { TransportLog } from "./peers.js";
 import { Peers } from "./peers.js";
@@ -90,6 +91,8 @@ export function createTransport(options: TransportOptions): Transport {
       // The admin service takes no such call yet: an answer that nobody waits for would be lost in silence.
       throw new Error(`a change of the rules, ${call}, is answered, and none can be asked for through this transport`);
     },
+    answerHandover: (call, result) => server.answer(call, handoverResponse, result),
+    answerPause: (call, result) => server.answer(call, setPauseResponse, result),
     publish: (status) => server.publish(status),
   };
 }

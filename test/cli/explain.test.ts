@@ -44,6 +44,13 @@ describe("why nothing happens", () => {
     expect(rendered).toMatch(/with the leader +not now: nobody could take over until n1 or others are back$/m);
   });
 
+  test("paused: said as what is wrong, with what ends it", () => {
+    expect(explained(answersOf(statusOf({ paused: true })))).toMatchObject({
+      ...{ state: "degraded", writable: true, next_step: "quorate resume" },
+      reasons: ["elections are paused: a leader that dies is not replaced"],
+    });
+  });
+
   test("a leader without a quorum: who is missing, and what would be enough", () => {
     const rendered = text(answersOf(statusOf({ blocked: NO_QUORUM }), ["n1"]));
     expect(rendered).toMatch(/^shop: n1 leads term 3, and every commit waits$/m);

@@ -18,6 +18,8 @@ export function nodeLine({ id, loop, postgres }: Machine): string {
     election.stage === "idle" ? "" : `, ${election.stage} ${election.term}`,
     blocked === null ? "" : `, blocked: ${blocked.code}`,
     durable.nonVoter ? ", no vote" : "",
+    durable.pause.paused ? ", PAUSED" : "",
+    volatile.mandate === null ? "" : `, ${volatile.mandate.kind} ${volatile.mandate.stage}`,
     volatile.postgres.door === "open" ? ", door open" : "",
   ].join("");
   return `${id} ${role}, promised ${durable.promise.term}${rest}; ${log}`;

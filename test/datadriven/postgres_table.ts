@@ -150,6 +150,9 @@ export class PostgresTable {
       case "set_door":
         this.door = action.open ? "open" : "shut";
         return { kind: "door_set", op, open: action.open };
+      case "drain":
+        this.door = "shut";
+        return { kind: "door_set", op, open: false };
       case "set_names":
         this.names = action.names;
         this.foreignNames = null;

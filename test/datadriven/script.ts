@@ -6,6 +6,7 @@ import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
 import { nodeLine } from "./node_line.js";
+import { orderFrom } from "./order_text.js";
 import { RULESETS_DROPPED } from "./postgres_table.js";
 import { simulate } from "./simulate.js";
 import { World } from "./world.js";
@@ -42,6 +43,7 @@ import { World } from "./world.js";
  *   write N NAME [BYTES]                       a client's commit; N may be `leader`, the newest established one
  *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
+ *   switchover|failover N CALL [to n2] [deadline MS] · pause|resume N CALL   an operator orders N (order_text.ts)
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
@@ -146,6 +148,14 @@ export class Script {
         const request = changeFrom(args.slice(2).join(" "));
         const asked = args[0] === "leader" ? newestLeader(this.world) : first();
         asked.loop?.deliver({ kind: "change_ruleset", call: args[1] ?? "", request });
+        return this.world.settle();
+      }
+      case "switchover":
+      case "failover":
+      case "pause":
+      case "resume": {
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver(orderFrom(verb, args.slice(1)));
         return this.world.settle();
       }
       case "show":

@@ -223,7 +223,11 @@ export class World {
     const { id, postgres } = machine;
     const held = (what: string, { action }: { action: PostgresAction }) =>
       this.holds.has(`${what} ${id} ${action.kind}`);
-    const at = machine.operations.findIndex((o) => evenHeld || !held(o.report === undefined ? "pg" : "report", o));
+    const commitsWait = [...this.unacknowledged.values()].some((w) => w.leader === id && w.term === postgres.primary);
+    const at = machine.operations.findIndex(
+      (o) =>
+        (evenHeld || !held(o.report === undefined ? "pg" : "report", o)) && (o.action.kind !== "drain" || !commitsWait),
+    );
     const operation = machine.operations[at];
     if (operation === undefined || machine.loop === null) return false;
     machine.operations.splice(at, 1);
@@ -282,9 +286,18 @@ export class World {
   private observe(machine: Machine): boolean {
     const { loop, postgres } = machine;
     if (loop === null || !postgres.running) return false;
-    const { leading } = loop.state.volatile;
+    const { leading, mandate } = loop.state.volatile;
+    const order = [mandate?.stage, mandate?.looks, loop.state.volatile.postgres.door];
     const seen = [postgres.position.lsn, ...[...postgres.senders].flat(), postgres.streaming];
-    const key = [machine.boots, leading?.term, leading?.stage, leading?.mark, leading?.change?.stage, ...seen].join();
+    const key = [
+      machine.boots,
+      leading?.term,
+      leading?.stage,
+      leading?.mark,
+      leading?.change?.stage,
+      ...order,
+      ...seen,
+    ].join();
     if (key === machine.lastSeen) return false;
     machine.lastSeen = key;
     loop.deliver({ kind: "postgres", report: { kind: "observed", observation: postgres.observation() } });

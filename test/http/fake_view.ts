@@ -1,12 +1,13 @@
 import type { Snapshot } from "../../src/agent/snapshot.js";
 import type { NodeStatus } from "../../src/core/messages.js";
+import { NEVER_PAUSED } from "../../src/core/orders.js";
 import type { Own, View } from "../../src/http/view.js";
 
 /** A node of a cluster of three as plain values: n1 leads term 3, the others stream. */
 
 export const STATUS: NodeStatus = {
   ...{ node: "n1", incarnation: "n1-a", boot: "b", systemIdentifier: "7000000000000000001", initial: "", promise: 3n },
-  ...{ promises: [], seen: [] },
+  ...{ promises: [], seen: [], pause: NEVER_PAUSED },
   ...{ role: "leader", term: 3n, leader: "n1", established: true, streaming: false, voter: true, whyNot: null },
   ...{ postgres: "running", ledUntil: 0n, fencedUntil: 0n, suspects: 0n, electing: 0n, awayMs: 0 },
   ...{ flushLsn: 0x3000400n, replayLsn: null, quorumLsn: 0x3000300n, blocked: null, leaseAsk: null, leaseGrant: null },
@@ -66,7 +67,7 @@ export function row(id: string, change: Partial<Row> = {}): Row {
 
 export const CLUSTER: Snapshot = {
   ...{ schema: "quorate.status/1", cluster: "shop", system_identifier: "7000000000000000001", term: 3, leader: "n1" },
-  ...{ established: true, paused: false, quorum_lsn: "0/3000300" },
+  ...{ established: true, paused: false, pause: { number: 0, by: null }, quorum_lsn: "0/3000300" },
   ruleset: { number: [3, 0], decided: true, policy: "majority", cohort: ["n1", "n2", "n3"] },
   ...{ enforced_by: "native", survives: [["n2"], ["n3"]], spare: [["n2"], ["n3"]] },
   ...{ lease: null, blocked: null, uri: null },

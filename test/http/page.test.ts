@@ -37,6 +37,12 @@ describe("the page for people", () => {
     expect(page).toContain('<td class="n">256 B</td>');
   });
 
+  test("paused: degraded, although nothing is missing, and what ends it", () => {
+    const page = main(leader({}, { paused: true }));
+    expect(page).toContain('<span class="state degraded">');
+    expect(page).toContain("<p>Next: quorate resume</p>");
+  });
+
   test("names what is missing, and the next step", () => {
     const blocked = {
       code: "no_quorum",

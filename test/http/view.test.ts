@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NodeStatus } from "../../src/core/messages.js";
+import type { Mandate } from "../../src/core/orders.js";
 import type { Leading, Peer, State, Volatile } from "../../src/core/state.js";
 import { servesReads, servesWrites } from "../../src/http/health.js";
 import { viewOf } from "../../src/http/view.js";
@@ -48,6 +49,18 @@ describe("what a node may be sent, by the state of its core", () => {
     expect(serves(stateOf(office, { ...UP, process: "stopped" }))).toBe("--");
     expect(serves(stateOf(office, UP), 60_000)).toBe("--");
     expect(serves(stateOf({ ...office, stopping: true }, UP))).toBe("--");
+  });
+
+  test("a leader whose door is about to be shut for another one", () => {
+    const office = { leading: leading("established") };
+    const order = (stage: Mandate["stage"]): Partial<Volatile> => ({
+      mandate: {
+        ...{ kind: "switchover", stage, call: "c", to: "n2", from: "n1", term: 3n, cause: "a test" },
+        ...{ sinceMs: 0, untilMs: 1000, looks: 0 },
+      },
+    });
+    expect(serves(stateOf({ ...office, ...order("waiting") }, UP))).toBe("w-");
+    expect(serves(stateOf({ ...office, ...order("draining") }, UP))).toBe("--");
   });
 
   test("an established leader that has heard of a leader of a higher term", () => {

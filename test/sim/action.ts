@@ -65,6 +65,15 @@ export type Action =
       readonly what: ChangeKind;
       readonly draw: number;
       readonly waitMs: number;
+    }
+  /** An operator orders `node` to see to another leader, or to let nobody elect. `target`: left out, whoever is best placed. */
+  | {
+      readonly at: number;
+      readonly kind: "order";
+      readonly what: "switchover" | "failover" | "pause" | "resume";
+      readonly node: number;
+      readonly target?: number;
+      readonly deadlineMs: number;
     };
 
 export const CHANGE_KINDS = [

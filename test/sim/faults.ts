@@ -97,6 +97,9 @@ function apply(world: World, action: Action): void {
     case "change":
       world.operators.ask(world.machine(action.node === LEADER ? leaderNow(world) : action.node), action);
       return;
+    case "order":
+      world.orders.give(world.machine(action.node === LEADER ? leaderNow(world) : action.node), action);
+      return;
     case "cut": {
       const { what, forUs } = action;
       const from = maskNow(world, action.from);
@@ -141,7 +144,7 @@ function maskNow(world: World, mask: number): number {
   return mask === LEADER ? 1 << leaderNow(world) : mask;
 }
 
-type OnNode = Exclude<Extract<Action, { readonly node: number }>, { readonly kind: "change" }>;
+type OnNode = Exclude<Extract<Action, { readonly node: number }>, { readonly kind: "change" | "order" }>;
 type Lasting = Exclude<OnNode, { readonly kind: "dies_at_effect" | "slot_lost" | "clock_jump" }>;
 
 function applyTo(world: World, machine: Machine, action: OnNode): void {

@@ -14,6 +14,7 @@ const RECOVERY: Range = [8_000, 40_000];
 const SWALLOWED: Range = [100_000, 2_000_000];
 const INITDB: Range = [200_000, 600_000];
 const DOOR: Range = [3_000, 50_000];
+const DRAIN: Range = [2_000, 5_000];
 const SWAP: Range = [20_000, 100_000];
 const NUDGE: Range = [500, 3_000];
 
@@ -86,6 +87,15 @@ export class Operations extends Standstill {
     this.world.mark("swap_finished_after_crash");
   }
 
+  /** Sessions end once none of their commits waits. */
+  private drained(untilUs: number): void {
+    const { postgres, world } = this;
+    if (!postgres.running || world.nowUs >= untilUs) return this.fail("a session did not end");
+    if (postgres.commits.wait) return this.running(DRAIN, () => this.drained(untilUs));
+    world.clients.ended(postgres);
+    this.finish({ kind: "door_set", open: false });
+  }
+
   protected begin(action: PostgresAction): void {
     switch (action.kind) {
       case "revoke":
@@ -102,6 +112,11 @@ export class Operations extends Standstill {
           if (!action.open) this.world.clients.ended(this.postgres);
           this.world.checker.door(this.postgres);
           this.finish({ kind: "door_set", open: action.open });
+        });
+      case "drain":
+        return this.running(DOOR, () => {
+          this.postgres.door = "shut";
+          this.drained(this.world.nowUs + action.deadlineMs * 1000);
         });
       case "set_names":
         return this.setNames(action.names);

@@ -138,6 +138,10 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
     answerChange: (call, result) => {
       if (!dies()) world.operators.answered(machine, call, result);
     },
+    answerHandover: (call, result) => {
+      if (!dies()) world.orders.answered(machine, call, result);
+    },
+    answerPause: () => void dies(),
     publish: (status) => {
       if (dies()) return;
       streams.publish(machine, status);

@@ -42,6 +42,7 @@ const FROM_THE_PAST = /^n\d: run 2: I5: it began with .* having left /;
 /** What these show is what a record of it must be refused for. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   "foreign_cluster_is_not_heard.txt": /^the nodes hold data of different systems/,
+  "pause_of_another_cluster.txt": /^the nodes hold data of different systems/,
   "restored_directory_is_quarantined.txt": /^n3: run 2: I5: it began with .* having left /,
   ...Object.fromEntries(
     [

@@ -63,6 +63,7 @@ function play(world: World, schedule: readonly Action[]): void {
   plan(world, schedule, () => chaos);
   world.run(world.nowUs + chaosUs);
   chaos = false;
+  world.orders.resume();
   if (before === 0 && world.checker.established.size > 0) world.mark("founded_under_fire");
   if (ending === "too_few") {
     const few = chooseTooFew(world);

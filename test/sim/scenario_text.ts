@@ -81,7 +81,7 @@ function parseValue(words: readonly string[]): unknown {
 
 function actionText({ at, kind, ...rest }: Action): string {
   const words = Object.entries(rest).map(([key, value]) => {
-    if (key === "node") return `node=${value === LEADER ? LEADER_NAME : `n${Number(value) + 1}`}`;
+    if (key === "node" || key === "target") return `${key}=${value === LEADER ? LEADER_NAME : `n${Number(value) + 1}`}`;
     if (key === "from" || key === "to") return `${key}=${maskText(Number(value))}`;
     return key.endsWith("Us") ? `${key.slice(0, -2)}=${ms(Number(value))}ms` : `${key}=${value}`;
   });
@@ -92,7 +92,7 @@ function parseAction(at: string, [kind = "", ...words]: readonly string[]): Acti
   const action: Record<string, unknown> = { at: us(at), kind };
   for (const word of words) {
     const [key = "", text = ""] = word.split("=");
-    if (key === "node") action.node = text === LEADER_NAME ? LEADER : indexOf(text);
+    if (key === "node" || key === "target") action[key] = text === LEADER_NAME ? LEADER : indexOf(text);
     else if (key === "from" || key === "to") action[key] = parseMask(text);
     else if (/^[\d.]+ms$/.test(text)) action[`${key}Us`] = us(text.slice(0, -2));
     else action[key] = /^-?\d+$/.test(text) ? Number(text) : text;

@@ -11,6 +11,8 @@ const NOTES = [
   ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node"],
   ...["change_asked", "change_joint", "change_proposed", "change_marked", "change_done", "change_refused"],
   ...["change_voided", "change_abandoned", "change_waits", "change_needless", "change_left_undecided"],
+  ...["paused", "resumed", "switchover_asked", "failover_asked", "handover_refused", "draining", "drained"],
+  ...["switchover_failed", "blocked_paused"],
   ...["found_voided", "replaces_wiped", "seated", "released", "outside", "inside"],
   ...["lease_awaited", "lease_not_held", "lease_lost", "needs_catch_up", "catch_up_failed"],
 ].map((mark) => `note ${mark}`);
@@ -36,6 +38,7 @@ const WORLD = [
   ...["promoted_but_never_established", "diverged_tail_dropped", "progress_after_healing", "silence_without_a_core"],
   ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
+  ...["order done", "order failed", "order refused", "order unknown", "operation_failed_after drain"],
   ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
   ...["lease_waited_out", "lease_over_by_then", "lease_released_first_hand", "lease_of_a_recruited_leader"],
   ...["lease_of_an_unknown_leader_waited_for", "lease_under_a_joint_rule", "leader_yields"],
@@ -49,7 +52,7 @@ const WORLD = [
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),
-  ...["not_leader", "change_under_way", "invalid_ruleset", "not_enforceable", "not_connected"].map(
+  ...["not_leader", "change_under_way", "invalid_ruleset", "not_enforceable", "not_connected", "paused"].map(
     (code) => `change_refused ${code}`,
   ),
 ];

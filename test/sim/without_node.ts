@@ -20,6 +20,10 @@ function actionWithout(action: Action, gone: number): Action[] {
     if (left.node === gone) return [];
     if (left.node > gone) left = { ...left, node: left.node - 1 };
   }
+  if (left.kind === "order" && left.target !== undefined) {
+    if (left.target === gone) return [];
+    if (left.target > gone) left = { ...left, target: left.target - 1 };
+  }
   if (!("from" in left)) return [left];
   const from = maskWithout(left.from, gone);
   const to = maskWithout(left.to, gone);

@@ -8,6 +8,7 @@ import { EventHeap } from "./heap.js";
 import { Machine } from "./machine.js";
 import { Network } from "./network.js";
 import { Operators } from "./operators.js";
+import { Orders } from "./orders.js";
 import { Rng, textHash } from "./prng.js";
 import { Promises } from "./promises.js";
 import { StaleReads } from "./stale_reads.js";
@@ -32,6 +33,7 @@ export class World {
   readonly promises: Promises;
   readonly clients: Clients;
   readonly operators: Operators;
+  readonly orders: Orders;
   readonly initial: InitialRuleset;
   readonly marks = new Map<string, number>();
   /** Lines, if somebody wants to read them. */
@@ -62,6 +64,7 @@ export class World {
     this.promises = new Promises(this);
     this.clients = new Clients(this);
     this.operators = new Operators(this);
+    this.orders = new Orders(this);
     for (let i = 0; i < config.nodes; i++) this.machines.push(new Machine(this, i));
   }
 

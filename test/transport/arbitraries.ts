@@ -16,6 +16,7 @@ import type {
   Refusal,
   Sender,
 } from "../../src/core/messages.js";
+import type { HandoverRequest, HandoverResult, Pause } from "../../src/core/orders.js";
 import type { Member, Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import type { Envelope } from "../../src/transport/envelope.js";
 
@@ -177,6 +178,32 @@ const facts: fc.Arbitrary<NodeStatus["facts"]> = fc.record({
   ),
 });
 
+export const pause: fc.Arbitrary<Pause> = fc.record({
+  paused: fc.boolean(),
+  number: fc.nat(),
+  by: fc.oneof(id, fc.constant("")),
+});
+
+export const handover: fc.Arbitrary<HandoverRequest> = fc.record({
+  to: orNull(id),
+  deadlineMs: fc.nat(1e6),
+  cause: words(80),
+});
+export const handedOver: fc.Arbitrary<HandoverResult> = fc.oneof(
+  fc.record({ kind: fc.constant("done" as const), leader: id, term: leadable }),
+  fc.record({
+    kind: fc.constant("refused" as const),
+    refusal: fc.record({
+      code: fc.constantFrom("not_leader", "target_lags", "not_possible"),
+      reason: words(80),
+      missing: fc.array(id, { maxLength: 5 }),
+      nextStep: words(80),
+    }),
+  }),
+  fc.record({ kind: fc.constant("failed" as const), leader: id, term: leadable, reason: words(80) }),
+  fc.record({ kind: fc.constant("unknown" as const), reason: words(80), nextStep: words(80) }),
+);
+
 export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   node: id,
   incarnation: drawn,
@@ -209,5 +236,6 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   leaseAsk: orNull(fc.record({ stampMs: ms, leaseMs: ms })),
   leaseGrant: orNull(fc.record({ leader: id, term: leadable, stampMs: ms, leaseMs: ms })),
   seen: fc.array(seen, { maxLength: 4 }),
+  pause,
   facts,
 });

@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import type { CallId, TransportEvents } from "../../src/agent/ports.js";
 import { POSITION_EMPTY } from "../../src/core/log/position.js";
 import type { NodeStatus, Sender } from "../../src/core/messages.js";
+import { NEVER_PAUSED } from "../../src/core/orders.js";
 import { PROTOCOL } from "../../src/transport/envelope.js";
 import type { PeerAddress } from "../../src/transport/peer_link.js";
 import type { Transport, TransportOptions } from "../../src/transport/transport.js";
@@ -53,6 +54,8 @@ export function party({ id, port, peers, on = {}, ...rest }: PartyOptions): Part
     follow: event("follow"),
     catchUp: event("catchUp"),
     catchUpResult: event("catchUpResult"),
+    handover: event("handover"),
+    setPause: event("setPause"),
     recruitResult: event("recruitResult"),
     promoteResult: event("promoteResult"),
     followResult: event("followResult"),
@@ -140,6 +143,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     leaseAsk: null,
     leaseGrant: null,
     seen: [],
+    pause: NEVER_PAUSED,
     facts: {
       postgresVersion: null,
       host: HOST,

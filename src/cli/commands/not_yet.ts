@@ -5,10 +5,6 @@ import { EXIT } from "../exit_codes.js";
 /** Commands of later versions, and what does the job until then. They are refused by name rather than as a typing error. */
 const LATER: Readonly<Record<string, string>> = {
   policy: "the policy of the first start stays",
-  switchover: "end the leader's sidecar with SIGINT: another node takes over",
-  failover: "a dead leader is replaced without being asked",
-  pause: "end the sidecars with SIGINT, which stops their Postgres too",
-  resume: "start the sidecars with `quorate run`",
   join: "list all nodes before the first start",
   remove: "the nodes of the first start stay",
   reinit: "a wiped node is refused until rulesets can be changed",

@@ -14,6 +14,8 @@ import { type StatusJson, statusShape } from "../schemas.js";
 
 const DEADLINE_MS = 3000;
 
+const PAUSED = "PAUSED: nobody elects by itself, a leader that dies is not replaced; next: quorate resume";
+
 /** What `--node` says for commands that ask all of them. */
 export const EVERY_NODE =
   "accepted as everywhere, and must be a node of the file; all are asked, the best informed one is shown";
@@ -215,10 +217,11 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
     n.why_not ?? answers.find((a) => a.id === n.id)?.reason ?? "",
   ]);
   const table = renderTable(["node", "role", "postgres", "address", "timeline", "flushed", "behind", ""], rows);
+  const paused = status.paused ? `${paint.red(PAUSED)}\n\n` : "";
   const blocked =
     status.blocked === null
       ? ""
       : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
   const warnings = (status.warnings ?? []).map((text) => `${paint.yellow("warning")}: ${text}\n`).join("");
-  return `${head}\n\n${table}\n${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
+  return `${paused}${head}\n\n${table}\n${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
 }

@@ -4,7 +4,7 @@ import type { Turn } from "../turn.js";
 import type { Answer, Decision } from "./decide.js";
 import { decideAgain } from "./decide_again.js";
 import type { Recruiting } from "./election.js";
-import { byRank } from "./standing.js";
+import { wishOf } from "./mandate.js";
 
 /** What the promises given so far allow. */
 export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
@@ -13,7 +13,12 @@ export function decideOnAnswers(turn: Turn, election: Recruiting): Decision {
     ...a,
     voter: a.voter && !isFromThePast(turn.state(), id, election.answers, election.term),
   }));
-  return decideAgain(turn.config, answers, byRank(turn.state()), election.failedCatchUps);
+  const { fits, prefer } = wishOf(turn);
+  const { failedCatchUps } = election;
+  const wished = decideAgain(turn.config, answers, prefer, failedCatchUps, fits);
+  if (wished.ok || failedCatchUps.length === 0) return wished;
+  // Whoever was wished for could not take the newest log: any leader is better than none.
+  return decideAgain(turn.config, answers, prefer, failedCatchUps);
 }
 
 /** A leader of this term or a higher one is in office, or this node has promised a higher term itself. */

@@ -9,6 +9,7 @@ import { decideOnAnswers, overtaken } from "./answers.js";
 import type { Proposal } from "./decide.js";
 import type { CatchingUp, Recruiting } from "./election.js";
 import { giveUp } from "./give_up.js";
+import { wishEndsMs, wishOf } from "./mandate.js";
 import { propose } from "./promoting.js";
 
 /** Promotes at once, or after the candidate has caught up. */
@@ -21,10 +22,12 @@ export function carryOut(turn: Turn, recruiting: Recruiting, proposal: Proposal)
   const election: CatchingUp = {
     ...{ stage: "catching_up", term, attempt, fruitless, candidate, request, proposal, recruiting },
     askAgainMs: turn.nowMs + timings.askAgainMs,
-    giveUpMs: turn.nowMs + timings.foundMs,
+    // Once the deadline of an order is over anybody may lead: also one that has the log.
+    giveUpMs: Math.min(turn.nowMs + timings.foundMs, wishEndsMs(turn) ?? Number.POSITIVE_INFINITY),
   };
   turn.set({ election, blocked: null });
-  const text = `${candidate} first takes the newest log from ${source}, which cannot lead, up to ${formatPosition(position)}`;
+  const why = wishOf(turn).fits(source) ? "cannot lead" : "is not to lead";
+  const text = `${candidate} first takes the newest log from ${source}, which ${why}, up to ${formatPosition(position)}`;
   turn.note("info", "needs_catch_up", text, { term: Number(term), candidate, source });
   turn.emit({ kind: "send_catch_up", to: candidate, request });
 }

@@ -16,10 +16,11 @@ import type { Turn } from "../turn.js";
 import { goOnCatchingUp } from "./catching_up.js";
 import { decideAgain } from "./decide_again.js";
 import type { Election } from "./election.js";
+import { orderedElection, wishOf } from "./mandate.js";
 import { ownTermIsOver } from "./own_term.js";
 import { goOnPromoting } from "./promoting.js";
 import { begin, goOnRecruiting } from "./recruiting.js";
-import { answersFromStatuses, byRank, rankOf } from "./standing.js";
+import { answersFromStatuses, rankOf } from "./standing.js";
 import { highestTerm } from "./term.js";
 
 /** Called after every event: starts, goes on with, or ends a change of leadership. */
@@ -38,7 +39,10 @@ export function coordinate(turn: Turn): void {
 }
 
 function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>): void {
-  const reason = reasonToElect(turn);
+  const ordered = orderedElection(turn);
+  const seen = reasonToElect(turn);
+  if (turn.durable.pause.paused && ordered === null && seen !== null) return holdBack(turn, seen);
+  const reason = ordered ?? seen;
   if (reason === null) {
     sayWhoIsMissing(turn);
     if (turn.volatile.possibleSinceMs !== null) turn.set({ possibleSinceMs: null });
@@ -47,7 +51,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
     return;
   }
   if (turn.volatile.stopping || !hasVote(turn)) return;
-  const decision = decideAgain(turn.config, answersFromStatuses(turn.state(), reason), byRank(turn.state()));
+  const { fits, prefer } = wishOf(turn);
+  const decision = decideAgain(turn.config, answersFromStatuses(turn.state(), reason), prefer, [], fits);
   if (!decision.ok) {
     turn.set({ blocked: decision.blocked, possibleSinceMs: null });
     noteBlocked(turn, decision.blocked, reason);
@@ -56,7 +61,8 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
   // Counted from when it became possible: else all who were blocked would start in the same moment.
   const possibleSinceMs = turn.volatile.possibleSinceMs ?? turn.nowMs;
   turn.set({ blocked: null, possibleSinceMs });
-  const own = Math.max(reason.sinceMs, possibleSinceMs) + rankOf(turn.state()) * turn.config.timings.rankDelayMs;
+  const ranks = ordered === null ? rankOf(turn.state()) : 0;
+  const own = Math.max(reason.sinceMs, possibleSinceMs) + ranks * turn.config.timings.rankDelayMs;
   if (turn.nowMs < idle.notBeforeMs || turn.nowMs < own) return;
   if (turn.volatile.outside && reason.leader === turn.self)
     return stepDown(turn, `${reason.cause}: those whom the rules in force name elect without it`);
@@ -68,6 +74,19 @@ function considerElection(turn: Turn, idle: Extract<Election, { stage: "idle" }>
 function reasonToElect(turn: Turn): Suspicion | null {
   const { suspicion } = turn.volatile;
   return suspicion?.firstHand === true ? suspicion : (ownTermIsOver(turn) ?? suspicion);
+}
+
+/** Elections are paused: what this node sees is only shown. */
+function holdBack(turn: Turn, reason: Suspicion): void {
+  const { by } = turn.durable.pause;
+  const blocked: Blocked = {
+    code: "paused",
+    reason: `${reason.cause}; but elections are paused, by an order given to ${by}`,
+    missing: [],
+    nextStep: "quorate resume lets the nodes elect; quorate failover makes them elect once",
+  };
+  turn.set({ blocked, possibleSinceMs: null });
+  noteBlocked(turn, blocked, reason);
 }
 
 /** Nobody needs another leader; but this one may be waiting for its followers. */

@@ -52,12 +52,14 @@ export type Decision =
 /**
  * @param prefer orders candidates with equal positions, the best first.
  * @param failed those who could not catch up, and from whom, when they were asked to.
+ * @param fits whom an operator lets lead; it only ever takes candidates away.
  */
 export function decide(
   answers: readonly Answer[],
   initial: InitialRuleset,
   prefer: (a: NodeId, b: NodeId) => number,
   failed: readonly FailedCatchUp[] = [],
+  fits: (id: NodeId) => boolean = () => true,
 ): Decision {
   const voters = answers.filter((a) => a.voter);
   const withData = voters.filter((a) => !isEmptyPosition(a.position));
@@ -76,11 +78,17 @@ export function decide(
   let first: Decision | undefined;
   for (const position of distinctPositions(withData)) {
     const recruited = voters.filter((a) => comparePositions(a.position, position) <= 0);
-    const decision = decideAt(position, recruited, prefer, failed);
+    const decision = decideAt(position, recruited, { prefer, failed, fits });
     if (decision.ok) return decision;
     first ??= decision;
   }
   return first ?? blocked("nobody", "no node answered", [], "start the nodes");
+}
+
+interface Choice {
+  readonly prefer: (a: NodeId, b: NodeId) => number;
+  readonly failed: readonly FailedCatchUp[];
+  readonly fits: (id: NodeId) => boolean;
 }
 
 function distinctPositions(answers: readonly Answer[]): Position[] {
@@ -88,21 +96,16 @@ function distinctPositions(answers: readonly Answer[]): Position[] {
   return sorted.filter((p, i) => i === 0 || comparePositions(p, sorted[i - 1] ?? POSITION_EMPTY) !== 0);
 }
 
-function decideAt(
-  position: Position,
-  recruited: readonly Answer[],
-  prefer: (a: NodeId, b: NodeId) => number,
-  failed: readonly FailedCatchUp[],
-): Decision {
+function decideAt(position: Position, recruited: readonly Answer[], wish: Choice): Decision {
   const newest = recruited.filter((a) => comparePositions(a.position, position) === 0);
   const rules = inForce(newest[0]?.rulesets ?? []);
   if (rules === undefined)
     return blocked("no_ruleset", "the newest log holds no ruleset", [], "this is a defect: please report it");
-  const asIs = choose(rules, null, position, recruited, prefer, failed);
+  const asIs = choose(rules, null, position, recruited, wish);
   if (asIs !== null) return { ok: true, proposal: asIs };
   // What was found is finished if it can be, if need be after a catch-up; else it is void, if that can be proved.
   const voided = ifVoid(rules, recruited);
-  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, prefer, failed);
+  const without = voided === null ? null : choose(voided, rules.newestNumber, position, recruited, wish);
   if (without !== null) return { ok: true, proposal: without };
   return explain(rules, recruited, newest);
 }
@@ -112,8 +115,7 @@ function choose(
   voids: RulesetNumber | null,
   position: Position,
   recruited: readonly Answer[],
-  prefer: (a: NodeId, b: NodeId) => number,
-  failed: readonly FailedCatchUp[],
+  { prefer, failed, fits }: Choice,
 ): Proposal | null {
   const failures = (id: NodeId) => failed.filter(({ candidate }) => candidate === id).length;
   // Another candidate is tried before another source: what failed may have failed by the candidate.
@@ -126,7 +128,7 @@ function choose(
     const source = sources.includes(candidate) ? null : sources.find((id) => !hasFailed(failed, candidate, id));
     // An empty node would need a clone, which is no way to be promoted at exactly this position.
     if (source === undefined || (source !== null && isEmptyPosition(answer.position))) continue;
-    if (!mayLead(rules.newest, answer)) continue;
+    if (!fits(candidate) || !mayLead(rules.newest, answer)) continue;
     if (!sufficesByIncarnation(rules, recruited, candidate)) continue;
     if (!compileNative(rules.all, candidate).ok) continue;
     const ids = recruited.map((a) => a.id).sort();

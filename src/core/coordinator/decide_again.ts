@@ -9,6 +9,8 @@ interface Asked {
   readonly answers: readonly Answer[];
   /** Those who answered in the order in which they are preferred. */
   readonly order: readonly NodeId[];
+  /** Those of them who may lead by an operator's wish. */
+  readonly fitting: readonly NodeId[];
   readonly failed: readonly FailedCatchUp[];
   readonly decision: Decision;
 }
@@ -25,19 +27,26 @@ export function decideAgain(
   answers: readonly Answer[],
   prefer: (a: NodeId, b: NodeId) => number,
   failed: readonly FailedCatchUp[] = [],
+  fits: (id: NodeId) => boolean = anybody,
 ): Decision {
   const order = answers.map((a) => a.id).sort(prefer);
+  const fitting = fits === anybody ? order : order.filter(fits);
   const last = lastAsked.get(config);
   if (
     last !== undefined &&
     sameItems(last.order, order) &&
+    sameItems(last.fitting, fitting) &&
     sameItems(last.failed, failed) &&
     last.answers.every((a, i) => sameAnswer(a, answers[i]))
   )
     return last.decision;
-  const decision = decide(answers, config.initial, prefer, failed);
-  lastAsked.set(config, { answers, order, failed, decision });
+  const decision = decide(answers, config.initial, prefer, failed, fits);
+  lastAsked.set(config, { answers, order, fitting, failed, decision });
   return decision;
+}
+
+function anybody(): boolean {
+  return true;
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

@@ -13,6 +13,7 @@ import { carryOut } from "./catching_up.js";
 import type { Recruiting } from "./election.js";
 import { electorate } from "./electorate.js";
 import { giveUp } from "./give_up.js";
+import { sparesItself } from "./mandate.js";
 import { isUp } from "./standing.js";
 import { highestTerm } from "./term.js";
 
@@ -73,10 +74,11 @@ function ask(turn: Turn, election: Recruiting): Recruiting {
   const state = turn.state();
   const { term, attempt } = election;
   const asked = [...election.asked];
+  const spared = sparesItself(turn);
   for (const id of electorate(turn, election)) {
     if (asked.includes(id)) continue;
     const peer = turn.volatile.peers[id];
-    const quick = id === turn.self || (isFresh(state, peer) && isUp(peer.status));
+    const quick = id === turn.self ? !spared : isFresh(state, peer) && isUp(peer.status);
     if (!quick && turn.nowMs < election.askLateMs) continue;
     asked.push(id);
     const request: RecruitRequest = { term, attempt, seen: seenOf(state, id) };

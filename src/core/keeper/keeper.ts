@@ -25,6 +25,11 @@ export function keep(turn: Turn): void {
       turn.operate({ kind: "fence" }, turn.durable.promise.term);
     return;
   }
+  if (handedOver(turn)) {
+    turn.operate({ kind: "fence" }, turn.durable.promise.term);
+    turn.setPostgres({ restartAtMs: turn.nowMs + turn.config.timings.restartDelayMs });
+    return;
+  }
   if (turn.nowMs < postgres.retryAtMs) return;
   if (turn.nowMs < postgres.restartAtMs && volatile.pending === null) return;
   const { following } = volatile;
@@ -46,6 +51,17 @@ export function keep(turn: Turn): void {
   if (following === null || following.ready === null || volatile.pending !== null) return;
   if (postgres.still !== null) join(turn, following);
   else settle(turn);
+}
+
+/** It led, and hands over: nobody is to be served by it any more, and the next leader gets the processors first. */
+function handedOver({ volatile, postgres }: Turn): boolean {
+  const { mandate } = volatile;
+  return (
+    mandate?.kind === "switchover" &&
+    mandate.stage === "electing" &&
+    postgres.process === "running" &&
+    !postgres.primaryGone
+  );
 }
 
 /** The setting this node would lead with, should the recruitment choose it and the rules be those it knows. */

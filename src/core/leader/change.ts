@@ -38,6 +38,13 @@ export function onChangeRuleset(turn: Turn, call: string, request: ChangeRequest
       nextStep: leader === null ? "ask again once a leader is established" : `ask ${leader}`,
     });
   }
+  if (turn.volatile.mandate !== null)
+    return refuseChange(turn, call, {
+      code: "handover_under_way",
+      reason: `a ${turn.volatile.mandate.kind} is under way`,
+      missing: [],
+      nextStep: "ask the next leader",
+    });
   if (leading.change !== null) {
     if (leading.change.call === call) return;
     return refuseChange(turn, call, {

@@ -22,6 +22,7 @@ import { callFollowers } from "./calling.js";
 import { advanceChange, onChangeRecord } from "./change.js";
 import { namesWanted } from "./enforced.js";
 import { audience } from "./followers.js";
+import { isHandingOver } from "./hands_over.js";
 import { stepDown, updateLeading } from "./office.js";
 import { replaceWiped } from "./replacing.js";
 import { seatNewcomers, serve } from "./seating.js";
@@ -153,6 +154,8 @@ export function advanceLeader(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null || turn.nowMs < postgres.retryAtMs || turn.volatile.stopping) return;
   if (leading.stage === "writing") return writeRecord(turn, leading);
+  // With its door shut for another leader it does nothing more in this term but hold the names (I6).
+  if (isHandingOver(turn)) return enforce(turn);
   if (leading.stage !== "established") return;
   if (postgres.door === "shut") {
     turn.operate({ kind: "set_door", open: true }, leading.term);

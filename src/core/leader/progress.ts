@@ -58,7 +58,9 @@ function stalled({ quorumLsn }: Leading, ms: number): string {
 function yieldIfOthersCan(turn: Turn, leading: Leading, why: string): void {
   const { progress, nowMs, election } = turn.volatile;
   const { detectMs, stallAgainMs } = turn.config.timings;
-  const successor = nowMs < progress.staysUntilMs ? null : successorWithout(turn, leading);
+  // While elections are paused nobody would come after it.
+  const stays = nowMs < progress.staysUntilMs || turn.durable.pause.paused;
+  const successor = stays ? null : successorWithout(turn, leading);
   if (successor === null) return;
   const notBeforeMs = nowMs + detectMs;
   turn.set({

@@ -18,6 +18,8 @@ interface Obstacle {
 
 /** What keeps the joint rule from being satisfied: for good, or because its nodes are not there yet. */
 export function obstacleTo(turn: Turn, leading: Leading, target: Ruleset): Obstacle | null {
+  const leaderless = nobodyAfter(turn, target);
+  if (leaderless !== null) return leaderless;
   const joint = [leading.ruleset, target];
   const compiled = compileNative(joint, turn.self);
   if (!compiled.ok) {
@@ -58,6 +60,15 @@ function unleased(turn: Turn, leading: Leading, target: Ruleset): Obstacle | nul
   const reason = `${turn.self} holds no lease under the old and the new rules together: another leader could be elected without ${missing.join(" and ")}, who granted it none lately`;
   const nextStep = "see why the missing nodes do not answer, or ask to wait for them";
   return { passing: true, refusal: { code: "lease_not_held", reason, missing, nextStep } };
+}
+
+/** This leader would leave office for good, and nobody elects while elections are paused. */
+function nobodyAfter(turn: Turn, target: Ruleset): Obstacle | null {
+  const { pause } = turn.durable;
+  if (!pause.paused || memberOf(target, turn.self)?.eligible === true) return null;
+  const reason = `elections are paused, by an order given to ${pause.by}: nobody would lead after ${turn.self}, which may not under the new rules`;
+  const nextStep = "quorate resume, or let a node lead first that may lead under the new rules";
+  return { passing: true, refusal: { code: "paused", reason, missing: [], nextStep } };
 }
 
 function whyMissing(turn: Turn, leading: Leading, id: NodeId): string {

@@ -13,7 +13,7 @@ export function replaceWiped(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (!turn.config.admitObservers || leading?.mark !== "durable" || leading.change !== null || postgres.op !== null)
     return;
-  if (turn.nowMs < leading.replaceAtMs) return;
+  if (turn.nowMs < leading.replaceAtMs || turn.volatile.mandate !== null) return;
   const { cohort } = leading.ruleset;
   const back = cohort.filter((m) => isBack(leading, m)).map((m) => m.id);
   if (back.length === 0) return;

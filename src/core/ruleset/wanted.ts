@@ -30,6 +30,8 @@ export interface WantedMember {
 export type ChangeRefusalCode =
   | "not_leader"
   | "change_under_way"
+  | "handover_under_way"
+  | "paused"
   | "invalid_ruleset"
   | "member_unknown"
   | "not_enforceable"

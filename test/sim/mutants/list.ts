@@ -5,6 +5,7 @@ import { COORDINATOR_MUTANTS } from "./list_coordinator.js";
 import { KEEPER_MUTANTS } from "./list_keeper.js";
 import { LEADER_MUTANTS } from "./list_leader.js";
 import { LEASE_MUTANTS } from "./list_lease.js";
+import { ORDER_MUTANTS } from "./list_orders.js";
 import { QUORUM_MUTANTS } from "./list_quorum.js";
 import { RESTART_MUTANTS } from "./list_restart.js";
 import type { Mutant } from "./mutant.js";
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...LEASE_MUTANTS,
   ...KEEPER_MUTANTS,
   ...RESTART_MUTANTS,
+  ...ORDER_MUTANTS,
 ];

@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Envelope } from "./cluster.js";
+import { Envelope, Pause } from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -48,6 +48,64 @@ export interface HistoryResponse {
     | undefined;
   /** Who led when and why, as this node's log has it, in the published JSON shape (`quorate.history/1`). */
   json: string;
+}
+
+export interface HandoverRequest {
+  envelope:
+    | Envelope
+    | undefined;
+  /** Who is to lead; absent: whoever is best placed. */
+  to?: string | undefined;
+  deadlineMs: number;
+  cause: string;
+}
+
+export interface HandoverResponse {
+  /** The node that answers. */
+  envelope: Envelope | undefined;
+  result: { $case: "done"; value: HandoverDone } | //
+  /** Nothing was done. */
+  { $case: "refused"; value: HandoverRefused } | //
+  /** It was tried, and somebody else leads. */
+  { $case: "failed"; value: HandoverFailed } | //
+  /** It was tried, and nobody is known to lead yet. */
+  { $case: "unknown"; value: HandoverUnknown } | undefined;
+}
+
+export interface HandoverDone {
+  leader: string;
+  term: bigint;
+}
+
+export interface HandoverRefused {
+  code: string;
+  reason: string;
+  missing: string[];
+  nextStep: string;
+}
+
+export interface HandoverFailed {
+  leader: string;
+  term: bigint;
+  reason: string;
+}
+
+export interface HandoverUnknown {
+  reason: string;
+  nextStep: string;
+}
+
+export interface SetPauseRequest {
+  envelope: Envelope | undefined;
+  paused: boolean;
+}
+
+export interface SetPauseResponse {
+  envelope:
+    | Envelope
+    | undefined;
+  /** The order that holds from now on, kept by the node that answers. */
+  pause: Pause | undefined;
 }
 
 function createBaseStatusRequest(): StatusRequest {
@@ -256,6 +314,558 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
   },
 };
 
+function createBaseHandoverRequest(): HandoverRequest {
+  return { envelope: undefined, to: undefined, deadlineMs: 0, cause: "" };
+}
+
+export const HandoverRequest: MessageFns<HandoverRequest> = {
+  encode(message: HandoverRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.to !== undefined) {
+      writer.uint32(18).string(message.to);
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(25).double(message.deadlineMs);
+    }
+    if (message.cause !== "") {
+      writer.uint32(34).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.deadlineMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoverResponse(): HandoverResponse {
+  return { envelope: undefined, result: undefined };
+}
+
+export const HandoverResponse: MessageFns<HandoverResponse> = {
+  encode(message: HandoverResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    switch (message.result?.$case) {
+      case "done":
+        HandoverDone.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "refused":
+        HandoverRefused.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+      case "failed":
+        HandoverFailed.encode(message.result.value, writer.uint32(34).fork()).join();
+        break;
+      case "unknown":
+        HandoverUnknown.encode(message.result.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "done", value: HandoverDone.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "refused", value: HandoverRefused.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.result = { $case: "failed", value: HandoverFailed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.result = { $case: "unknown", value: HandoverUnknown.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoverDone(): HandoverDone {
+  return { leader: "", term: 0n };
+}
+
+export const HandoverDone: MessageFns<HandoverDone> = {
+  encode(message: HandoverDone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== "") {
+      writer.uint32(10).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverDone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverDone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoverRefused(): HandoverRefused {
+  return { code: "", reason: "", missing: [], nextStep: "" };
+}
+
+export const HandoverRefused: MessageFns<HandoverRefused> = {
+  encode(message: HandoverRefused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    for (const v of message.missing) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.nextStep !== "") {
+      writer.uint32(34).string(message.nextStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverRefused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverRefused();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nextStep = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoverFailed(): HandoverFailed {
+  return { leader: "", term: 0n, reason: "" };
+}
+
+export const HandoverFailed: MessageFns<HandoverFailed> = {
+  encode(message: HandoverFailed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== "") {
+      writer.uint32(10).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverFailed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverFailed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHandoverUnknown(): HandoverUnknown {
+  return { reason: "", nextStep: "" };
+}
+
+export const HandoverUnknown: MessageFns<HandoverUnknown> = {
+  encode(message: HandoverUnknown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.nextStep !== "") {
+      writer.uint32(18).string(message.nextStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandoverUnknown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandoverUnknown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextStep = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetPauseRequest(): SetPauseRequest {
+  return { envelope: undefined, paused: false };
+}
+
+export const SetPauseRequest: MessageFns<SetPauseRequest> = {
+  encode(message: SetPauseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.paused !== false) {
+      writer.uint32(16).bool(message.paused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPauseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPauseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetPauseResponse(): SetPauseResponse {
+  return { envelope: undefined, pause: undefined };
+}
+
+export const SetPauseResponse: MessageFns<SetPauseResponse> = {
+  encode(message: SetPauseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.pause !== undefined) {
+      Pause.encode(message.pause, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPauseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPauseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pause = Pause.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** What command lines ask of a sidecar. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -277,11 +887,47 @@ export const AdminService = {
     responseSerialize: (value: HistoryResponse): Buffer => Buffer.from(HistoryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HistoryResponse => HistoryResponse.decode(value),
   },
+  /** To the leader: another node is to lead, with its help. Answered when somebody is established, or it was refused. */
+  switchover: {
+    path: "/quorate.v1.Admin/Switchover" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HandoverRequest): Buffer => Buffer.from(HandoverRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HandoverRequest => HandoverRequest.decode(value),
+    responseSerialize: (value: HandoverResponse): Buffer => Buffer.from(HandoverResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HandoverResponse => HandoverResponse.decode(value),
+  },
+  /** To any member: another node is to lead, whatever the leader does. */
+  failover: {
+    path: "/quorate.v1.Admin/Failover" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HandoverRequest): Buffer => Buffer.from(HandoverRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HandoverRequest => HandoverRequest.decode(value),
+    responseSerialize: (value: HandoverResponse): Buffer => Buffer.from(HandoverResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HandoverResponse => HandoverResponse.decode(value),
+  },
+  /** To any node: nobody elects by itself, or everybody again. */
+  setPause: {
+    path: "/quorate.v1.Admin/SetPause" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetPauseRequest): Buffer => Buffer.from(SetPauseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetPauseRequest => SetPauseRequest.decode(value),
+    responseSerialize: (value: SetPauseResponse): Buffer => Buffer.from(SetPauseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetPauseResponse => SetPauseResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
   status: handleUnaryCall<StatusRequest, StatusResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
+  /** To the leader: another node is to lead, with its help. Answered when somebody is established, or it was refused. */
+  switchover: handleUnaryCall<HandoverRequest, HandoverResponse>;
+  /** To any member: another node is to lead, whatever the leader does. */
+  failover: handleUnaryCall<HandoverRequest, HandoverResponse>;
+  /** To any node: nobody elects by itself, or everybody again. */
+  setPause: handleUnaryCall<SetPauseRequest, SetPauseResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -314,6 +960,54 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HistoryResponse) => void,
+  ): ClientUnaryCall;
+  /** To the leader: another node is to lead, with its help. Answered when somebody is established, or it was refused. */
+  switchover(
+    request: HandoverRequest,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  switchover(
+    request: HandoverRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  switchover(
+    request: HandoverRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  /** To any member: another node is to lead, whatever the leader does. */
+  failover(
+    request: HandoverRequest,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  failover(
+    request: HandoverRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  failover(
+    request: HandoverRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  /** To any node: nobody elects by itself, or everybody again. */
+  setPause(
+    request: SetPauseRequest,
+    callback: (error: ServiceError | null, response: SetPauseResponse) => void,
+  ): ClientUnaryCall;
+  setPause(
+    request: SetPauseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetPauseResponse) => void,
+  ): ClientUnaryCall;
+  setPause(
+    request: SetPauseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetPauseResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -385,6 +385,15 @@ export interface Seen {
   end: CatchUpEnd | undefined;
 }
 
+/** The newest order to pause or resume elections that a node has heard of. */
+export interface Pause {
+  paused: boolean;
+  /** Counts the changes: the higher one is the newer order. */
+  number: bigint;
+  /** Who took the order; empty before there was any. */
+  by: string;
+}
+
 export interface NodeStatus {
   node: string;
   incarnation: string;
@@ -425,6 +434,7 @@ export interface NodeStatus {
   seen: Seen[];
   /** Its sidecar ends now, on purpose, and will be there again within so many ms while its Postgres goes on; else 0. */
   awayMs: number;
+  pause: Pause | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2164,6 +2174,77 @@ export const Seen: MessageFns<Seen> = {
   },
 };
 
+function createBasePause(): Pause {
+  return { paused: false, number: 0n, by: "" };
+}
+
+export const Pause: MessageFns<Pause> = {
+  encode(message: Pause, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.paused !== false) {
+      writer.uint32(8).bool(message.paused);
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.number);
+    }
+    if (message.by !== "") {
+      writer.uint32(26).string(message.by);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pause {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePause();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.by = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseNodeStatus(): NodeStatus {
   return {
     node: "",
@@ -2196,6 +2277,7 @@ function createBaseNodeStatus(): NodeStatus {
     promises: [],
     seen: [],
     awayMs: 0,
+    pause: undefined,
   };
 }
 
@@ -2317,6 +2399,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.awayMs !== 0) {
       writer.uint32(241).double(message.awayMs);
+    }
+    if (message.pause !== undefined) {
+      Pause.encode(message.pause, writer.uint32(250).fork()).join();
     }
     return writer;
   },
@@ -2572,6 +2657,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.awayMs = reader.double();
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.pause = Pause.decode(reader, reader.uint32());
             continue;
           }
         }

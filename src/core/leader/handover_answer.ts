@@ -1,0 +1,16 @@
+import type { HandoverRefusal, HandoverResult } from "../orders.js";
+import type { Turn } from "../turn.js";
+
+/** Ends the order that is being carried out, if it is this call's. */
+export function answerHandover(turn: Turn, call: string, result: HandoverResult): void {
+  if (turn.volatile.mandate?.call === call) turn.set({ mandate: null });
+  turn.emit({ kind: "answer_handover", call, result });
+}
+
+export function refuseHandover(turn: Turn, call: string, refusal: HandoverRefusal): void {
+  turn.note("warn", "handover_refused", `the leader stays: ${refusal.reason}; next: ${refusal.nextStep}`, {
+    code: refusal.code,
+    missing: refusal.missing,
+  });
+  answerHandover(turn, call, { kind: "refused", refusal });
+}
