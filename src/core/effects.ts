@@ -75,6 +75,8 @@ export type PostgresAction =
       readonly kind: "write_record";
       readonly term: Term;
       readonly record: RulesetRecord;
+      /** Oldest first. If a proposal of these is not in the table, all are written before the record, in one transaction with it. */
+      readonly standing: readonly RulesetRecord[];
       readonly founding: boolean;
       readonly cause: string;
     }

@@ -6,6 +6,7 @@ import type { Position, Term } from "../../src/core/log/position.js";
 import { comparePositions, formatPosition, POSITION_EMPTY } from "../../src/core/log/position.js";
 import { followerName } from "../../src/core/quorum/sync_standby_names.js";
 import type { Incarnation, NodeId, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
 
 /** One WAL record: a ruleset record, a client's write, or the one that opens a timeline. */
 export interface Entry {
@@ -132,7 +133,7 @@ export class PostgresTable {
       case "promote":
         return this.promote(op, action);
       case "write_record":
-        return { kind: "record_written", op, lsn: this.append(action.term, { record: action.record }) };
+        return { kind: "record_written", op, lsn: this.write(action) };
       case "set_door":
         this.door = action.open ? "open" : "shut";
         return { kind: "door_set", op, open: action.open };
@@ -164,6 +165,13 @@ export class PostgresTable {
       default:
         return undefined;
     }
+  }
+
+  private write({ term, record, standing }: Extract<PostgresAction, { kind: "write_record" }>): Lsn {
+    const { rulesets } = this;
+    const isThere = ({ number }: RulesetRecord) => rulesets.some((r) => compareNumbers(r.number, number) === 0);
+    if (!standing.every(isThere)) for (const lost of standing) this.append(term, { record: lost });
+    return this.append(term, { record });
   }
 
   private revoke(op: number): PostgresReport {

@@ -62,7 +62,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
       ruleset: { policy: { kind: "majority" }, cohort },
     };
     postgres.perform(1, { kind: "promote", term, position: POSITION_EMPTY, names, followers: ["n2"], founding: true });
-    postgres.perform(2, { kind: "write_record", term, record, founding: true, cause: "a test" });
+    postgres.perform(2, { kind: "write_record", term, record, standing: [], founding: true, cause: "a test" });
     postgres.perform(3, { kind: "set_door", open: true });
     await reported("its door is open", (r) => r.kind === "door_set");
 

@@ -243,6 +243,14 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     script: "wiped_node_comes_back.txt",
   },
   {
+    name: "proposal-alone-in-a-new-table",
+    file: CHANGE,
+    find: "standing: standing(turn.postgres.rulesets) },",
+    replace: "standing: [] },",
+    why: "DESIGN 5.3 ◆, 8: a log's first ruleset counts as decided, so whoever dropped the table would let the old rules go",
+    script: "rulesets_dropped_during_a_change.txt",
+  },
+  {
     name: "lost-records-not-written-again",
     file: "src/core/leader/records.ts",
     find: '  if (stands("proposed") && stands("decided")) return;\n',
