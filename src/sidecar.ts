@@ -195,6 +195,7 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
   const { superuser, replication, hba, settings, port } = node.postgres;
   return new LocalPostgres({
     self: node.id,
+    incarnation: ground.durable.incarnation,
     start: {
       binaries: ground.binaries,
       user: ground.user,
@@ -234,8 +235,7 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     dataDir: node.data_dir,
     sidecarPid: process.pid,
     unixOffsetMs: Date.now() - clock.nowMs(),
-    // The transport knows only the nodes of the configuration, and refuses a wiped one by name.
-    admitObservers: false,
+    admitObservers: true,
   };
 }
 

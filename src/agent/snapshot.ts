@@ -193,7 +193,7 @@ function nodeJson(
 }
 
 const WIPED =
-  "it came back without the data and promises it had (another incarnation): it is refused under its old name; the return of a wiped node is not in this version";
+  "it came back without the data and the promises it had (another incarnation): it has no vote until the leader has put it in its old place, by itself, once it has caught up";
 
 const PAST =
   "it came back from the past (a restored snapshot): it has forgotten what it promised, and does not vote until it has caught up";

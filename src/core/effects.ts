@@ -67,7 +67,8 @@ export type PostgresAction =
       /** Where it stands since `revoke`; nothing may have moved. Empty when founding. */
       readonly position: Position;
       readonly names: string;
-      readonly followers: readonly NodeId[];
+      /** Who gets a slot before anybody dials; those of all others end. */
+      readonly followers: readonly Seat[];
       readonly founding: boolean;
     }
   /** Write a ruleset record; the founding one makes the roles and the schema in the same transaction. */

@@ -21,7 +21,7 @@ import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
 import { readNewest } from "./ruleset_table.js";
-import { maintainSlots } from "./slots.js";
+import { maintainSlots, serveOnly } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
@@ -39,6 +39,8 @@ export interface FoundOnDisk {
   readonly present: boolean;
   readonly oldKept: boolean;
 }
+
+const SERVE_DEADLINE_MS = 1_000;
 
 type Queued = { readonly op: OpId; readonly action: PostgresAction };
 
@@ -163,8 +165,12 @@ export class LocalPostgres implements PostgresPort {
 
   /** Now and then, while nobody waits. */
   private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
-    await maintainSlots(instance.observer, as, this.operations.followers);
+    const { followers } = this.operations;
+    await maintainSlots(instance.observer, as, followers);
     if (as === "follower") return;
+    // What was made for somebody who is served no more since is undone.
+    if (this.operations.followers !== followers)
+      await serveOnly(instance.observer, this.operations.followers, SERVE_DEADLINE_MS);
     const read = await readNewest(instance.observer).catch((error: unknown) => {
       return { kind: "damaged", reason: explain(error) } as const;
     });
@@ -230,8 +236,8 @@ export class LocalPostgres implements PostgresPort {
       case "catch_up":
         throw new Error(`taking the log from ${action.source} before a promotion is not in this version`);
       case "set_followers":
-        // Nothing asks for it before changes of the rules can be asked for.
-        throw new Error("a running leader's followers cannot be changed in this version");
+        await this.operations.setFollowers(action.followers);
+        return { kind: "followers_set", op };
       case "swap":
         await this.ending;
         await this.operations.swap();

@@ -1,12 +1,16 @@
 import type { Observation } from "../core/events.js";
 import { LSN_ZERO, maxLsn } from "../core/log/lsn.js";
+import type { RulesetRecord } from "../core/ruleset/ruleset.js";
 import type { Instance } from "./instance.js";
 import { observeLeader, observeStandby } from "./observe.js";
+import { readRulesets, rulesetsEnd } from "./ruleset_table.js";
 
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
 /** Slots that hold WAL back for nobody, or that were lost, can wait this long. */
 const MAINTAIN_EVERY_MS = 2_000;
+/** How soon a standby's sidecar knows of rules that were changed: it tells others of them, and decides nothing by them. */
+const RULESETS_EVERY_MS = 1_000;
 
 /** Looks at the running Postgres again and again: closely while somebody waits, rarely when idle. */
 export class Observer {
@@ -19,6 +23,7 @@ export class Observer {
   private looking = false;
   private again = false;
   private maintainedMs = Number.NEGATIVE_INFINITY;
+  private rulesets: RulesetsSeen | null = null;
 
   constructor(
     current: () => Instance | null,
@@ -59,7 +64,7 @@ export class Observer {
     const as = this.as;
     try {
       if (instance !== null && as !== "idle") {
-        const observation = as === "leader" ? await lookAtLeader(instance) : await lookAtStandby(instance);
+        const observation = as === "leader" ? await lookAtLeader(instance) : await this.lookAtStandby(instance);
         if (observation !== null && this.as === as && this.current() === instance) this.seen(observation);
         if (this.everyMs >= UNHURRIED_MS) await this.maintainNow(instance, as);
       }
@@ -73,6 +78,23 @@ export class Observer {
     const pause = this.again ? 0 : this.everyMs;
     this.again = false;
     this.timer = setTimeout(() => void this.look(), pause);
+  }
+
+  private async lookAtStandby(instance: Instance): Promise<Observation | null> {
+    const seen = await standbySeen(instance);
+    return seen === null ? null : { ...seen, rulesets: await this.replayedRulesets(instance) };
+  }
+
+  /** Read whole, and only when the table has another end than when it was read last: a history grows for ever. */
+  private async replayedRulesets(instance: Instance): Promise<readonly RulesetRecord[] | null> {
+    const nowMs = performance.now();
+    const before = this.rulesets?.instance === instance ? this.rulesets : null;
+    if (before !== null && nowMs - before.atMs < RULESETS_EVERY_MS) return null;
+    const end = await rulesetsEnd(instance.observer);
+    const changed = end !== null && end !== before?.end;
+    const read = changed ? await readRulesets(instance.observer) : null;
+    this.rulesets = { instance, end: changed && read?.kind !== "rows" ? (before?.end ?? null) : end, atMs: nowMs };
+    return read?.kind === "rows" ? read.rows : null;
   }
 
   private async maintainNow(instance: Instance, as: "leader" | "follower"): Promise<void> {
@@ -100,7 +122,13 @@ async function lookAtLeader(instance: Instance): Promise<Observation> {
   };
 }
 
-async function lookAtStandby(instance: Instance): Promise<Observation | null> {
+interface RulesetsSeen {
+  readonly instance: Instance;
+  readonly end: string | null;
+  readonly atMs: number;
+}
+
+async function standbySeen(instance: Instance): Promise<Omit<Observation, "rulesets"> | null> {
   const view = await observeStandby(instance.observer);
   // A new receiver starts again at the beginning of its segment, below what was replayed long ago (trap 12).
   const known = [view.walreceiver?.flushedLsn, view.receiveLsn, view.replayLsn].filter((lsn) => lsn != null);
@@ -113,7 +141,5 @@ async function lookAtStandby(instance: Instance): Promise<Observation | null> {
     streaming: view.walreceiver?.status === "streaming",
     names: null,
     senders: [],
-    // They cannot change under a follower before changes of the rules can be asked for.
-    rulesets: null,
   };
 }

@@ -6,7 +6,8 @@ import type { Lsn } from "../core/log/lsn.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
-import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { Incarnation, NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { Seat } from "../core/ruleset/seats.js";
 import { conninfo } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
@@ -20,7 +21,7 @@ import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { readRulesets } from "./ruleset_table.js";
 import type { SafeStartOptions } from "./safe_start.js";
-import { slotName } from "./slots.js";
+import { serveOnly, slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
@@ -34,6 +35,7 @@ export interface Place {
 
 export interface LocalOptions {
   readonly self: NodeId;
+  readonly incarnation: Incarnation;
   readonly start: SafeStartOptions;
   readonly walSegmentSizeMb?: number;
   /** How long each operation, and each part of a promotion, took, in ms. */
@@ -52,6 +54,7 @@ const REVOKE_DEADLINE_MS = 600_000;
 const PROMOTE_DEADLINE_MS = 10_000;
 const DOOR_DEADLINE_MS = 5_000;
 const NAMES_DEADLINE_MS = 5_000;
+const FOLLOWERS_DEADLINE_MS = 5_000;
 
 /** Each operation of the core, done to a real Postgres. The caller runs one at a time. */
 export class Operations {
@@ -60,7 +63,7 @@ export class Operations {
   /** Set for good when the sidecar stops: nothing is started or promoted any more. */
   closing = false;
   /** Who gets a slot while this node leads. */
-  followers: readonly NodeId[] = [];
+  followers: readonly Seat[] = [];
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
   /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
@@ -129,7 +132,7 @@ export class Operations {
         application_name: followerName(this.options.self, action.term),
         connect_timeout: "3",
       }),
-      primary_slot_name: slotName(this.options.self),
+      primary_slot_name: slotName({ id: this.options.self, incarnation: this.options.incarnation }),
     });
     await ways.reload();
   }
@@ -236,6 +239,11 @@ export class Operations {
     const { session } = instance;
     const outcome = await putNamesInForce({ session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS });
     if (outcome.kind === "failed") throw new Error(outcome.reason);
+  }
+
+  async setFollowers(followers: readonly Seat[]): Promise<void> {
+    this.followers = followers;
+    await serveOnly(this.need().session, followers, FOLLOWERS_DEADLINE_MS);
   }
 
   async nudge(): Promise<void> {

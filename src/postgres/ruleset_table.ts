@@ -9,6 +9,7 @@ import { oneRow } from "./sql/one_row.js";
 import { ROLE_EXISTS, type RoleExistsRow } from "./sql/role_exists.js";
 import { alterRolePassword, createReplicationRole } from "./sql/role_statements.js";
 import { RULESET_CURRENT_CREATE } from "./sql/ruleset_current_create.js";
+import { RULESET_END, type RulesetEndRow } from "./sql/ruleset_end.js";
 import { RULESET_HISTORY_CREATE } from "./sql/ruleset_history_create.js";
 import { RULESET_INSERT } from "./sql/ruleset_insert.js";
 import { RULESET_LOCK } from "./sql/ruleset_lock.js";
@@ -156,6 +157,16 @@ export async function readNewest(session: SqlRunner): Promise<RulesetsRead | { r
     if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE)) throw error;
     await endLockHolders(session);
     return { kind: "locked" };
+  }
+}
+
+/** What changes when a record is added; null when the table is not there, or locked. */
+export async function rulesetsEnd(session: SqlRunner): Promise<string | null> {
+  try {
+    return (await oneRow<RulesetEndRow>(session, RULESET_END)).seq;
+  } catch (error) {
+    if (hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE, ...SQLSTATES_NO_TABLE)) return null;
+    throw error;
   }
 }
 

@@ -44,8 +44,8 @@ export class PostgresTable {
   cloneSaid: { readonly position: Position; readonly systemIdentifier: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
-  /** Who has a slot, and in which incarnation; null: whoever has the name. */
-  private slots = new Map<NodeId, Incarnation | null>();
+  /** Who has a slot, and in which incarnation. */
+  private slots = new Map<NodeId, Incarnation>();
 
   constructor(id: NodeId) {
     this.id = id;
@@ -70,8 +70,7 @@ export class PostgresTable {
   }
 
   serves(id: NodeId, incarnation: Incarnation): boolean {
-    const slot = this.slots.get(id);
-    return slot === null || slot === incarnation;
+    return this.slots.get(id) === incarnation;
   }
 
   append(timeline: Term, part: { record?: RulesetRecord; write?: string; bytes?: bigint }): Lsn {
@@ -203,7 +202,7 @@ export class PostgresTable {
       const reason = `stands at ${formatPosition(this.position)}, not at ${formatPosition(action.position)}`;
       return { kind: "failed", op, reason, data: this.data };
     }
-    this.slots = new Map(action.followers.map((id) => [id, null]));
+    this.slots = new Map(action.followers.map((f) => [f.id, f.incarnation]));
     this.names = action.names;
     this.foreignNames = null;
     this.door = "shut";

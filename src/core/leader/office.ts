@@ -72,7 +72,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       term: request.term,
       position: request.position,
       names,
-      followers: followersOf(obliged, turn.self),
+      followers: served,
       founding: request.founding,
     },
     request.term,
