@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
+import { registerJoin, registerRemove } from "./cli/commands/cohort.js";
 import { registerExplain } from "./cli/commands/explain.js";
 import { registerHistory } from "./cli/commands/history.js";
 import { registerRun } from "./cli/commands/run.js";
@@ -48,6 +49,8 @@ process.exitCode = await runCli(
     registerWatch(processTerminal()),
     registerHistory,
     registerExplain,
+    registerJoin,
+    registerRemove,
     registerDemo,
   ],
 );

@@ -217,6 +217,9 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     placeOf: (id) => {
+      // It may have come later than this configuration, or have moved: it knows best itself.
+      const facts = link.loop?.state.volatile.peers[id]?.status?.facts;
+      if (facts !== undefined) return { host: facts.host, port: facts.postgresPort };
       const peer = config.nodes.find((n) => n.id === id);
       return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
     },

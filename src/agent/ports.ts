@@ -1,4 +1,5 @@
 import type { Note, OpId, PostgresAction } from "../core/effects.js";
+import type { CohortOrder } from "../core/leader/ordered_cohort.js";
 import type {
   CatchUpRequest,
   CatchUpResult,
@@ -37,6 +38,8 @@ export interface TransportEvents {
   catchUp(call: CallId, from: Sender, request: CatchUpRequest): void;
   /** Credentials came with the message: they are to be kept before the request is handled. */
   follow(call: CallId, from: Sender, request: FollowRequest, credentials: Credentials | null): void;
+  /** An operator wants other nodes in the cohort. */
+  changeCohort(call: CallId, request: CohortOrder): void;
   recruitResult(peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void;
   promoteResult(peer: NodeId, request: PromoteRequest, result: PromoteResult | Unreachable): void;
   catchUpResult(peer: NodeId, request: CatchUpRequest, result: CatchUpResult | Unreachable): void;

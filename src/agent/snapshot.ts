@@ -36,7 +36,8 @@ interface Seen {
 }
 
 export function snapshot(state: State, options: SnapshotOptions) {
-  const seen = everybody(state, options);
+  const places = placesOf(state, options.places);
+  const seen = everybody(state, places);
   const leader = officeHolder(state, seen);
   const rulesets = (leader ?? statusOf(state)).rulesets;
   const rules = inForce(rulesets);
@@ -53,19 +54,52 @@ export function snapshot(state: State, options: SnapshotOptions) {
     ruleset: rules === undefined ? null : rulesetJson(rules),
     enforced_by: rules === undefined ? null : "native",
     survives: rules === undefined ? [] : survivable(rules, seen),
+    enforced: leader?.enforced ?? null,
+    change: changeJson(leader),
     spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
-    nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
+    nodes: places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
     blocked: blockedJson(state, seen, leader, rules),
-    uri: rules === undefined ? null : uriOf(options),
+    uri: rules === undefined ? null : uriOf(options.superuser, placed(rules, places, seen)),
   };
 }
 
 export type Snapshot = ReturnType<typeof snapshot>;
 
-function everybody(state: State, options: SnapshotOptions): Map<NodeId, Seen> {
+/** The nodes of the configuration, and those that came since: each said itself where it is. */
+function placesOf(state: State, configured: readonly KnownPlace[]): KnownPlace[] {
+  const others = Object.entries(state.volatile.peers).flatMap(([id, { status }]) => {
+    if (status === null || configured.some((place) => place.id === id)) return [];
+    const { host, postgresPort, labels, dataDir } = status.facts;
+    return [{ id, host, postgresPort, labels, dataDir }];
+  });
+  return [...configured, ...others].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Where clients find a leader: the cohort, each at the place that it names itself. */
+function placed(rules: InForce, places: readonly KnownPlace[], seen: Map<NodeId, Seen>): KnownPlace[] {
+  const members = places.filter(({ id }) => memberOf(rules.newest, id) !== undefined);
+  return members.map((place) => {
+    const facts = seen.get(place.id)?.status?.facts;
+    return facts === undefined ? place : { ...place, host: facts.host, postgresPort: facts.postgresPort };
+  });
+}
+
+function changeJson(leader: NodeStatus | null) {
+  if (leader?.change == null) return null;
+  const { stage, number, cause, cohort, waitsFor } = leader.change;
+  return {
+    stage,
+    number: number === null ? null : [Number(number.term), number.subterm],
+    cause,
+    cohort: [...cohort],
+    waits_for: waitsFor === "" ? null : waitsFor,
+  };
+}
+
+function everybody(state: State, places: readonly KnownPlace[]): Map<NodeId, Seen> {
   const all = new Map<NodeId, Seen>();
   const { volatile, config } = state;
-  for (const { id } of options.places) {
+  for (const { id } of places) {
     if (id === config.self) {
       all.set(id, { status: statusOf(state), ageMs: 0, reachable: true, lost: null });
       continue;
@@ -160,7 +194,7 @@ function nodeJson(
   const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;
   return {
     id: place.id,
-    role: reachable && status !== null ? status.role : "none",
+    role: roleOf(reachable ? status : null, rules, member !== undefined && !stranger),
     reachable,
     // What an unreachable node's Postgres does is not known.
     postgres: reachable ? (status?.postgres ?? null) : null,
@@ -177,7 +211,7 @@ function nodeJson(
     ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
     seen_age_ms: entry?.ageMs ?? null,
     streaming: status?.streaming ?? false,
-    voter: status?.voter === true && !stranger && !past,
+    voter: status?.voter === true && !stranger && !past && (rules === undefined || member !== undefined),
     eligible: member?.eligible ?? true,
     why_not: stranger
       ? WIPED
@@ -190,6 +224,12 @@ function nodeJson(
     phases: phasesJson(status),
     rejoin: rejoinJson(status),
   };
+}
+
+/** A node that no ruleset names as it is now follows like the others, and its copy never counts. */
+function roleOf(status: NodeStatus | null, rules: InForce | undefined, named: boolean) {
+  if (status === null) return "none";
+  return status.role === "follower" && rules !== undefined && !named ? "observer" : status.role;
 }
 
 const WIPED =
@@ -246,7 +286,7 @@ function lsnText(lsn: Lsn | null): string | null {
 }
 
 /** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
-function uriOf({ places, superuser }: SnapshotOptions): string {
+function uriOf(superuser: string, places: readonly KnownPlace[]): string {
   const hosts = places.map((p) => `${p.host.includes(":") ? `[${p.host}]` : p.host}:${p.postgresPort}`).join(",");
   return `postgresql://${encodeURIComponent(superuser)}@${hosts}/postgres?target_session_attrs=read-write`;
 }

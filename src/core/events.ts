@@ -1,4 +1,5 @@
 import type { OpId } from "./effects.js";
+import type { CohortOrder } from "./leader/ordered_cohort.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -65,6 +66,8 @@ export type Event =
   | { readonly kind: "postgres"; readonly report: PostgresReport }
   /** An operator wants other rules; only an established leader changes them. */
   | { readonly kind: "change_ruleset"; readonly call: string; readonly request: ChangeRequest }
+  /** An operator wants other nodes in the cohort. */
+  | { readonly kind: "change_cohort"; readonly call: string; readonly request: CohortOrder }
   /** The operator ends the sidecar: Postgres is fenced first. */
   | { readonly kind: "shutdown" };
 

@@ -25,6 +25,7 @@ import { onChangeRuleset } from "./leader/change.js";
 import { awaitsQuorum } from "./leader/change_state.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { stepDown } from "./leader/office.js";
+import { onChangeCohort } from "./leader/ordered_cohort.js";
 import { watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
@@ -105,6 +106,8 @@ function route(turn: Turn, event: Event): void {
       return onPostgres(turn, event.report);
     case "change_ruleset":
       return onChangeRuleset(turn, event.call, event.request);
+    case "change_cohort":
+      return onChangeCohort(turn, event.call, event.request);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");

@@ -1,6 +1,7 @@
 import { suspectedTerm } from "./detector/detector.js";
 import { allSeen } from "./detector/peers.js";
 import { knownQuorumLsn } from "./leader/leader.js";
+import { changeShown, enforcedShown } from "./leader/shown.js";
 import { grantOf } from "./lease/granting.js";
 import { askOf, stampDue } from "./lease/holding.js";
 import type { Position, Term } from "./log/position.js";
@@ -45,6 +46,8 @@ export function statusOf(state: State): NodeStatus {
     leaseAsk: askOf(state),
     leaseGrant: grantOf(state),
     seen: allSeen(state),
+    change: leading === null ? null : changeShown(leading),
+    enforced: leading === null ? null : enforcedShown(leading, config.self),
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -135,6 +138,7 @@ function shown(turn: Turn, s: NodeStatus): string {
     ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
     ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, turn.postgres.still !== null],
+    ...[s.change?.stage, s.change?.waitsFor, s.enforced?.names],
     ...s.seen.map(({ node, term, boot, end }) => `${node} ${term} ${boot} ${end?.lsn}`),
   ].join();
 }

@@ -3,7 +3,7 @@ import type { OpId } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { readControlData } from "./control_data.js";
 import { holdsData } from "./data_dir.js";
-import type { Place } from "./operations.js";
+import type { Place } from "./local_options.js";
 import type { OsUser } from "./os_user.js";
 import { baseBackup, discardClone } from "./replication/base_backup.js";
 

@@ -6,39 +6,22 @@
  * run beside it.
  */
 import { access } from "node:fs/promises";
-import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.js";
+import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
-import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
+import type { FoundOnDisk, LocalPostgresOptions, Place, RevokedFacts } from "./local_options.js";
 import { Observer } from "./observer.js";
-import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
 import { readNewest } from "./ruleset_table.js";
 import { maintainSlots, serveOnly } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
-
-export interface LocalPostgresOptions extends LocalOptions {
-  readonly report: (report: PostgresReport) => void;
-  /** What cannot be reported by event: a background step that failed without harm. */
-  readonly warn: (text: string, cause: unknown) => void;
-  readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
-  /** Where a peer's Postgres is. */
-  readonly placeOf: (node: string) => Place | null;
-  /** What is known of the term that this node leads, to be kept for people. */
-  readonly evidence: () => TermEvidence | null;
-}
-
-export interface FoundOnDisk {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
 
 const SERVE_DEADLINE_MS = 1_000;
 
@@ -51,6 +34,7 @@ export class LocalPostgres implements PostgresPort {
   private readonly leaderships: LeadershipKeeper;
   private readonly queue: Queued[] = [];
   private busy = false;
+  private catchingUp = new AbortController();
   private working: Promise<void> = Promise.resolve();
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
@@ -105,11 +89,11 @@ export class LocalPostgres implements PostgresPort {
       case "cancel_clone":
         this.cancelClone();
         return;
-      case "cancel_catch_up":
-        // None is ever under way: it is refused below, and its report ends it.
-        return;
       case "emergency_fence":
         this.emergencyFence();
+        return;
+      case "cancel_catch_up":
+        this.catchingUp.abort();
         return;
       case "observe":
         this.observer.pace(action.everyMs, action.as);
@@ -126,6 +110,8 @@ export class LocalPostgres implements PostgresPort {
         );
         return;
       default:
+        // A cancellation may overtake it in the queue.
+        if (action.kind === "catch_up") this.catchingUp = new AbortController();
         this.queue.push({ op, action });
         this.work();
     }
@@ -149,6 +135,7 @@ export class LocalPostgres implements PostgresPort {
    */
   async close(): Promise<void> {
     this.operations.closing = true;
+    this.catchingUp.abort();
     this.queue.length = 0;
     this.observer.stop();
     await fence({ dataDir: this.options.start.dataDir });
@@ -234,7 +221,7 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
       case "catch_up":
-        throw new Error(`taking the log from ${action.source} before a promotion is not in this version`);
+        return { kind: "caught_up", op, ...(await this.catchUp(action)) };
       case "set_followers":
         await this.operations.setFollowers(action.followers);
         return { kind: "followers_set", op };
@@ -249,6 +236,11 @@ export class LocalPostgres implements PostgresPort {
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);
     }
+  }
+
+  private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): Promise<RevokedFacts> {
+    const place = this.needPlace(action.source);
+    return this.operations.catchUp(action, place, this.needCredentials(), this.catchingUp.signal);
   }
 
   private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {

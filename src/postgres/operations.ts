@@ -6,48 +6,26 @@ import type { Lsn } from "../core/log/lsn.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
-import type { Incarnation, NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
 import type { Seat } from "../core/ruleset/seats.js";
+import { catchUp } from "./catch_up.js";
 import { conninfo } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
 import { fence, releaseSharedMemory } from "./fence.js";
 import { initdb } from "./initdb.js";
 import { Instance } from "./instance.js";
+import type { LocalOptions, Place, RevokedFacts } from "./local_options.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { readRulesets } from "./ruleset_table.js";
-import type { SafeStartOptions } from "./safe_start.js";
 import { serveOnly, slotName } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
 import { writeRecord } from "./write_record.js";
-
-/** Where a node's Postgres listens. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface LocalOptions {
-  readonly self: NodeId;
-  readonly incarnation: Incarnation;
-  readonly start: SafeStartOptions;
-  readonly walSegmentSizeMb?: number;
-  /** How long each operation, and each part of a promotion, took, in ms. */
-  readonly timed: (what: string, ms: number) => void;
-}
-
-export interface RevokedFacts {
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-  readonly systemIdentifier: string;
-  readonly door: "open" | "shut";
-}
 
 /** Replay is part of an outage and may take long; this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
@@ -135,6 +113,21 @@ export class Operations {
       primary_slot_name: slotName({ id: this.options.self, incarnation: this.options.incarnation }),
     });
     await ways.reload();
+  }
+
+  /** Ends where it is when it is cancelled; the caller compares. */
+  async catchUp(
+    action: Extract<PostgresAction, { kind: "catch_up" }>,
+    place: Place,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<RevokedFacts> {
+    const { self, start } = this.options;
+    await catchUp({
+      ...{ instance: this.need(), place, credentials, position: action.position, signal },
+      ...{ replicationUser: start.hba.replicationUser, name: `${self}-catchup@${action.term}` },
+    });
+    return this.revoke(null);
   }
 
   async promote(

@@ -67,6 +67,15 @@ export class PeerLink {
     this.channel = this.dial();
   }
 
+  /** Its status arrives. */
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  isAt({ host, port }: Omit<PeerAddress, "id">): boolean {
+    return this.options.peer.host === host && this.options.peer.port === port;
+  }
+
   call(method: RawMethod, bytes: Buffer, deadlineMs: number, done: (reply: Reply) => void): void {
     if (this.closed) return;
     const call = callUnary({ channel: this.channel, method, bytes, deadlineMs }, (reply) => {

@@ -12,9 +12,10 @@ import type {
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { TlsSource } from "../tls/reloaded.js";
 import type { Reply } from "./channel.js";
+import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { strangeness } from "./envelope.js";
-import type { Codec } from "./messages.js";
+import type { Address, Codec } from "./messages.js";
 import {
   catchUpRequest,
   catchUpResult,
@@ -42,6 +43,8 @@ export interface PeersOptions {
   readonly self: NodeId;
   readonly belonging: Belonging;
   readonly peers: readonly PeerAddress[];
+  /** Of this node. */
+  readonly address: Address;
   /** Null: in the clear. */
   readonly tls: TlsSource | null;
   readonly timings: { readonly rpcDeadlineMs: number; readonly recruitDeadlineMs: number; readonly silenceMs: number };
@@ -75,8 +78,19 @@ export class Peers {
     for (const link of this.links.values()) link.open();
   }
 
-  hint(peer: NodeId): void {
-    this.links.get(peer)?.hint();
+  /**
+   * A peer watches this node, so it is up. One that no configuration names is dialled where it says it is: that is how a
+   * node that joins, or one that moved to another host, becomes known. The one that is heard keeps its address.
+   */
+  watchedBy(peer: NodeId, address: Address | null): void {
+    const known = this.links.get(peer);
+    if (known !== undefined && (address === null || known.isUp || known.isAt(address))) return known.hint();
+    if (address === null || this.closed) return;
+    if (known === undefined && this.links.size >= EDGE_LIMITS.members) return;
+    known?.close();
+    const link = this.link({ id: peer, ...address });
+    this.links.set(peer, link);
+    link.open();
   }
 
   recruit(to: NodeId, request: RecruitRequest): void {
@@ -151,7 +165,7 @@ export class Peers {
       peer,
       tls: () => (tls === null ? null : { cluster: belonging.cluster, expected: peer.id, material: tls.current() }),
       silenceMs: timings.silenceMs,
-      subscription: () => watchRequest.encode(this.envelope(peer.id), null),
+      subscription: () => watchRequest.encode(this.envelope(peer.id), this.options.address),
       read: (bytes) => this.readStatus(peer.id, bytes),
       status: (status) => events.peerStatus(peer.id, status),
       lost: ({ kind, reason }) => {

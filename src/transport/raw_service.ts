@@ -35,4 +35,8 @@ export const RAW_CONSENSUS = {
   watch: raw(ConsensusService.watch),
 };
 
-export const RAW_ADMIN = { status: raw(AdminService.status), history: raw(AdminService.history) };
+export const RAW_ADMIN = {
+  status: raw(AdminService.status),
+  history: raw(AdminService.history),
+  changeCohort: raw(AdminService.changeCohort),
+};

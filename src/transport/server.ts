@@ -1,4 +1,10 @@
-import type { handleUnaryCall, ServerWritableStream, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type {
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { CallId, TransportEvents } from "../agent/ports.js";
 import type { NodeStatus, Sender } from "../core/messages.js";
@@ -10,9 +16,11 @@ import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { misdelivery, strangeness } from "./envelope.js";
 import type { Decoded } from "./fields.js";
-import type { Codec, Parcel } from "./messages.js";
+import { listenAddresses, listenError } from "./listening.js";
+import type { Address, Codec, Parcel } from "./messages.js";
 import {
   catchUpRequest,
+  changeCohortRequest,
   followRequest,
   historyRequest,
   historyResponse,
@@ -40,9 +48,9 @@ export interface PeerServerOptions {
   readonly sender: () => Sender;
   readonly snapshot: () => string;
   readonly history: () => Promise<string>;
-  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow">;
-  /** A peer opened its stream, so it is up and can be dialled. */
-  readonly watched: (peer: NodeId) => void;
+  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow" | "changeCohort">;
+  /** A peer opened its stream, so it is up and can be dialled; at this address, if it says so. */
+  readonly watched: (peer: NodeId, address: Address | null) => void;
 }
 
 /** How long answers and the ends of streams may take to get out before the connections are cut. */
@@ -97,6 +105,7 @@ export class PeerServer {
     const admin: UntypedServiceImplementation = {
       status: this.admin(statusRequest, statusResponse, options.snapshot),
       history: this.admin(historyRequest, historyResponse, options.history),
+      changeCohort: this.order(changeCohortRequest, (call, request) => events.changeCohort(call, request)),
     };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
@@ -213,13 +222,7 @@ export class PeerServer {
     return (call, answer) => {
       const admitted = this.admit(call, codec.decode(call.request));
       if (!admitted.ok) return answer(admitted.fault);
-      if (this.closed) return answer({ code: status.UNAVAILABLE, details: `${this.options.self} is stopping` });
-      const id = this.calls.open(call, answer);
-      if (id === undefined) {
-        const details = `${this.options.self} has ${EDGE_LIMITS.openCalls} calls to answer already: try again later`;
-        return answer({ code: status.RESOURCE_EXHAUSTED, details });
-      }
-      deliver(id, admitted.from, admitted.body);
+      this.take(call, answer, (id) => deliver(id, admitted.from, admitted.body));
     };
   }
 
@@ -235,7 +238,35 @@ export class PeerServer {
       stream.emit("error", { code: status.UNAVAILABLE, details });
       return;
     }
-    this.options.watched(node);
+    this.options.watched(node, admitted.body);
+  }
+
+  /** Of an operator: whoever may talk to the sidecars may order. */
+  private order<T>(codec: Codec<T>, deliver: (call: CallId, body: T) => void): handleUnaryCall<Buffer, Buffer> {
+    return (call, answer) => {
+      const decoded = codec.decode(call.request);
+      if (!decoded.ok) return answer({ code: status.INVALID_ARGUMENT, details: decoded.reason });
+      const { envelope, body } = decoded.value;
+      const { belonging, self } = this.options;
+      const lost = envelope.to !== self ? misdelivery(envelope, self) : undefined;
+      const reason = strangeness(envelope, belonging) ?? lost;
+      if (reason !== undefined) return answer({ code: status.FAILED_PRECONDITION, details: reason });
+      this.take(call, answer, (id) => deliver(id, body));
+    };
+  }
+
+  private take(
+    call: ServerUnaryCall<Buffer, Buffer>,
+    answer: sendUnaryData<Buffer>,
+    deliver: (id: CallId) => void,
+  ): void {
+    if (this.closed) return answer({ code: status.UNAVAILABLE, details: `${this.options.self} is stopping` });
+    const id = this.calls.open(call, answer);
+    if (id === undefined) {
+      const details = `${this.options.self} has ${EDGE_LIMITS.openCalls} calls to answer already: try again later`;
+      return answer({ code: status.RESOURCE_EXHAUSTED, details });
+    }
+    deliver(id);
   }
 
   /** For command lines: whoever asks belongs to the cluster, and need not be a node of it. */
@@ -259,30 +290,4 @@ export class PeerServer {
       answer(null, response.encode(this.envelope(), json));
     };
   }
-}
-
-/**
- * A loopback host is bound alone, so that a cluster on one machine is not reachable from outside. Any other host
- * may be a name or an address the machine has only behind a translation: then all interfaces are bound.
- */
-function listenAddresses(host: string): string[] {
-  if (host === "localhost") return ["127.0.0.1"];
-  if (host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)) return [host];
-  return ["::", "0.0.0.0"];
-}
-
-function listenError(fault: unknown, host: string, port: number, self: NodeId): Error {
-  const cause = fault instanceof Error ? fault.message : String(fault);
-  if (cause.includes("EADDRINUSE")) {
-    return new Error(
-      `port ${port} is in use, ${self} cannot listen on it: stop what listens there (another sidecar of ${self}?) or set another \`port\``,
-      { cause: fault },
-    );
-  }
-  if (cause.includes("EACCES")) {
-    return new Error(`${self} may not listen on port ${port}: set a \`port\` above 1023`, { cause: fault });
-  }
-  return new Error(`${self} cannot listen on ${authority(host, port)}: ${cause}; check its \`host\` and \`port\``, {
-    cause: fault,
-  });
 }

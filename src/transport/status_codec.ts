@@ -1,4 +1,5 @@
 import type { Blocked, ElectionPhases, NodeFacts, NodeStatus, PostgresState, RejoinFacts } from "../core/messages.js";
+import { changeToCore, changeToWire, enforcedToCore, enforcedToWire } from "./change_codec.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import {
   cut,
@@ -74,6 +75,8 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     leaseAsk: status.leaseAsk ?? undefined,
     leaseGrant: status.leaseGrant ?? undefined,
     seen: status.seen.map(seenToWire),
+    change: changeToWire(status.change),
+    enforced: enforcedToWire(status.enforced),
     facts: factsToWire(status.facts),
   };
 }
@@ -109,6 +112,8 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     leaseAsk: orNull(status.leaseAsk, "lease_ask", askToCore),
     leaseGrant: orNull(status.leaseGrant, "lease_grant", grantToCore),
     seen: allSeenToCore(status.seen, "seen"),
+    change: orNull(status.change, "change", changeToCore),
+    enforced: orNull(status.enforced, "enforced", enforcedToCore),
     facts: factsToCore(present(status.facts, "facts")),
   };
 }

@@ -45,7 +45,7 @@ describe("exit codes of the command line", () => {
     expect((await cli(["config", "chekc"])).stderr).toMatch(/\(quorate config --help shows/);
   });
 
-  test.each("policy switchover failover pause resume join remove reinit init adopt".split(" "))(
+  test.each("policy switchover failover pause resume reinit init adopt".split(" "))(
     "%s is refused by name",
     async (verb) => {
       const { code, stdout, stderr } = await cli([verb, "n2", "--force", "-o", "json"]);

@@ -9,9 +9,7 @@ const LATER: Readonly<Record<string, string>> = {
   failover: "a dead leader is replaced without being asked",
   pause: "end the sidecars with SIGTERM",
   resume: "start the sidecars with `quorate run`",
-  join: "list all nodes before the first start",
-  remove: "the nodes of the first start stay",
-  reinit: "a wiped node is refused until rulesets can be changed",
+  reinit: "stop the sidecar, remove the node's data_dir and start it again: it comes back by itself",
   init: "`quorate run` on every node founds the cluster once all are there",
   adopt: "start with empty data directories and restore a dump",
 };

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { z } from "zod";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import { expirySoon } from "../../tls/expiry.js";
 import type { TlsMaterial } from "../../tls/material.js";
@@ -107,7 +108,10 @@ export function best(answers: readonly Answer[]): StatusJson | null {
 
 export function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof STATUS_EXIT] {
   if (status.leader === null || !status.established) return STATUS_EXIT.noLeader;
-  const fine = status.nodes.every(
+  // Who is in no ruleset may come and go.
+  const cohort = status.nodes.filter(({ id }) => status.ruleset === null || status.ruleset.cohort.includes(id));
+  const known = status.ruleset?.cohort.every((id) => status.nodes.some((n) => n.id === id)) ?? true;
+  const fine = cohort.every(
     (n) =>
       n.reachable &&
       n.voter &&
@@ -115,7 +119,7 @@ export function verdict(status: StatusJson): (typeof STATUS_EXIT)[keyof typeof S
       n.why_not === null &&
       (n.id === status.leader || (n.role === "follower" && n.term === status.term && n.streaming === true)),
   );
-  return fine ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
+  return fine && known ? STATUS_EXIT.healthy : STATUS_EXIT.degraded;
 }
 
 function silence(config: ClusterConfig, answers: readonly Answer[]): StatusJson {
@@ -175,6 +179,26 @@ function stateOf(status: StatusJson, answers: readonly Answer[], paint: Paint): 
   }
 }
 
+function postgresText({ postgres, rejoin }: StatusJson["nodes"][number]): string {
+  const { percent } = rejoinShape.safeParse(rejoin).data ?? { percent: null };
+  return `${postgres ?? "?"}${postgres === "cloning" && percent !== null ? ` ${percent} %` : ""}`;
+}
+
+const rejoinShape = z.object({ percent: z.number().nullable() });
+
+/** What is under way with the rules, and with what commits wait meanwhile. */
+function changeFields({ change, enforced }: StatusJson): (readonly [string, string])[] {
+  if (change == null) return [];
+  const waits = change.waits_for === null ? "" : `: ${change.waits_for}`;
+  const fields: (readonly [string, string])[] = [
+    ["change", `${change.stage}${waits}`],
+    ["asked for", `${change.cohort.join(", ")}: ${change.cause}`],
+  ];
+  if (enforced != null && !enforced.exact)
+    fields.push(["enforced by", `${enforced.names}, stricter than the rules until the change is done`]);
+  return fields;
+}
+
 export function render(status: StatusJson, answers: readonly Answer[], paint: Paint): string {
   const policy =
     status.ruleset === null
@@ -195,12 +219,13 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
       "survives the loss of",
       status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or "),
     ],
+    ...changeFields(status),
     ...(status.uri === null ? [] : ([["connect", status.uri]] as const)),
   ]);
   const rows = status.nodes.map((n) => [
     n.id,
     n.role,
-    n.postgres ?? "?",
+    postgresText(n),
     `${n.host}:${n.port}`,
     n.timeline === null ? "-" : String(n.timeline),
     n.flush_lsn ?? "-",

@@ -33,9 +33,12 @@ const STORY_LINES = 80;
 export class TestCluster {
   readonly #sidecars = new Map<string, Sidecar>();
 
+  /** Of nodes that came later, with a configuration of their own. */
+  readonly #homes = new Map<string, DemoHome>();
+
   private constructor(
     readonly home: DemoHome,
-    readonly plan: ClusterPlan,
+    public plan: ClusterPlan,
   ) {}
 
   /** Its configuration and nothing else: no sidecar runs yet. */
@@ -67,6 +70,25 @@ export class TestCluster {
     }
   }
 
+  /** One more node, which its own configuration alone names beside the others. It is not started. */
+  async grow(): Promise<string> {
+    const { nodes } = this.plan;
+    const [added] = planNodes(this.home, nodes.length + 1, [
+      ...Array<number>(portsNeeded(nodes.length)).fill(0),
+      ...(await freePorts(portsNeeded(1))),
+    ]).slice(-1);
+    if (added === undefined) throw new Error("unreachable: one node was planned");
+    this.plan = { ...this.plan, nodes: [...nodes, added] };
+    const config = join(this.home.dir, `${added.id}.yaml`);
+    await writeFile(config, configText(this.plan));
+    this.#homes.set(added.id, { ...this.home, config });
+    return added.id;
+  }
+
+  configOf(id: string): string {
+    return (this.#homes.get(id) ?? this.home).config;
+  }
+
   get ids(): readonly string[] {
     return this.plan.nodes.map(({ id }) => id);
   }
@@ -83,7 +105,7 @@ export class TestCluster {
 
   start(id: string): void {
     if (this.sidecarRuns(id)) throw new Error(`the sidecar of ${id} runs already`);
-    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id)]));
+    this.#sidecars.set(id, startSidecar(this.#homes.get(id) ?? this.home, id, ["--record", this.record(id)]));
   }
 
   /** What this node's sidecar saw and did, over all its runs. */

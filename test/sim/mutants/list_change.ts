@@ -243,6 +243,14 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     script: "wiped_node_comes_back.txt",
   },
   {
+    name: "who-is-taken-in-replaces-the-cohort",
+    file: "src/core/leader/ordered_cohort.ts",
+    find: "[...kept.map(asItIs), ...join.map(",
+    replace: "[...join.map(",
+    why: "DESIGN 6: an operator's order changes what it names, and nothing else",
+    script: "cohort_ordered.txt",
+  },
+  {
     name: "proposal-alone-in-a-new-table",
     file: CHANGE,
     find: "standing: standing(turn.postgres.rulesets) },",
