@@ -92,7 +92,7 @@ function neverStarted(state: State): boolean {
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
   if (hasLostItsData(state))
-    return "its data directory is gone: bring it back, or restart its sidecar, which then joins as a new node";
+    return "its data directory is gone: bring it back, or remove its state directory as well, and it joins as a new node";
   if (state.durable.nonVoter)
     return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))

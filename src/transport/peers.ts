@@ -80,14 +80,15 @@ export class Peers {
 
   /**
    * A peer watches this node, so it is up. One that no configuration names is dialled where it says it is: that is how a
-   * node that joins, or one that moved to another host, becomes known. The one that is heard keeps its address.
+   * node that joins becomes known. Of one that is known it is a second address, for when it moved to another host.
    */
   watchedBy(peer: NodeId, address: Address | null): void {
     const known = this.links.get(peer);
-    if (known !== undefined && (address === null || known.isUp || known.isAt(address))) return known.hint();
-    if (address === null || this.closed) return;
-    if (known === undefined && this.links.size >= EDGE_LIMITS.members) return;
-    known?.close();
+    if (known !== undefined) {
+      if (address !== null) known.learn(address);
+      return known.hint();
+    }
+    if (address === null || this.closed || this.links.size >= EDGE_LIMITS.members) return;
     const link = this.link({ id: peer, ...address });
     this.links.set(peer, link);
     link.open();

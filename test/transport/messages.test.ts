@@ -70,7 +70,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(14);
+    expect(everyCodec.length).toBe(16);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);
