@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   config: ["core", "settings", "tls"],
   http: ["core", "telemetry", "agent/snapshot"],
   systemd: [],
-  cli: ["core", "config", "telemetry", "tls", "transport/((admin|order)_)?client"],
+  cli: ["core", "config", "telemetry", "tls", "transport/((admin|order|change)_)?client"],
   demo: ["config", "transport/(admin_)?client", "cli/(context|exit_codes|render|schemas)"],
 };
 

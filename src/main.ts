@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
+import { registerJoin, registerRemove } from "./cli/commands/cohort.js";
 import { registerExplain } from "./cli/commands/explain.js";
 import { registerFailover, registerSwitchover } from "./cli/commands/handover.js";
 import { registerHistory } from "./cli/commands/history.js";
@@ -54,6 +55,8 @@ process.exitCode = await runCli(
     registerFailover,
     registerPause,
     registerResume,
+    registerJoin,
+    registerRemove,
     registerDemo,
   ],
 );

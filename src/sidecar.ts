@@ -209,6 +209,7 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
   const { superuser, replication, hba, settings, port } = node.postgres;
   return new LocalPostgres({
     self: node.id,
+    incarnation: ground.durable.incarnation,
     start: {
       binaries: ground.binaries,
       user: ground.user,
@@ -232,6 +233,9 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     idAt: ({ host, port: at }) =>
       config.nodes.find((n) => n.id !== node.id && n.host === host && n.postgres.port === at)?.id ?? null,
     placeOf: (id) => {
+      // It may have come later than this configuration, or have moved: it knows best itself.
+      const facts = link.loop?.state.volatile.peers[id]?.status?.facts;
+      if (facts !== undefined) return { host: facts.host, port: facts.postgresPort };
       const peer = config.nodes.find((n) => n.id === id);
       return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
     },
@@ -250,8 +254,7 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     dataDir: node.data_dir,
     sidecarPid: process.pid,
     unixOffsetMs: Date.now() - clock.nowMs(),
-    // The transport knows only the nodes of the configuration, and refuses a wiped one by name.
-    admitObservers: false,
+    admitObservers: true,
   };
 }
 

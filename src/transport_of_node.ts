@@ -55,6 +55,7 @@ export function transportOf(parts: TransportOfNode): Transport {
     protocol: PROTOCOL,
     listen: { host: isLoopback(node.host) ? node.host : "::", port: node.port },
     peers: config.nodes.filter((n) => n.id !== node.id).map((p) => ({ id: p.id, host: p.host, port: p.port })),
+    address: { host: node.host, port: node.port },
     tls: certificates,
     timings: {
       heartbeatMs: timings.heartbeat_ms,
@@ -98,6 +99,7 @@ function transportEvents(
     catchUp: (call, from, request) => loop()?.deliver({ kind: "catch_up", call, from, request }),
     catchUpResult: (peer, request, result) => loop()?.deliver({ kind: "catch_up_result", peer, request, result }),
     followResult: (peer, request, result) => loop()?.deliver({ kind: "follow_result", peer, request, result }),
+    changeCohort: (call, request) => loop()?.deliver({ kind: "change_cohort", call, request }),
     peerStatus: (peer, status) => loop()?.deliver({ kind: "peer_status", peer, status }),
     peerLost: (peer, reason, refused) => loop()?.deliver({ kind: "peer_lost", peer, reason, refused }),
   };

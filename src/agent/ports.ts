@@ -1,4 +1,5 @@
 import type { Note, OpId, PostgresAction } from "../core/effects.js";
+import type { CohortOrder } from "../core/leader/ordered_cohort.js";
 import type {
   CatchUpRequest,
   CatchUpResult,
@@ -41,6 +42,8 @@ export interface TransportEvents {
   /** An operator wants another leader, or a pause. */
   handover(kind: Mandate["kind"], call: CallId, request: HandoverRequest): void;
   setPause(call: CallId, paused: boolean): void;
+  /** An operator wants other nodes in the cohort. */
+  changeCohort(call: CallId, request: CohortOrder): void;
   recruitResult(peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void;
   promoteResult(peer: NodeId, request: PromoteRequest, result: PromoteResult | Unreachable): void;
   catchUpResult(peer: NodeId, request: CatchUpRequest, result: CatchUpResult | Unreachable): void;

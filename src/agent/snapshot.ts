@@ -1,7 +1,6 @@
 /** The cluster as this node sees it: what `quorate status` prints (CONTRACT 2). Read-only; nothing is decided by it. */
 
 import { isExpectedBack, knownLeader } from "../core/detector/detector.js";
-import { leaseOf } from "../core/lease/lease.js";
 import type { Lsn } from "../core/log/lsn.js";
 import { formatLsn } from "../core/log/lsn.js";
 import { TERM_NONE } from "../core/log/position.js";
@@ -14,6 +13,7 @@ import { memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
 import { enoughToGoOn, spareFollowers } from "./enough.js";
+import { leaseJson, phasesJson, rejoinJson, uriOf } from "./snapshot_parts.js";
 
 /** A node of the configuration, for those that were never heard. */
 export interface KnownPlace {
@@ -38,7 +38,8 @@ interface Seen {
 }
 
 export function snapshot(state: State, options: SnapshotOptions) {
-  const seen = everybody(state, options);
+  const places = placesOf(state, options.places);
+  const seen = everybody(state, places);
   const leader = officeHolder(state, seen);
   const rulesets = (leader ?? statusOf(state)).rulesets;
   const rules = inForce(rulesets);
@@ -56,20 +57,53 @@ export function snapshot(state: State, options: SnapshotOptions) {
     ruleset: rules === undefined ? null : rulesetJson(rules),
     enforced_by: rules === undefined ? null : "native",
     survives: rules === undefined ? [] : survivable(rules, seen, state.durable.pause.paused),
+    enforced: leader?.enforced ?? null,
+    change: changeJson(leader),
     spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
-    nodes: options.places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
+    nodes: places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
     lease: leaseJson(state),
     blocked: blockedJson(state, seen, leader, rules),
-    uri: rules === undefined ? null : uriOf(options),
+    uri: rules === undefined ? null : uriOf(options.superuser, placed(rules, places, seen)),
   };
 }
 
 export type Snapshot = ReturnType<typeof snapshot>;
 
-function everybody(state: State, options: SnapshotOptions): Map<NodeId, Seen> {
+/** The nodes of the configuration, and those that came since: each said itself where it is. */
+function placesOf(state: State, configured: readonly KnownPlace[]): KnownPlace[] {
+  const others = Object.entries(state.volatile.peers).flatMap(([id, { status }]) => {
+    if (status === null || configured.some((place) => place.id === id)) return [];
+    const { host, postgresPort, labels, dataDir } = status.facts;
+    return [{ id, host, postgresPort, labels, dataDir }];
+  });
+  return [...configured, ...others].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Where clients find a leader: the cohort, each at the place that it names itself. */
+function placed(rules: InForce, places: readonly KnownPlace[], seen: Map<NodeId, Seen>): KnownPlace[] {
+  const members = places.filter(({ id }) => memberOf(rules.newest, id) !== undefined);
+  return members.map((place) => {
+    const facts = seen.get(place.id)?.status?.facts;
+    return facts === undefined ? place : { ...place, host: facts.host, postgresPort: facts.postgresPort };
+  });
+}
+
+function changeJson(leader: NodeStatus | null) {
+  if (leader?.change == null) return null;
+  const { stage, number, cause, cohort, waitsFor } = leader.change;
+  return {
+    stage,
+    number: number === null ? null : [Number(number.term), number.subterm],
+    cause,
+    cohort: [...cohort],
+    waits_for: waitsFor === "" ? null : waitsFor,
+  };
+}
+
+function everybody(state: State, places: readonly KnownPlace[]): Map<NodeId, Seen> {
   const all = new Map<NodeId, Seen>();
   const { volatile, config } = state;
-  for (const { id } of options.places) {
+  for (const { id } of places) {
     if (id === config.self) {
       all.set(id, { status: statusOf(state), ageMs: 0, reachable: true, lost: null });
       continue;
@@ -167,7 +201,7 @@ function nodeJson(
   const flushLsn = sender !== undefined && (told === null || sender.flushLsn > told) ? sender.flushLsn : told;
   return {
     id: place.id,
-    role: reachable && status !== null ? status.role : "none",
+    role: roleOf(reachable ? status : null, rules, member !== undefined && !stranger),
     reachable,
     // What an unreachable node's Postgres does is not known.
     postgres: reachable ? (status?.postgres ?? null) : null,
@@ -184,7 +218,7 @@ function nodeJson(
     ack_age_ms: sender === undefined ? null : Math.max(0, Math.round(state.volatile.nowMs - sender.changedMs)),
     seen_age_ms: entry?.ageMs ?? null,
     streaming: status?.streaming ?? false,
-    voter: status?.voter === true && !stranger && !past,
+    voter: status?.voter === true && !stranger && !past && (rules === undefined || member !== undefined),
     eligible: member?.eligible ?? true,
     why_not: stranger ? WIPED : past ? PAST : (status?.whyNot ?? (reachable ? null : silence(state, place.id, entry))),
     sidecar_pid: status?.facts.sidecarPid ?? null,
@@ -206,31 +240,17 @@ function silence({ volatile }: State, id: NodeId, entry: Seen | undefined): stri
   return `its sidecar is silent: ${lost}${still}`;
 }
 
+/** A node that no ruleset names as it is now follows like the others, and its copy never counts. */
+function roleOf(status: NodeStatus | null, rules: InForce | undefined, named: boolean) {
+  if (status === null) return "none";
+  return status.role === "follower" && rules !== undefined && !named ? "observer" : status.role;
+}
+
 const WIPED =
-  "it came back without the data and promises it had (another incarnation): it is refused under its old name; the return of a wiped node is not in this version";
+  "it came back without the data and the promises it had (another incarnation): it has no vote until the leader has put it in its old place, by itself, once it has caught up";
 
 const PAST =
   "it came back from the past (a restored snapshot): it has forgotten what it promised, and does not vote until it has caught up";
-
-function phasesJson(status: NodeStatus | null) {
-  const phases = status?.facts.phases;
-  if (phases == null) return null;
-  return {
-    term: Number(phases.term),
-    started_unix_ms: phases.startedUnixMs,
-    detect_ms: phases.detectMs,
-    recruit_ms: phases.recruitMs,
-    promote_ms: phases.promoteMs,
-    establish_ms: phases.establishMs,
-  };
-}
-
-function rejoinJson(status: NodeStatus | null) {
-  const rejoin = status?.facts.rejoin;
-  return rejoin == null
-    ? null
-    : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
-}
 
 function lag(leader: NodeStatus | null, flushLsn: Lsn | null): number | null {
   if (leader?.flushLsn == null || flushLsn === null) return null;
@@ -255,20 +275,6 @@ function blockedJson(state: State, seen: Map<NodeId, Seen>, leader: NodeStatus |
   };
 }
 
-/** Only a leader knows how long it may serve. */
-function leaseJson(state: State) {
-  const lease = leaseOf(state);
-  return lease === null
-    ? null
-    : { left_ms: lease.leftMs === null ? null : Math.round(lease.leftMs), lacks: [...lease.lacks] };
-}
-
 function lsnText(lsn: Lsn | null): string | null {
   return lsn === null ? null : formatLsn(lsn);
-}
-
-/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
-function uriOf({ places, superuser }: SnapshotOptions): string {
-  const hosts = places.map((p) => `${p.host.includes(":") ? `[${p.host}]` : p.host}:${p.postgresPort}`).join(",");
-  return `postgresql://${encodeURIComponent(superuser)}@${hosts}/postgres?target_session_attrs=read-write`;
 }

@@ -106,6 +106,19 @@ export const statusShape = z.looseObject({
   enforced_by: z.enum(["native", "relay"]).nullable(),
   /** Each set of nodes whose loss leaves a cluster that can go on by itself. */
   survives: z.array(z.array(id)),
+  /** What Postgres was told to wait for; not `exact`: stricter than the rules, as long as a change of them lasts. */
+  enforced: z.looseObject({ names: z.string(), exact: z.boolean() }).nullable().optional(),
+  /** A change of the rules under way. */
+  change: z
+    .looseObject({
+      stage: z.string(),
+      number: z.tuple([count, count]).nullable(),
+      cause: z.string(),
+      cohort: z.array(id),
+      waits_for: z.string().nullable(),
+    })
+    .nullable()
+    .optional(),
   /** Each set of followers whose loss would not even make a commit wait. */
   spare: z.array(z.array(id)).optional(),
   nodes: z.array(statusNode),

@@ -7,6 +7,7 @@ export interface Judged {
   readonly established: boolean;
   readonly term: number | null;
   readonly paused: boolean;
+  readonly ruleset: { readonly cohort: readonly string[] } | null;
   readonly nodes: readonly {
     readonly id: string;
     readonly reachable: boolean;
@@ -19,11 +20,16 @@ export interface Judged {
   }[];
 }
 
-/** Healthy: an established leader that would be replaced if it died, and every other node votes and streams from it. */
-export function clusterState({ leader, established, term, paused, nodes }: Judged): ClusterState {
+/**
+ * Healthy: an established leader that would be replaced if it died, and every other node of the cohort votes and streams from
+ * it. Who is in no ruleset may come and go.
+ */
+export function clusterState({ leader, established, term, paused, ruleset, nodes }: Judged): ClusterState {
   if (leader === null || !established) return "no_leader";
   if (paused) return "degraded";
-  const fine = nodes.every(
+  const known = ruleset?.cohort.every((id) => nodes.some((n) => n.id === id)) ?? true;
+  const cohort = nodes.filter(({ id }) => ruleset === null || ruleset.cohort.includes(id));
+  const fine = cohort.every(
     (n) =>
       n.reachable &&
       n.voter &&
@@ -31,5 +37,5 @@ export function clusterState({ leader, established, term, paused, nodes }: Judge
       n.why_not === null &&
       (n.id === leader || (n.role === "follower" && n.term === term && n.streaming === true)),
   );
-  return fine ? "healthy" : "degraded";
+  return fine && known ? "healthy" : "degraded";
 }

@@ -75,7 +75,8 @@ export type PostgresAction =
       /** Where it stands since `revoke`; nothing may have moved. Empty when founding. */
       readonly position: Position;
       readonly names: string;
-      readonly followers: readonly NodeId[];
+      /** Who gets a slot before anybody dials; those of all others end. */
+      readonly followers: readonly Seat[];
       readonly founding: boolean;
     }
   /** Write a ruleset record; the founding one makes the roles and the schema in the same transaction. */
@@ -83,6 +84,8 @@ export type PostgresAction =
       readonly kind: "write_record";
       readonly term: Term;
       readonly record: RulesetRecord;
+      /** Oldest first. If a proposal of these is not in the table, all are written before the record, in one transaction with it. */
+      readonly standing: readonly RulesetRecord[];
       readonly founding: boolean;
       readonly cause: string;
     }
@@ -107,7 +110,7 @@ export type PostgresAction =
   | { readonly kind: "discard_old" }
   | { readonly kind: "fence" }
   /** The Postgres that was found running is ours: it is watched, and worked with. No report. */
-  | { readonly kind: "adopt" }
+  | { readonly kind: "adopt"; readonly followers: readonly Seat[] }
   /** The same with SIGKILL at once, whatever else is under way: what is fails by it. Reports `gone` and nothing else. */
   | { readonly kind: "emergency_fence" }
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }

@@ -1,5 +1,6 @@
 import type { OpId } from "./effects.js";
 import type { FoundPostgres } from "./keeper/adoption.js";
+import type { CohortOrder } from "./leader/ordered_cohort.js";
 import type { History } from "./log/history.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
@@ -73,6 +74,8 @@ export type Event =
   | { readonly kind: "switchover" | "failover"; readonly call: string; readonly request: HandoverRequest }
   /** An operator wants no elections, or wants them again; any node takes the order. */
   | { readonly kind: "set_pause"; readonly call: string; readonly paused: boolean }
+  /** An operator wants other nodes in the cohort. */
+  | { readonly kind: "change_cohort"; readonly call: string; readonly request: CohortOrder }
   /** The operator ends the sidecar: Postgres is fenced first. */
   | { readonly kind: "shutdown" }
   /** The sidecar is ended on purpose and will be started again: Postgres goes on, and the others are told how long to wait. */

@@ -206,7 +206,29 @@ export interface NodeStatus {
   readonly pause: Pause;
   /** What it remembers of the others. */
   readonly seen: readonly Seen[];
+  /** Of a leader: the change of the rules under way, and what its Postgres was told to wait for. For people. */
+  readonly change: ChangeShown | null;
+  readonly enforced: Enforced | null;
   readonly facts: NodeFacts;
+}
+
+/** A change of the rules under way. Nothing is decided by it. */
+export interface ChangeShown {
+  readonly stage: string;
+  /** Null until it has one. */
+  readonly number: RulesetNumber | null;
+  readonly cause: string;
+  /** The cohort that is asked for. */
+  readonly cohort: readonly NodeId[];
+  /** Why it waits; empty if it does not. */
+  readonly waitsFor: string;
+}
+
+/** `synchronous_standby_names` of a leader. */
+export interface Enforced {
+  readonly names: string;
+  /** False: stricter than the rules ask for, as long as a change of them lasts. */
+  readonly exact: boolean;
 }
 
 /** Why nothing happens now, for `status`. */

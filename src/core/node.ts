@@ -30,6 +30,7 @@ import { isHandingOver } from "./leader/hands_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { leaveIfLeftOut } from "./leader/left_out.js";
 import { stepDown } from "./leader/office.js";
+import { onChangeCohort } from "./leader/ordered_cohort.js";
 import { onAnswered, onUnanswered, watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
@@ -123,6 +124,8 @@ function route(turn: Turn, event: Event): void {
       return onFailover(turn, event.call, event.request);
     case "set_pause":
       return onSetPause(turn, event.call, event.paused);
+    case "change_cohort":
+      return onChangeCohort(turn, event.call, event.request);
     case "shutdown":
       turn.set({ stopping: true, following: null, pending: null });
       stepDown(turn, "the sidecar is being stopped");

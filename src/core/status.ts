@@ -1,6 +1,7 @@
 import { suspectedTerm } from "./detector/detector.js";
 import { allSeen } from "./detector/peers.js";
 import { knownQuorumLsn } from "./leader/leader.js";
+import { changeShown, enforcedShown } from "./leader/shown.js";
 import { grantOf } from "./lease/granting.js";
 import { askOf, stampDue } from "./lease/holding.js";
 import type { Position, Term } from "./log/position.js";
@@ -47,6 +48,8 @@ export function statusOf(state: State): NodeStatus {
     leaseGrant: grantOf(state),
     seen: allSeen(state),
     pause: durable.pause,
+    change: leading === null ? null : changeShown(leading),
+    enforced: leading === null ? null : enforcedShown(leading, config.self),
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -93,7 +96,8 @@ function neverStarted(state: State): boolean {
 
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
-  if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
+  if (hasLostItsData(state))
+    return "its data directory is gone: bring it back, or remove its state directory as well, and it joins as a new node";
   if (state.durable.nonVoter)
     return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))
@@ -189,6 +193,7 @@ function shown(stands: boolean, s: NodeStatus): string {
     ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
     ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, stands],
+    ...[s.change?.stage, s.change?.waitsFor, s.enforced?.names],
     ...s.seen.map(({ node, term, boot, end }) => `${node} ${term} ${boot} ${end?.lsn}`),
   ].join();
 }

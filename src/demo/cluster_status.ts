@@ -70,7 +70,7 @@ async function askNode(cluster: string, node: { readonly id: string; readonly po
 /** What `quorate status` calls healthy. */
 export function isHealthy(status: DemoStatus): boolean {
   return (
-    status.leader !== null && status.established && status.nodes.every((node) => nodeTrouble(status, node) === null)
+    status.leader !== null && status.established && cohort(status).every((node) => nodeTrouble(status, node) === null)
   );
 }
 
@@ -80,8 +80,13 @@ export function trouble(status: DemoStatus | null): string {
   if (status.blocked !== null) return `blocked: ${status.blocked.reason}; next: ${status.blocked.next_step}`;
   if (status.leader === null) return "there is no leader";
   if (!status.established) return `${status.leader} leads term ${status.term}, but is not established`;
-  const found = status.nodes.flatMap((node) => nodeTrouble(status, node) ?? []);
+  const found = cohort(status).flatMap((node) => nodeTrouble(status, node) ?? []);
   return found.length === 0 ? "nothing is wrong" : found.join("; ");
+}
+
+/** Who is in no ruleset may come and go. */
+function cohort({ ruleset, nodes }: DemoStatus): readonly DemoStatusNode[] {
+  return nodes.filter(({ id }) => ruleset === null || ruleset.cohort.includes(id));
 }
 
 function nodeTrouble(status: DemoStatus, node: DemoStatusNode): string | null {

@@ -6,7 +6,7 @@ import type { FoundPostgres, FoundPrimary, FoundStandby } from "../core/keeper/a
 import type { History } from "../core/log/history.js";
 import { parseLsn } from "../core/log/lsn.js";
 import type { Term } from "../core/log/position.js";
-import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { RulesetRecord } from "../core/ruleset/ruleset.js";
 import { archiveCommandOf } from "./archiving.js";
 import { settingOf } from "./conninfo.js";
 import { Instance } from "./instance.js";
@@ -17,7 +17,6 @@ import { findOurPostmaster } from "./postmaster_record.js";
 import { readHistory } from "./replication/history_file.js";
 import type { Identity } from "./revoke.js";
 import { localTransaction, readRulesets } from "./ruleset_table.js";
-import { servedIds } from "./slots.js";
 import { ARCHIVE_COMMAND, type ArchiveCommandRow } from "./sql/archive_command.js";
 import { FLUSH_LSN, type FlushLsnRow } from "./sql/flush_lsn.js";
 import { IN_RECOVERY, type InRecoveryRow } from "./sql/in_recovery.js";
@@ -31,8 +30,6 @@ import { waysOf } from "./ways.js";
 export interface Candidate {
   readonly instance: Instance;
   readonly facts: FoundPostgres;
-  /** Of a primary: who has a slot. */
-  readonly followers: readonly NodeId[];
 }
 
 type FindOptions = Pick<LocalPostgresOptions, "self" | "start" | "idAt" | "warn">;
@@ -89,8 +86,7 @@ async function lookAt(instance: Instance, options: FindOptions): Promise<Candida
   if (typeof history === "string") return history;
   const systemIdentifier = await instance.systemIdentifier();
   const common = { postmasterPid: running.pid, systemIdentifier, door: door.kind, history, rulesets };
-  const followers = in_recovery ? [] : await servedIds(session);
-  return { instance, facts: { ...common, ...rest }, followers };
+  return { instance, facts: { ...common, ...rest } };
 }
 
 async function archivesAsWanted({ session }: Instance, { start }: FindOptions): Promise<boolean> {

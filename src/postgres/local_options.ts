@@ -2,7 +2,7 @@ import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { PostgresReport } from "../core/events.js";
 import type { FoundPostgres } from "../core/keeper/adoption.js";
 import type { Position } from "../core/log/position.js";
-import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { Incarnation, NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
 import type { TermEvidence } from "../core/term_evidence.js";
 import type { SafeStartOptions } from "./safe_start.js";
 
@@ -14,6 +14,7 @@ export interface Place {
 
 export interface LocalOptions {
   readonly self: NodeId;
+  readonly incarnation: Incarnation;
   readonly start: SafeStartOptions;
   readonly walSegmentSizeMb?: number;
   /** How long each operation, and each part of a promotion, took, in ms. */

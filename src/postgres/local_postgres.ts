@@ -11,21 +11,25 @@ import type { Credentials, PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
+import type { Seat } from "../core/ruleset/seats.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { explain } from "./explain.js";
 import { fence } from "./fence.js";
 import { type Candidate, findRunning } from "./found.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
-import type { FoundOnDisk, LocalPostgresOptions, Place } from "./local_options.js";
+import type { FoundOnDisk, LocalPostgresOptions, Place, RevokedFacts } from "./local_options.js";
 import { maintainer } from "./maintenance.js";
 import { Observer } from "./observer.js";
+import { OneAtATime } from "./one_at_a_time.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
 import { removeSocketDir } from "./socket_dir.js";
 
 /** How long an operation under way may hold up a sidecar that is being restarted. */
 const LEAVE_MS = 2_000;
+
+const nothing = () => undefined;
 
 type Queued = { readonly op: OpId; readonly action: PostgresAction };
 
@@ -34,9 +38,11 @@ export class LocalPostgres implements PostgresPort {
   private readonly operations: Operations;
   private readonly observer: Observer;
   private readonly leaderships: LeadershipKeeper;
-  private readonly queue: Queued[] = [];
-  private busy = false;
-  private working: Promise<void> = Promise.resolve();
+  private readonly queue = new OneAtATime<Queued>(async (next) => {
+    await this.fencing;
+    await this.carryOut(next);
+  });
+  private catchingUp = new AbortController();
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
@@ -86,10 +92,10 @@ export class LocalPostgres implements PostgresPort {
   }
 
   /** The core has decided: this one is ours. One that it wants nothing of is ended by its first operation. */
-  private adopt(): void {
+  private adopt(followers: readonly Seat[]): void {
     const { found } = this;
     this.found = null;
-    if (found !== null) this.operations.adopt(found);
+    if (found !== null) this.operations.adopt(found, followers);
   }
 
   /**
@@ -98,16 +104,18 @@ export class LocalPostgres implements PostgresPort {
    */
   async leave(): Promise<void> {
     this.operations.closing = true;
-    this.queue.length = 0;
+    this.queue.clear();
     this.observer.stop();
-    await Promise.race([this.working, delay(LEAVE_MS, undefined, { ref: false })]);
+    await Promise.race([this.queue.idle, delay(LEAVE_MS, undefined, { ref: false })]);
     await Promise.allSettled([this.operations.leave(), this.found?.instance.leave(), this.clone?.stop(), this.ending]);
   }
 
   perform(op: OpId, action: PostgresAction): void {
+    const { dataDir } = this.options.start;
+    const { oldDir } = this.operations;
     switch (action.kind) {
       case "adopt":
-        this.adopt();
+        this.adopt(action.followers);
         return;
       case "clone":
         this.startClone(op, action);
@@ -115,11 +123,11 @@ export class LocalPostgres implements PostgresPort {
       case "cancel_clone":
         this.cancelClone();
         return;
-      case "cancel_catch_up":
-        // None is ever under way: it is refused below, and its report ends it.
-        return;
       case "emergency_fence":
         this.emergencyFence();
+        return;
+      case "cancel_catch_up":
+        this.catchingUp.abort();
         return;
       case "observe":
         this.observer.pace(action.everyMs, action.as);
@@ -131,22 +139,18 @@ export class LocalPostgres implements PostgresPort {
         this.background("the checkpoint after a promotion", () => this.operations.checkpoint());
         return;
       case "discard_old":
-        this.background("removing the data that a clone replaced", () =>
-          discardOld({ dataDir: this.options.start.dataDir, oldDir: this.operations.oldDir }),
-        );
+        this.background("removing the data that a clone replaced", () => discardOld({ dataDir, oldDir }));
         return;
       default:
+        // A cancellation may overtake it in the queue.
+        if (action.kind === "catch_up") this.catchingUp = new AbortController();
         this.queue.push({ op, action });
-        this.work();
     }
   }
 
   emergencyFence(): void {
     const fenced = fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
-    this.fencing = fenced.then(
-      () => {},
-      () => {},
-    );
+    this.fencing = fenced.then(nothing, nothing);
     this.background("the emergency fence", async () => {
       await fenced;
       this.options.report({ kind: "gone" });
@@ -159,10 +163,11 @@ export class LocalPostgres implements PostgresPort {
    */
   async close(): Promise<void> {
     this.operations.closing = true;
-    this.queue.length = 0;
+    this.catchingUp.abort();
+    this.queue.clear();
     this.observer.stop();
     await fence({ dataDir: this.options.start.dataDir });
-    await this.working;
+    await this.queue.idle;
     await this.operations.fence();
     await Promise.allSettled([this.clone?.stop(), this.ending]);
     await removeSocketDir(this.options.start.stateDir);
@@ -171,20 +176,6 @@ export class LocalPostgres implements PostgresPort {
   /** Who led when and why, as this node's log has it. @throws when it cannot be asked now. */
   leadershipLog(): Promise<LeadershipLog> {
     return this.leaderships.read();
-  }
-
-  private work(): void {
-    if (this.busy) return;
-    this.busy = true;
-    this.working = this.workOff();
-  }
-
-  private async workOff(): Promise<void> {
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      await this.fencing;
-      await this.carryOut(next);
-    }
-    this.busy = false;
   }
 
   private async carryOut({ op, action }: Queued): Promise<void> {
@@ -227,10 +218,10 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.setNames(action.names);
         return { kind: "names_set", op };
       case "catch_up":
-        throw new Error(`taking the log from ${action.source} before a promotion is not in this version`);
+        return { kind: "caught_up", op, ...(await this.catchUp(action)) };
       case "set_followers":
-        // Nothing asks for it before changes of the rules can be asked for.
-        throw new Error("a running leader's followers cannot be changed in this version");
+        await this.operations.setFollowers(action.followers);
+        return { kind: "followers_set", op };
       case "swap":
         await this.ending;
         await this.operations.swap();
@@ -242,6 +233,11 @@ export class LocalPostgres implements PostgresPort {
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);
     }
+  }
+
+  private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): Promise<RevokedFacts> {
+    const place = this.needPlace(action.source);
+    return this.operations.catchUp(action, place, this.needCredentials(), this.catchingUp.signal);
   }
 
   private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {

@@ -1,12 +1,14 @@
 import type { PostgresReport } from "../core/events.js";
-import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { Seat } from "../core/ruleset/seats.js";
 import type { Instance } from "./instance.js";
 import type { LeadershipKeeper } from "./leadership_keeper.js";
 import { readNewest } from "./ruleset_table.js";
-import { maintainSlots } from "./slots.js";
+import { maintainSlots, serveOnly } from "./slots.js";
+
+const SERVE_DEADLINE_MS = 1_000;
 
 interface MaintenanceOptions {
-  readonly operations: { readonly instance: Instance | null; readonly followers: readonly NodeId[] };
+  readonly operations: { readonly instance: Instance | null; readonly followers: readonly Seat[] };
   readonly leaderships: LeadershipKeeper;
   readonly report: (report: PostgresReport) => void;
   readonly warn: (text: string, cause: unknown) => void;
@@ -17,8 +19,11 @@ export function maintainer({ operations, leaderships, report, warn }: Maintenanc
   /** What was last said of the table of rulesets. */
   let tableTrouble = "";
   return async (instance: Instance, as: "leader" | "follower"): Promise<void> => {
-    await maintainSlots(instance.observer, as, operations.followers);
+    const { followers } = operations;
+    await maintainSlots(instance.observer, as, followers);
     if (as === "follower") return;
+    // What was made for somebody who is served no more since is undone.
+    if (operations.followers !== followers) await serveOnly(instance.observer, operations.followers, SERVE_DEADLINE_MS);
     const read = await readNewest(instance.observer).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       return { kind: "damaged", reason } as const;

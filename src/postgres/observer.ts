@@ -1,12 +1,16 @@
 import type { Observation, SenderSeen } from "../core/events.js";
 import { LSN_ZERO, type Lsn, maxLsn } from "../core/log/lsn.js";
+import type { RulesetRecord } from "../core/ruleset/ruleset.js";
 import type { Instance } from "./instance.js";
 import { type LeaderView, observeLeader, observeStandby, type StandbyView } from "./observe.js";
+import { readRulesets, rulesetsEnd } from "./ruleset_table.js";
 
 /** From this pace on nobody waits for what is seen. */
 const UNHURRIED_MS = 500;
 /** Slots that hold WAL back for nobody, or that were lost, can wait this long. */
 const MAINTAIN_EVERY_MS = 2_000;
+/** How soon a standby's sidecar knows of rules that were changed: it tells others of them, and decides nothing by them. */
+const RULESETS_EVERY_MS = 1_000;
 
 /** A Postgres that takes longer to answer hangs, or its machine is far too busy: either way it is to be known. */
 const UNANSWERED_MS = 250;
@@ -23,6 +27,7 @@ export class Observer {
   private looking = false;
   private again = false;
   private maintainedMs = Number.NEGATIVE_INFINITY;
+  private rulesets: RulesetsSeen | null = null;
 
   constructor(
     current: () => Instance | null,
@@ -86,10 +91,27 @@ export class Observer {
       if (this.as === as && this.current() === instance) this.unanswered(UNANSWERED_MS);
     }, UNANSWERED_MS);
     try {
-      return await (as === "leader" ? lookAtLeader(instance) : lookAtStandby(instance));
+      return await (as === "leader" ? lookAtLeader(instance) : this.lookAtStandby(instance));
     } finally {
       clearTimeout(late);
     }
+  }
+
+  private async lookAtStandby(instance: Instance): Promise<Observation | null> {
+    const seen = await standbySeen(instance);
+    return seen === null ? null : { ...seen, rulesets: await this.replayedRulesets(instance) };
+  }
+
+  /** Read whole, and only when the table has another end than when it was read last: a history grows for ever. */
+  private async replayedRulesets(instance: Instance): Promise<readonly RulesetRecord[] | null> {
+    const nowMs = performance.now();
+    const before = this.rulesets?.instance === instance ? this.rulesets : null;
+    if (before !== null && nowMs - before.atMs < RULESETS_EVERY_MS) return null;
+    const end = await rulesetsEnd(instance.observer);
+    const changed = end !== null && end !== before?.end;
+    const read = changed ? await readRulesets(instance.observer) : null;
+    this.rulesets = { instance, end: changed && read?.kind !== "rows" ? (before?.end ?? null) : end, atMs: nowMs };
+    return read?.kind === "rows" ? read.rows : null;
   }
 
   private async maintainNow(instance: Instance, as: "leader" | "follower"): Promise<void> {
@@ -127,7 +149,13 @@ export function standbyFlushLsn(view: StandbyView): Lsn {
   return known.reduce((a, b) => maxLsn(a, b), LSN_ZERO);
 }
 
-async function lookAtStandby(instance: Instance): Promise<Observation | null> {
+interface RulesetsSeen {
+  readonly instance: Instance;
+  readonly end: string | null;
+  readonly atMs: number;
+}
+
+async function standbySeen(instance: Instance): Promise<Omit<Observation, "rulesets"> | null> {
   const view = await observeStandby(instance.observer);
   const flushLsn = standbyFlushLsn(view);
   if (flushLsn === LSN_ZERO) return null;
@@ -138,7 +166,5 @@ async function lookAtStandby(instance: Instance): Promise<Observation | null> {
     streaming: view.walreceiver?.status === "streaming",
     names: null,
     senders: [],
-    // They cannot change under a follower before changes of the rules can be asked for.
-    rulesets: null,
   };
 }

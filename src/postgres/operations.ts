@@ -1,67 +1,49 @@
-import type { Credentials, MadeCredentials } from "../agent/ports.js";
+import type { Credentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
 import type { History } from "../core/log/history.js";
-import type { Lsn } from "../core/log/lsn.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
-import { followerName } from "../core/quorum/sync_standby_names.js";
-import type { NodeId } from "../core/ruleset/ruleset.js";
-import { Archiver } from "./archiving.js";
-import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
+import type { Seat } from "../core/ruleset/seats.js";
+import { catchUp } from "./catch_up.js";
 import { holdsData } from "./data_dir.js";
-import { type DoorOptions, openDoor, shutDoor } from "./doors.js";
-import { drain } from "./drain.js";
 import { fence } from "./fence.js";
 import type { Candidate } from "./found.js";
 import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
 import type { LocalOptions, Place, RevokedFacts } from "./local_options.js";
 import type { Promoted } from "./promote.js";
-import { checkpoint, promote } from "./promote.js";
+import { promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
 import { readRulesets } from "./ruleset_table.js";
-import { slotName } from "./slots.js";
-import { WAL_MARK } from "./sql/wal_mark.js";
-import { putNamesInForce } from "./sync_names.js";
+import { RunningOperations } from "./running_operations.js";
+import { upstream } from "./upstream.js";
 import { waysOf } from "./ways.js";
-import { writeRecord } from "./write_record.js";
 
 /** Replay is part of an outage and may take long; this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
 const PROMOTE_DEADLINE_MS = 10_000;
-const DOOR_DEADLINE_MS = 5_000;
-const NAMES_DEADLINE_MS = 5_000;
 
-/** Each operation of the core, done to a real Postgres, one at a time. */
-export class Operations {
-  instance: Instance | null = null;
-  private door: "open" | "shut" = "shut";
+/** Each operation of the core, done to a real Postgres, one at a time: here those that change what it is. */
+export class Operations extends RunningOperations {
   /** Set for good when the sidecar stops: nothing is started or promoted any more. */
   closing = false;
-  /** Who gets a slot while this node leads. */
-  followers: readonly NodeId[] = [];
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
-  private readonly archiver: Archiver;
-  /** synchronous_standby_names as a connection showed it that was opened after they were set; null once they may differ. */
-  private provenNames: string | null = null;
   readonly cloneDir: string;
   readonly oldDir: string;
-  private readonly options: LocalOptions;
   private readonly watcher: { gone(reason: string): void };
 
   constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
-    this.options = options;
+    super(options);
     this.watcher = watcher;
-    this.archiver = new Archiver(options.start, options.timed);
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
   }
 
   /** What a sidecar before this one left running, once the core has decided to go on with it. */
-  adopt({ instance, facts, followers }: Candidate): void {
+  adopt({ instance, facts }: Candidate, followers: readonly Seat[]): void {
     this.stopped();
     this.door = facts.door;
     this.maybePrimary = facts.as.kind === "primary";
@@ -109,19 +91,23 @@ export class Operations {
   ): Promise<void> {
     const instance = this.need();
     const ways = waysOf(instance);
-    await ways.setAutoConf({
-      primary_conninfo: conninfo({
-        host: place.host,
-        port: String(place.port),
-        user: this.options.start.hba.replicationUser,
-        password: credentials.replicationPassword,
-        application_name: followerName(this.options.self, action.term),
-        connect_timeout: "3",
-        ...NOTICED_WHEN_GONE,
-      }),
-      primary_slot_name: slotName(this.options.self),
-    });
+    await ways.setAutoConf(upstream(this.options, action.term, place, credentials));
     await ways.reload();
+  }
+
+  /** Ends where it is when it is cancelled; the caller compares. */
+  async catchUp(
+    action: Extract<PostgresAction, { kind: "catch_up" }>,
+    place: Place,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<RevokedFacts> {
+    const { self, start } = this.options;
+    await catchUp({
+      ...{ instance: this.need(), place, credentials, position: action.position, signal },
+      ...{ replicationUser: start.hba.replicationUser, name: `${self}-catchup@${action.term}` },
+    });
+    return this.revoke(null);
   }
 
   async promote(
@@ -182,63 +168,6 @@ export class Operations {
     return (await this.revoke(null)).position;
   }
 
-  async writeRecord(
-    action: Extract<PostgresAction, { kind: "write_record" }>,
-    credentials: MadeCredentials | null,
-  ): Promise<Lsn> {
-    return writeRecord(this.need().session, action, this.options.start.hba, credentials);
-  }
-
-  /** Of a leader that hands over; its followers stream on. */
-  async drain(deadlineMs: number): Promise<void> {
-    const { session, observer } = this.need();
-    await drain({ ...this.doorOptions(), deadlineMs, session, spare: [observer.backendPid] });
-    this.door = "shut";
-  }
-
-  async setDoor(open: boolean): Promise<void> {
-    const instance = this.need();
-    const { session, observer } = instance;
-    const common = this.doorOptions();
-    // Open from the moment it may be, shut only when it is proven to be.
-    if (open) {
-      this.door = "open";
-      await openDoor(common);
-      return this.archiver.begin(waysOf(instance));
-    }
-    await shutDoor({ ...common, session, spare: [observer.backendPid], walsenders: "end" });
-    this.door = "shut";
-  }
-
-  private doorOptions(): DoorOptions {
-    const { running, user } = this.need();
-    return {
-      hbaFile: running.hbaFile,
-      hba: this.options.start.hba,
-      user,
-      postmasterPid: running.pid,
-      target: { host: running.socketDir, port: this.options.start.port },
-      deadlineMs: DOOR_DEADLINE_MS,
-    };
-  }
-
-  async setNames(names: string): Promise<void> {
-    const instance = this.need();
-    this.provenNames = null;
-    const options = { session: instance.session, ways: waysOf(instance), names, deadlineMs: NAMES_DEADLINE_MS };
-    const outcome = await putNamesInForce(options);
-    if (outcome.kind === "failed") throw new Error(outcome.reason);
-  }
-
-  /** One statement on the session that looks: a connection would cost a fork in the middle of a failover. */
-  async nudge(): Promise<void> {
-    await this.need().observer.query(WAL_MARK);
-  }
-
-  async checkpoint(): Promise<void> {
-    await this.need().fresh((session) => checkpoint(session));
-  }
-
   /** A clean stop first: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
   async swap(): Promise<void> {
     const { dataDir } = this.options.start;
@@ -293,10 +222,5 @@ export class Operations {
     const { instance } = this;
     this.instance = null;
     await instance?.leave();
-  }
-
-  private need(): Instance {
-    if (this.instance === null) throw new Error("Postgres is not running");
-    return this.instance;
   }
 }

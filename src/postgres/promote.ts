@@ -5,14 +5,14 @@ import type { Lsn } from "../core/log/lsn.js";
 import { formatLsn, parseLsn } from "../core/log/lsn.js";
 import type { Position, Term } from "../core/log/position.js";
 import { formatPosition } from "../core/log/position.js";
-import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { Seat } from "../core/ruleset/seats.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
 import { type Deadline, deadlineAfter, poll } from "./polling.js";
 import { readHistory, realHistoryAbove } from "./replication/history_file.js";
 import { writePlaceholders } from "./replication/placeholders.js";
 import type { RevokeWays } from "./revoke.js";
-import { ensureSlots } from "./slots.js";
+import { serveOnly } from "./slots.js";
 import { CHECKPOINT } from "./sql/checkpoint.js";
 import { END_CLIENTS, type EndClientsRow } from "./sql/end_clients.js";
 import { IN_RECOVERY, type InRecoveryRow } from "./sql/in_recovery.js";
@@ -39,7 +39,7 @@ export interface PromoteOptions {
   /** Another session of ours: slots are made on it while the door is shut. */
   readonly slotSession: SqlRunner;
   /** Each gets a physical slot. */
-  readonly followers: readonly NodeId[];
+  readonly followers: readonly Seat[];
   /** Backends that stay (our own sessions); all other clients are ended (trap 22). */
   readonly keepPids: readonly number[];
   /** Shuts the door, and ends every session that is not ours. */
@@ -128,7 +128,7 @@ async function prepare(options: PromoteOptions, deadline: Deadline): Promise<Not
   if (names.kind === "failed") return refused("names", names.reason);
   // After the names, whose proof opens connections of its own that the sweep behind the door would end.
   // The slots meanwhile, since followers are called as soon as it is promoted.
-  await Promise.all([options.shutDoor(), ensureSlots(options.slotSession, options.followers)]);
+  await Promise.all([options.shutDoor(), serveOnly(options.slotSession, options.followers, deadline.leftMs())]);
   const ended = await poll(deadline, POLL_MS, async () => {
     const rows = await options.session.query<EndClientsRow>(END_CLIENTS, [options.keepPids]);
     return rows.length === 0 ? true : undefined;

@@ -9,11 +9,13 @@ import { oneRow } from "./sql/one_row.js";
 import { ROLE_EXISTS, type RoleExistsRow } from "./sql/role_exists.js";
 import { alterRolePassword, createReplicationRole } from "./sql/role_statements.js";
 import { RULESET_CURRENT_CREATE } from "./sql/ruleset_current_create.js";
+import { RULESET_END, type RulesetEndRow } from "./sql/ruleset_end.js";
 import { RULESET_HISTORY_CREATE } from "./sql/ruleset_history_create.js";
 import { RULESET_INSERT } from "./sql/ruleset_insert.js";
 import { RULESET_LOCK } from "./sql/ruleset_lock.js";
 import { type LockHolderRow, RULESET_LOCK_HOLDERS } from "./sql/ruleset_lock_holders.js";
 import { RULESET_NEWEST } from "./sql/ruleset_newest.js";
+import { RULESET_NUMBERS, type RulesetNumbersRow } from "./sql/ruleset_numbers.js";
 import { RULESET_PRESENT, type RulesetPresentRow } from "./sql/ruleset_present.js";
 import { RULESET_SCHEMA } from "./sql/ruleset_schema.js";
 import { RULESET_SELECT, type RulesetSelectRow } from "./sql/ruleset_select.js";
@@ -61,6 +63,7 @@ export async function foundCluster(session: SqlRunner, options: FoundingOptions)
     await session.query(
       present ? alterRolePassword(replication.name, verifier) : createReplicationRole(replication.name, verifier),
     );
+    await lockTable(session);
     await insertRow(session, row);
   });
 }
@@ -69,11 +72,22 @@ export async function foundCluster(session: SqlRunner, options: FoundingOptions)
  * Writes a row and flushes it; does not wait for any quorum. Returns the LSN that a quorum must pass for the row to be
  * durable. The session belongs to this call until it resolves. Schema and table are made again if somebody dropped
  * them, and whoever holds a lock on the table is ended: nothing of a user's may stand between a leader and its rules.
+ *
+ * `standing`: what still obliges, oldest first. If a proposal of these is gone from the table, all are written before the
+ * row: alone, it would be taken for the log's first ruleset, which counts as decided.
  */
-export async function writeRuleset(session: SqlRunner, row: RulesetRow): Promise<Lsn> {
+export async function writeRuleset(
+  session: SqlRunner,
+  row: RulesetRow,
+  standing: readonly RulesetRecord[] = [],
+): Promise<Lsn> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await localTransaction(session, () => insertRow(session, row));
+      return await localTransaction(session, async () => {
+        await lockTable(session);
+        if (!(await holdsAll(session, standing))) for (const lost of standing) await insertRow(session, again(lost));
+        await insertRow(session, row);
+      });
     } catch (error) {
       if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE) || attempt === ATTEMPTS_MAX) throw error;
       await endLockHolders(session);
@@ -81,11 +95,26 @@ export async function writeRuleset(session: SqlRunner, row: RulesetRow): Promise
   }
 }
 
-async function insertRow(session: SqlRunner, row: RulesetRow): Promise<void> {
+/** The table, made if it is not there, with nobody else writing to it until the transaction ends. */
+async function lockTable(session: SqlRunner): Promise<void> {
   if (!(await oneRow<RulesetPresentRow>(session, RULESET_PRESENT)).present) {
     for (const part of [RULESET_SCHEMA, RULESET_HISTORY_CREATE, RULESET_CURRENT_CREATE]) await session.query(part);
   }
   await session.query(RULESET_LOCK);
+}
+
+async function holdsAll(session: SqlRunner, records: readonly RulesetRecord[]): Promise<boolean> {
+  const numbers = records.filter(({ state }) => state === "proposed").map(({ number }) => number);
+  if (numbers.length === 0) return true;
+  const params = [numbers.map(({ term }) => String(term)), numbers.map(({ subterm }) => subterm)];
+  return (await oneRow<RulesetNumbersRow>(session, RULESET_NUMBERS, params)).found === numbers.length;
+}
+
+function again(record: RulesetRecord): RulesetRow {
+  return { ...record, cause: "it was gone from the table, and is written again" };
+}
+
+async function insertRow(session: SqlRunner, row: RulesetRow): Promise<void> {
   const { number, state, ruleset, writtenBy, cause } = row;
   const json = ruleset === null ? null : formatRuleset(ruleset);
   await session.query(RULESET_INSERT, [String(number.term), number.subterm, state, json, writtenBy, cause]);
@@ -128,6 +157,16 @@ export async function readNewest(session: SqlRunner): Promise<RulesetsRead | { r
     if (!hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE)) throw error;
     await endLockHolders(session);
     return { kind: "locked" };
+  }
+}
+
+/** What changes when a record is added; null when the table is not there, or locked. */
+export async function rulesetsEnd(session: SqlRunner): Promise<string | null> {
+  try {
+    return (await oneRow<RulesetEndRow>(session, RULESET_END)).seq;
+  } catch (error) {
+    if (hasCode(error, SQLSTATE_LOCK_NOT_AVAILABLE, ...SQLSTATES_NO_TABLE)) return null;
+    throw error;
   }
 }
 

@@ -11,9 +11,9 @@ export function writeRecord(
   roles: { readonly superuser: string; readonly replicationUser: string },
   credentials: MadeCredentials | null,
 ): Promise<Lsn> {
-  const { record, cause, term } = action;
+  const { record, standing, cause, term } = action;
   if (!action.founding || credentials === null || record.ruleset === null) {
-    return writeRuleset(session, { ...record, cause });
+    return writeRuleset(session, { ...record, cause }, standing);
   }
   return foundCluster(session, {
     superuser: { name: roles.superuser, password: credentials.superuserPassword },

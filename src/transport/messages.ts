@@ -1,4 +1,5 @@
 import type { Credentials } from "../agent/ports.js";
+import type { CohortOrder } from "../core/leader/ordered_cohort.js";
 import type {
   CatchUpRequest,
   CatchUpResult,
@@ -10,6 +11,8 @@ import type {
   RecruitRequest,
   RecruitResult,
 } from "../core/messages.js";
+import type { ChangeResult } from "../core/ruleset/wanted.js";
+import { orderToCore, orderToWire, resultToCore, resultToWire } from "./change_codec.js";
 import {
   answerToCore,
   answerToWire,
@@ -23,7 +26,7 @@ import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Envelope } from "./envelope.js";
 import { envelopeToCore, envelopeToWire } from "./envelope.js";
 import type { Decoded } from "./fields.js";
-import { cut, decoding, leadableTerm, list, nodeId, position, present, text } from "./fields.js";
+import { cut, decoding, leadableTerm, list, Malformed, nodeId, position, present, text } from "./fields.js";
 import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
 import { leasesToCore, leasesToWire } from "./lease_codec.js";
@@ -43,6 +46,12 @@ export interface Codec<T> {
 export interface Parcel<T> {
   readonly envelope: Envelope;
   readonly body: T;
+}
+
+/** Where a sidecar is reached. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
 }
 
 export interface Following {
@@ -207,11 +216,11 @@ export const followResult: Codec<FollowResult> = codec(
   },
 );
 
-export const watchRequest: Codec<null> = codec(
+export const watchRequest: Codec<Address | null> = codec(
   "Watch",
   consensus.WatchRequest,
-  () => ({}),
-  () => null,
+  (address) => ({ address: address ?? undefined }),
+  (m) => (m.address === undefined ? null : addressToCore(m.address)),
 );
 
 export const watchUpdate: Codec<NodeStatus> = codec(
@@ -248,3 +257,26 @@ export const historyResponse: Codec<string> = codec(
   (json) => ({ json }),
   (m) => m.json,
 );
+
+export const changeCohortRequest: Codec<CohortOrder> = codec(
+  "ChangeCohort",
+  admin.ChangeCohortRequest,
+  orderToWire,
+  orderToCore,
+);
+
+export const changeCohortResponse: Codec<ChangeResult> = codec(
+  "answer to ChangeCohort",
+  admin.ChangeCohortResponse,
+  (result) => ({ result: resultToWire(result) }),
+  (m) => resultToCore(present(m.result, "result")),
+);
+
+function addressToCore({ host, port }: consensus.Address): Address {
+  if (port < 1 || port > 65_535) throw new Malformed(`address.port is no port: ${port}`);
+  if (!HOST.test(host)) throw new Malformed("address.host is no name or address of a host");
+  return { host, port };
+}
+
+/** A name, or an address of either kind. */
+const HOST = /^[A-Za-z0-9:][A-Za-z0-9.:%-]{0,252}$/;

@@ -43,6 +43,9 @@ const REOPEN_MAX_MS = 250;
 /** Nobody gets another certificate within the second, and each attempt costs both ends a handshake. */
 const REOPEN_UNTRUSTED_MS = 2_000;
 
+/** Failures in a row, at one address, after which the other one is tried. */
+const TRY_ELSEWHERE_AFTER = 8;
+
 /**
  * A connection attempt into silence is kept for so long, in which the kernel knocks twice (at 0 and 1 s). Each
  * replacement leaves a socket behind until the kernel gives it up after some two minutes: with a shorter patience
@@ -62,9 +65,23 @@ export class PeerLink {
   private lastBytes: Buffer | null = null;
   private lastStatus: NodeStatus | null = null;
   private closed = false;
+  /** Where the peer says it is, if that is not where it was known to be. */
+  private second: PeerAddress | null = null;
+  private elsewhere = false;
+  /** Since a status came. A hint does not change it, as it does the back-off. */
+  private missed = 0;
 
   constructor(private readonly options: PeerLinkOptions) {
     this.channel = this.dial();
+  }
+
+  /** The peer says where it is. Tried only once what is known does not work: it may be reached by another way from here. */
+  learn({ host, port }: Omit<PeerAddress, "id">): void {
+    const { peer } = this.options;
+    if (this.second?.host === host && this.second.port === port) return;
+    this.second = peer.host === host && peer.port === port ? null : { id: peer.id, host, port };
+    if (this.second === null) this.elsewhere = false;
+    else if (!this.up && this.missed >= TRY_ELSEWHERE_AFTER) this.turn();
   }
 
   call(method: RawMethod, bytes: Buffer, deadlineMs: number, done: (reply: Reply) => void): void {
@@ -135,6 +152,7 @@ export class PeerLink {
     this.up = true;
     this.told = null;
     this.failures = 0;
+    this.missed = 0;
     this.options.status(this.lastStatus);
   }
 
@@ -162,6 +180,8 @@ export class PeerLink {
     const maxMs = untrusted ? REOPEN_UNTRUSTED_MS : REOPEN_MAX_MS;
     const span = Math.min(maxMs, REOPEN_MIN_MS * 2 ** Math.min(this.failures, 8));
     this.failures += 1;
+    this.missed += 1;
+    if (this.second !== null && this.missed % TRY_ELSEWHERE_AFTER === 0) this.turn();
     // Some jitter, so that nodes that lost each other together do not dial in step for ever.
     const delayMs = Math.max(REOPEN_MIN_MS, span * (0.8 + 0.2 * Math.random()));
     this.timer = setTimeout(() => {
@@ -195,8 +215,15 @@ export class PeerLink {
     this.channelOpenedMs = performance.now();
   }
 
+  /** From one address to the other. */
+  private turn(): void {
+    this.elsewhere = !this.elsewhere;
+    this.replaceChannel();
+  }
+
   private dial(): Client {
-    const { peer, tls } = this.options;
+    const { tls } = this.options;
+    const peer = (this.elsewhere ? this.second : null) ?? this.options.peer;
     return openChannel({ host: peer.host, port: peer.port, tls: tls() });
   }
 

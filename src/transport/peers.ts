@@ -12,9 +12,10 @@ import type {
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { TlsSource } from "../tls/reloaded.js";
 import type { Reply } from "./channel.js";
+import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { strangeness } from "./envelope.js";
-import type { Codec } from "./messages.js";
+import type { Address, Codec } from "./messages.js";
 import {
   catchUpRequest,
   catchUpResult,
@@ -42,6 +43,8 @@ export interface PeersOptions {
   readonly self: NodeId;
   readonly belonging: Belonging;
   readonly peers: readonly PeerAddress[];
+  /** Of this node. */
+  readonly address: Address;
   /** Null: in the clear. */
   readonly tls: TlsSource | null;
   readonly timings: { readonly rpcDeadlineMs: number; readonly recruitDeadlineMs: number; readonly silenceMs: number };
@@ -75,8 +78,20 @@ export class Peers {
     for (const link of this.links.values()) link.open();
   }
 
-  hint(peer: NodeId): void {
-    this.links.get(peer)?.hint();
+  /**
+   * A peer watches this node, so it is up. One that no configuration names is dialled where it says it is: that is how a
+   * node that joins becomes known. Of one that is known it is a second address, for when it moved to another host.
+   */
+  watchedBy(peer: NodeId, address: Address | null): void {
+    const known = this.links.get(peer);
+    if (known !== undefined) {
+      if (address !== null) known.learn(address);
+      return known.hint();
+    }
+    if (address === null || this.closed || this.links.size >= EDGE_LIMITS.members) return;
+    const link = this.link({ id: peer, ...address });
+    this.links.set(peer, link);
+    link.open();
   }
 
   recruit(to: NodeId, request: RecruitRequest): void {
@@ -151,7 +166,7 @@ export class Peers {
       peer,
       tls: () => (tls === null ? null : { cluster: belonging.cluster, expected: peer.id, material: tls.current() }),
       silenceMs: timings.silenceMs,
-      subscription: () => watchRequest.encode(this.envelope(peer.id), null),
+      subscription: () => watchRequest.encode(this.envelope(peer.id), this.options.address),
       read: (bytes) => this.readStatus(peer.id, bytes),
       status: (status) => events.peerStatus(peer.id, status),
       lost: ({ kind, reason }) => {

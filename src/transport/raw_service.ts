@@ -41,4 +41,5 @@ export const RAW_ADMIN = {
   switchover: raw(AdminService.switchover),
   failover: raw(AdminService.failover),
   setPause: raw(AdminService.setPause),
+  changeCohort: raw(AdminService.changeCohort),
 };

@@ -17,9 +17,10 @@ import type { Belonging, Envelope } from "./envelope.js";
 import { misdelivery, strangeness } from "./envelope.js";
 import type { Decoded } from "./fields.js";
 import { listenAddresses, listenError } from "./listening.js";
-import type { Codec, Parcel } from "./messages.js";
+import type { Address, Codec, Parcel } from "./messages.js";
 import {
   catchUpRequest,
+  changeCohortRequest,
   followRequest,
   historyRequest,
   historyResponse,
@@ -48,9 +49,12 @@ export interface PeerServerOptions {
   readonly sender: () => Sender;
   readonly snapshot: () => string;
   readonly history: () => Promise<string>;
-  readonly events: Pick<TransportEvents, "recruit" | "promote" | "catchUp" | "follow" | "handover" | "setPause">;
-  /** A peer opened its stream, so it is up and can be dialled. */
-  readonly watched: (peer: NodeId) => void;
+  readonly events: Pick<
+    TransportEvents,
+    "recruit" | "promote" | "catchUp" | "follow" | "handover" | "setPause" | "changeCohort"
+  >;
+  /** A peer opened its stream, so it is up and can be dialled; at this address, if it says so. */
+  readonly watched: (peer: NodeId, address: Address | null) => void;
 }
 
 /** How long answers and the ends of streams may take to get out before the connections are cut. */
@@ -108,6 +112,7 @@ export class PeerServer {
       switchover: this.order(handoverRequest, (call, request) => events.handover("switchover", call, request)),
       failover: this.order(handoverRequest, (call, request) => events.handover("failover", call, request)),
       setPause: this.order(setPauseRequest, (call, paused) => events.setPause(call, paused)),
+      changeCohort: this.order(changeCohortRequest, (call, request) => events.changeCohort(call, request)),
     };
     this.server.addService(RAW_CONSENSUS, consensus);
     this.server.addService(RAW_ADMIN, admin);
@@ -240,7 +245,7 @@ export class PeerServer {
       stream.emit("error", { code: status.UNAVAILABLE, details });
       return;
     }
-    this.options.watched(node);
+    this.options.watched(node, admitted.body);
   }
 
   /** Of an operator: whoever may talk to the sidecars may order. */

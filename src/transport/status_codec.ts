@@ -1,5 +1,6 @@
 import type { Blocked, ElectionPhases, NodeFacts, NodeStatus, PostgresState, RejoinFacts } from "../core/messages.js";
 import { NEVER_PAUSED } from "../core/orders.js";
+import { changeToCore, changeToWire, enforcedToCore, enforcedToWire } from "./change_codec.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import {
   cut,
@@ -78,6 +79,8 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     leaseGrant: status.leaseGrant ?? undefined,
     seen: status.seen.map(seenToWire),
     pause: pauseToWire(status.pause),
+    change: changeToWire(status.change),
+    enforced: enforcedToWire(status.enforced),
     facts: factsToWire(status.facts),
   };
 }
@@ -116,6 +119,8 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     seen: allSeenToCore(status.seen, "seen"),
     // A version from before there were such orders says nothing.
     pause: orNull(status.pause, "pause", pauseToCore) ?? NEVER_PAUSED,
+    change: orNull(status.change, "change", changeToCore),
+    enforced: orNull(status.enforced, "enforced", enforcedToCore),
     facts: factsToCore(present(status.facts, "facts")),
   };
 }

@@ -4,7 +4,8 @@ import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { TlsSource } from "../tls/reloaded.js";
 import type { ProtocolRange } from "./envelope.js";
-import { catchUpResult, followResult, promoteResult, recruitResult } from "./messages.js";
+import type { Address } from "./messages.js";
+import { catchUpResult, changeCohortResponse, followResult, promoteResult, recruitResult } from "./messages.js";
 import { handoverResponse, setPauseResponse } from "./orders_codec.js";
 import type { PeerAddress } from "./peer_link.js";
 import type { TransportLog } from "./peers.js";
@@ -25,8 +26,10 @@ export interface TransportOptions {
   readonly cluster: string;
   readonly protocol: ProtocolRange;
   readonly listen: { readonly host: string; readonly port: number };
-  /** Everybody else. */
+  /** Everybody else who is known from the start; others are learned when they come and say where they are. */
   readonly peers: readonly PeerAddress[];
+  /** Where this node is reached: what it tells the others. */
+  readonly address: Address;
   /** What this node shows and whom it trusts; null: everything in the clear. */
   readonly tls: TlsSource | null;
   readonly timings: TransportTimings;
@@ -52,7 +55,17 @@ export interface Transport extends TransportPort {
 export function createTransport(options: TransportOptions): Transport {
   const { self, timings, events, log, sender, snapshot, history, tls } = options;
   const belonging = { cluster: options.cluster, protocol: options.protocol };
-  const peers = new Peers({ self, belonging, peers: options.peers, tls, timings, sender, events, log });
+  const peers = new Peers({
+    self,
+    belonging,
+    peers: options.peers,
+    address: options.address,
+    tls,
+    timings,
+    sender,
+    events,
+    log,
+  });
   const server = new PeerServer({
     self,
     belonging,
@@ -63,7 +76,7 @@ export function createTransport(options: TransportOptions): Transport {
     snapshot,
     history,
     events,
-    watched: (peer) => peers.hint(peer),
+    watched: (peer, address) => peers.watchedBy(peer, address),
   });
   let port: number | undefined;
   return {
@@ -87,10 +100,7 @@ export function createTransport(options: TransportOptions): Transport {
     answerPromote: (call, result) => server.answer(call, promoteResult, result),
     answerCatchUp: (call, result) => server.answer(call, catchUpResult, result),
     answerFollow: (call, result) => server.answer(call, followResult, result),
-    answerChange: (call) => {
-      // The admin service takes no such call yet: an answer that nobody waits for would be lost in silence.
-      throw new Error(`a change of the rules, ${call}, is answered, and none can be asked for through this transport`);
-    },
+    answerChange: (call, result) => server.answer(call, changeCohortResponse, result),
     answerHandover: (call, result) => server.answer(call, handoverResponse, result),
     answerPause: (call, result) => server.answer(call, setPauseResponse, result),
     publish: (status) => server.publish(status),

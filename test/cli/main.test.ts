@@ -45,7 +45,7 @@ describe("exit codes of the command line", () => {
     expect((await cli(["config", "chekc"])).stderr).toMatch(/\(quorate config --help shows/);
   });
 
-  test.each("policy join remove reinit init adopt".split(" "))("%s is refused by name", async (verb) => {
+  test.each("policy reinit init adopt".split(" "))("%s is refused by name", async (verb) => {
     const { code, stdout, stderr } = await cli([verb, "n2", "--force", "-o", "json"]);
     expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
     expect(stderr).toMatch(new RegExp(`^quorate ${verb} is not in this version yet; .+\n$`));

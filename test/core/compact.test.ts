@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compact, inForce } from "../../src/core/ruleset/in_force.js";
+import { compact, inForce, standing } from "../../src/core/ruleset/in_force.js";
 import type { Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 
 function ruleset(copies: number): Ruleset {
@@ -41,6 +41,20 @@ describe("the records that still oblige", () => {
         const short = compact(records);
         expect(inForce(short)).toEqual(inForce(records));
         expect(compact(short)).toEqual(short);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("say the same when they are written anew, into a table that has lost all or its oldest rows", () => {
+    fc.assert(
+      fc.property(histories, fc.nat({ max: 12 }), (records, lost) => {
+        const left = records.slice(lost);
+        const holdsAll = compact(records).every((s) =>
+          left.some((r) => r.state === "proposed" && r.number === s.number),
+        );
+        if (holdsAll) return;
+        expect(compact([...left, ...standing(records)])).toEqual(compact(records));
       }),
       { numRuns: 2000 },
     );

@@ -1,3 +1,4 @@
+import type { CohortOrder } from "../../src/core/leader/ordered_cohort.js";
 import type { ChangeRequest, ChangeResult, WantedMember } from "../../src/core/ruleset/wanted.js";
 import { policyFrom } from "./craft.js";
 
@@ -21,6 +22,14 @@ export function changeFrom(text: string): ChangeRequest {
     waitMs: wait < 0 ? 0 : Number(rest[wait + 1]),
     cause: "the script asks",
   };
+}
+
+/** `+n4 -n3 [wait MS]`. */
+export function cohortFrom(words: readonly string[]): CohortOrder {
+  const named = (sign: string) => words.filter((word) => word.startsWith(sign)).map((word) => word.slice(1));
+  const wait = words.indexOf("wait");
+  const waitMs = wait < 0 ? 0 : Number(words[wait + 1]);
+  return { join: named("+"), remove: named("-"), waitMs, cause: "the script asks" };
 }
 
 function memberFrom(word: string): WantedMember {

@@ -7,6 +7,7 @@ import type { Position, Term } from "../../src/core/log/position.js";
 import { comparePositions, formatPosition, POSITION_EMPTY } from "../../src/core/log/position.js";
 import { followerName } from "../../src/core/quorum/sync_standby_names.js";
 import type { Incarnation, NodeId, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import { compareNumbers } from "../../src/core/ruleset/ruleset.js";
 
 /** One WAL record: a ruleset record, a client's write, or the one that opens a timeline. */
 export interface Entry {
@@ -44,8 +45,8 @@ export class PostgresTable {
   cloneSaid: { readonly position: Position; readonly systemIdentifier: string } | null = null;
   /** Application names and flushed LSNs of the standbys that stream from it. */
   readonly senders = new Map<NodeId, Lsn>();
-  /** Who has a slot, and in which incarnation; null: whoever has the name. */
-  private slots = new Map<NodeId, Incarnation | null>();
+  /** Who has a slot, and in which incarnation. */
+  private slots = new Map<NodeId, Incarnation>();
 
   constructor(id: NodeId) {
     this.id = id;
@@ -70,8 +71,7 @@ export class PostgresTable {
   }
 
   serves(id: NodeId, incarnation: Incarnation): boolean {
-    const slot = this.slots.get(id);
-    return slot === null || slot === incarnation;
+    return this.slots.get(id) === incarnation;
   }
 
   append(timeline: Term, part: { record?: RulesetRecord; write?: string; bytes?: bigint }): Lsn {
@@ -146,7 +146,7 @@ export class PostgresTable {
       case "promote":
         return this.promote(op, action);
       case "write_record":
-        return { kind: "record_written", op, lsn: this.append(action.term, { record: action.record }) };
+        return { kind: "record_written", op, lsn: this.write(action) };
       case "set_door":
         this.door = action.open ? "open" : "shut";
         return { kind: "door_set", op, open: action.open };
@@ -183,6 +183,13 @@ export class PostgresTable {
     }
   }
 
+  private write({ term, record, standing }: Extract<PostgresAction, { kind: "write_record" }>): Lsn {
+    const { rulesets } = this;
+    const isThere = ({ number }: RulesetRecord) => rulesets.some((r) => compareNumbers(r.number, number) === 0);
+    if (!standing.every(isThere)) for (const lost of standing) this.append(term, { record: lost });
+    return this.append(term, { record });
+  }
+
   private revoke(op: number): PostgresReport {
     if (this.data === "absent") return { kind: "failed", op, reason: "there is no data directory", data: "absent" };
     if (this.primary !== null || !this.running) this.stop();
@@ -212,7 +219,7 @@ export class PostgresTable {
       const reason = `stands at ${formatPosition(this.position)}, not at ${formatPosition(action.position)}`;
       return { kind: "failed", op, reason, data: this.data };
     }
-    this.slots = new Map(action.followers.map((id) => [id, null]));
+    this.slots = new Map(action.followers.map((f) => [f.id, f.incarnation]));
     this.names = action.names;
     this.foreignNames = null;
     this.door = "shut";

@@ -1,6 +1,6 @@
 import type { InitialRuleset } from "../../src/core/ruleset/ruleset.js";
 import { failOperation } from "./altered.js";
-import { changeFrom } from "./change_text.js";
+import { changeFrom, cohortFrom } from "./change_text.js";
 import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
@@ -44,6 +44,7 @@ import { World } from "./world.js";
  *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
  *   switchover|failover N CALL [to n2] [deadline MS] · pause|resume N CALL   an operator orders N (order_text.ts)
+ *   cohort N CALL +n4 -n3 [wait MS]            an operator asks N to take these in, or out
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
  *   craft N [promise=T] [log=WORDS]             what a machine holds before it starts (craft.ts)
@@ -156,6 +157,11 @@ export class Script {
       case "resume": {
         const asked = args[0] === "leader" ? newestLeader(this.world) : first();
         asked.loop?.deliver(orderFrom(verb, args.slice(1)));
+        return this.world.settle();
+      }
+      case "cohort": {
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver({ kind: "change_cohort", call: args[1] ?? "", request: cohortFrom(args.slice(2)) });
         return this.world.settle();
       }
       case "show":

@@ -7,7 +7,7 @@ import type { Own, View } from "../../src/http/view.js";
 
 export const STATUS: NodeStatus = {
   ...{ node: "n1", incarnation: "n1-a", boot: "b", systemIdentifier: "7000000000000000001", initial: "", promise: 3n },
-  ...{ promises: [], seen: [], pause: NEVER_PAUSED },
+  ...{ promises: [], seen: [], change: null, enforced: null, pause: NEVER_PAUSED },
   ...{ role: "leader", term: 3n, leader: "n1", established: true, streaming: false, voter: true, whyNot: null },
   ...{ postgres: "running", ledUntil: 0n, fencedUntil: 0n, suspects: 0n, electing: 0n, awayMs: 0 },
   ...{ flushLsn: 0x3000400n, replayLsn: null, quorumLsn: 0x3000300n, blocked: null, leaseAsk: null, leaseGrant: null },
@@ -69,7 +69,7 @@ export const CLUSTER: Snapshot = {
   ...{ schema: "quorate.status/1", cluster: "shop", system_identifier: "7000000000000000001", term: 3, leader: "n1" },
   ...{ established: true, paused: false, pause: { number: 0, by: null }, quorum_lsn: "0/3000300" },
   ruleset: { number: [3, 0], decided: true, policy: "majority", cohort: ["n1", "n2", "n3"] },
-  ...{ enforced_by: "native", survives: [["n2"], ["n3"]], spare: [["n2"], ["n3"]] },
+  ...{ enforced_by: "native", survives: [["n2"], ["n3"]], enforced: null, change: null, spare: [["n2"], ["n3"]] },
   ...{ lease: null, blocked: null, uri: null },
   nodes: ["n1", "n2", "n3"].map((id) => row(id)),
 };

@@ -15,7 +15,17 @@ function stateOf(change: Partial<Volatile>, postgres: Partial<Volatile["postgres
 
 /** Only what a look at it asks for. */
 function leading(stage: Leading["stage"], term = 3n): Leading {
-  const parts: Partial<Leading> = { term, stage, history: null, startedMs: 0, quorumLsn: 0n, senders: {}, obliged: [] };
+  const parts: Partial<Leading> = {
+    term,
+    stage,
+    history: null,
+    startedMs: 0,
+    quorumLsn: 0n,
+    senders: {},
+    obliged: [],
+    change: null,
+    names: "",
+  };
   return parts as Leading;
 }
 

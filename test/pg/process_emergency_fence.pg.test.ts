@@ -28,6 +28,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
     await mkdir(home);
     postgres = new LocalPostgres({
       self: "n1",
+      incarnation: "0",
       start: {
         binaries: cluster.binaries,
         user: cluster.user,
@@ -62,8 +63,15 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
       ...{ number: { term, subterm: 0 }, state: "proposed", writtenBy: "n1" },
       ruleset: { policy: { kind: "majority" }, cohort },
     };
-    postgres.perform(1, { kind: "promote", term, position: POSITION_EMPTY, names, followers: ["n2"], founding: true });
-    postgres.perform(2, { kind: "write_record", term, record, founding: true, cause: "a test" });
+    postgres.perform(1, {
+      kind: "promote",
+      term,
+      position: POSITION_EMPTY,
+      names,
+      followers: [{ id: "n2", incarnation: "i-n2" }],
+      founding: true,
+    });
+    postgres.perform(2, { kind: "write_record", term, record, standing: [], founding: true, cause: "a test" });
     postgres.perform(3, { kind: "set_door", open: true });
     await reported("its door is open", (r) => r.kind === "door_set");
 

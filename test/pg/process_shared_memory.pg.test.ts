@@ -47,7 +47,7 @@ describe.each(testBinaries)(
       expect(await segments()).toContain(segment);
 
       const operations = new Operations(
-        { self: "n1", start: instance.startOptions(), walSegmentSizeMb: 1, timed: () => undefined },
+        { self: "n1", incarnation: "0", start: instance.startOptions(), walSegmentSizeMb: 1, timed: () => undefined },
         { gone: () => undefined },
       );
       await operations.promote({

@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Position, Term } from "../../src/core/log/position.js";
+import type { Seat } from "../../src/core/ruleset/seats.js";
 import type { Binaries } from "../../src/postgres/binaries.js";
 import { giveTo, type OsUser, spawnIdentity } from "../../src/postgres/os_user.js";
 import { type Promoted, promote } from "../../src/postgres/promote.js";
@@ -15,6 +16,11 @@ import type { FreshSession } from "../../src/postgres/sync_names.js";
 
 export const SUPERUSER = "postgres";
 export const REPLICATION_PASSWORD = "repl-secret";
+/** As in every cluster of these tests. */
+export function seatOf(id: string): Seat {
+  return { id, incarnation: "0123456789abcdef" };
+}
+
 const NAMES_NOBODY = 'ANY 1 ("quorate_nobody")';
 const DEADLINE_MS = 20_000;
 
@@ -197,7 +203,7 @@ export class Node {
     if (options.slot !== false) {
       await leader.session.query(
         "select pg_create_physical_replication_slot($1::name, true) where not exists (select from pg_replication_slots where slot_name = $1::name)",
-        [slotName(this.id)],
+        [slotName(seatOf(this.id))],
       );
     }
     await this.dial(leader, term, options);
@@ -213,7 +219,7 @@ export class Node {
   async dial(leader: Node, term: Term, options: { slot?: boolean } = {}): Promise<void> {
     await this.setAutoConf({
       primary_conninfo: `host=${leader.home} port=${leader.port} user=${SUPERUSER} application_name=${this.id}@${term}`,
-      primary_slot_name: options.slot === false ? "" : slotName(this.id),
+      primary_slot_name: options.slot === false ? "" : slotName(seatOf(this.id)),
     });
     await this.session.query("select pg_reload_conf()");
   }
@@ -246,7 +252,7 @@ export class Node {
       position: options.position ?? (await this.position()),
       namesProven: false,
       names: options.names ?? NAMES_NOBODY.replace("nobody", `nobody@${term}`),
-      followers: options.followers ?? [],
+      followers: (options.followers ?? []).map(seatOf),
       keepPids: this.#sessions.map((session) => session.backendPid),
       // Doors are another test's matter: these nodes have none.
       shutDoor: async () => {},

@@ -5,9 +5,9 @@ import { contains } from "../../src/core/log/history.js";
 import { observe, observeLeader, observeStandby } from "../../src/postgres/observe.js";
 import { checkpoint } from "../../src/postgres/promote.js";
 import { historyFileName, readHistory } from "../../src/postgres/replication/history_file.js";
-import { advanceSlots, ensureSlots } from "../../src/postgres/slots.js";
+import { advanceSlots, ensureSlots, slotName } from "../../src/postgres/slots.js";
 import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
-import { type Node, namesOf, until } from "./replication_node.js";
+import { type Node, namesOf, seatOf, until } from "./replication_node.js";
 
 async function historyFilesOf(node: Node): Promise<string[]> {
   return (await readdir(join(node.dataDir, "pg_wal"))).filter((name) => name.endsWith(".history")).sort();
@@ -60,12 +60,12 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
     const leader = await observe(n1.session);
     expect(leader).toMatchObject({
       kind: "leader",
-      walsenders: [{ applicationName: "n2@7", slot: "quorate_n2", state: "streaming" }],
+      walsenders: [{ applicationName: "n2@7", slot: slotName(seatOf("n2")), state: "streaming" }],
     });
     const standby = await observe(n2.session);
     expect(standby).toMatchObject({
       kind: "standby",
-      walreceiver: { slot: "quorate_n2", senderPort: n1.port, receivedTimeline: 7n },
+      walreceiver: { slot: slotName(seatOf("n2")), senderPort: n1.port, receivedTimeline: 7n },
     });
   });
 
@@ -185,20 +185,20 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
     await twin.session.query("select pg_reload_conf()");
     await until("without slots the name counts twice", async () => (await count()) === 2);
     await twin.revoke();
-    await connect("quorate_n2");
+    await connect(slotName(seatOf("n2")));
     await twin.session.query("select pg_reload_conf()");
     await until("the slot is refused", async () =>
-      (await twin.log()).includes('replication slot "quorate_n2" is active'),
+      (await twin.log()).includes(`replication slot "${slotName(seatOf("n2"))}" is active`),
     );
     expect(await count()).toBe(1);
   });
 
   it("keeps slots that exist, and advances on a follower those it made as leader", async () => {
     await n1.promote(2n, { followers: ["n2", "n-3"] });
-    expect(await ensureSlots(n1.session, ["n2", "n-3", "n4"])).toEqual(["quorate_n4"]);
+    expect(await ensureSlots(n1.session, ["n2", "n-3", "n4"].map(seatOf))).toEqual([slotName(seatOf("n4"))]);
     // What a leader leaves behind when it follows: slots that are made again for nothing, or hold back WAL.
     await n2.follow(n1, 2n);
-    await ensureSlots(n2.session, ["n1"]);
+    await ensureSlots(n2.session, [seatOf("n1")]);
     await n2.session.query("select pg_create_physical_replication_slot('quorates_own', true)");
     await n1.session.query("set synchronous_commit to local");
     await n1.session.query(
@@ -214,7 +214,7 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
     await advanceSlots(n2.session);
     const after = await restartLsns();
     expect(after.map((row) => [row.slot_name, Number(row.lag) < 16e6])).toEqual([
-      ["quorate_n1", true],
+      [slotName(seatOf("n1")), true],
       ["quorates_own", false],
     ]);
   });

@@ -151,6 +151,21 @@ describe.each(INSTALLATIONS)("rulesets in the WAL: $title", (installation) => {
     expect(await current()).toMatchObject({ subterm: 1 });
   });
 
+  it("do not make a proposal the first one where somebody dropped or emptied the table: what stands goes before it", async () => {
+    const standing = [FIRST, { ...FIRST, state: "decided", ruleset: null } as const];
+    const cause = "it was gone from the table, and is written again";
+    await foundCluster(leader.session, FOUNDING);
+    await writeRuleset(leader.session, SECOND, standing);
+    expect(await readRulesets(leader.session)).toEqual({ kind: "rows", rows: [FIRST, SECOND] });
+    for (const meddling of ["drop schema quorate cascade", "delete from quorate.ruleset_history"]) {
+      await leader.write(meddling);
+      await writeRuleset(leader.session, SECOND, standing);
+      const rows = [...standing.map((record) => ({ ...record, cause })), SECOND];
+      expect(await readRulesets(leader.session)).toEqual({ kind: "rows", rows });
+      expect(await current()).toEqual({ term: "2", subterm: 0, ruleset: RULESET });
+    }
+  });
+
   it("that somebody tampered with are damaged, with the row named", async () => {
     await foundCluster(leader.session, FOUNDING);
     await leader.write(`update quorate.ruleset_history set ruleset = '{"policy": {"kind": "whim"}, "cohort": []}'`);

@@ -78,6 +78,7 @@ describe.each(INSTALLATIONS)("one clone at a time in its place: $title", (instal
     const passwords = { superuserPassword: "", replicationPassword: REPLICATION_PASSWORD };
     return new LocalPostgres({
       self: "n2",
+      incarnation: "0",
       start: {
         binaries: cluster.binaries,
         user: cluster.user,

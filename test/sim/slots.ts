@@ -7,17 +7,16 @@ const UPKEEP_US = 1_000_000;
 
 /** The physical slots of one Postgres: whoever has none is turned away (trap 17: without them a name could count twice). */
 export class Slots {
-  private readonly slots = new Map<string, string | null>();
-  /** Who is to have a slot, each with its incarnation; null before the leader has said which. */
-  private seats = new Map<string, string | null>();
+  private readonly slots = new Map<string, string>();
+  /** Who is to have a slot, each with its incarnation. */
+  private seats = new Map<string, string>();
   /** Followers whose WAL is gone here: they need a clone that begins beyond it. */
   private readonly walGone = new Map<string, number>();
 
   constructor(private readonly self: Postgres) {}
 
   has(id: string, incarnation: string): boolean {
-    const slot = this.slots.get(id);
-    return slot === null || slot === incarnation;
+    return this.slots.get(id) === incarnation;
   }
 
   isSeated(id: string, incarnation: string): boolean {
@@ -39,11 +38,11 @@ export class Slots {
     });
   }
 
-  make(ids: readonly string[]): void {
+  make(seats: readonly Seat[]): void {
     this.slots.clear();
     this.walGone.clear();
-    this.seats = new Map(ids.map((id) => [id, null]));
-    for (const id of ids) this.slots.set(id, null);
+    this.seats = new Map(seats.map((s) => [s.id, s.incarnation]));
+    for (const { id, incarnation } of seats) this.slots.set(id, incarnation);
   }
 
   /** A new slot keeps WAL from now on only: of what was before, some may be gone. */
@@ -53,8 +52,7 @@ export class Slots {
     this.seats = new Map(seats.map((s) => [s.id, s.incarnation]));
     for (const id of this.slots.keys()) if (!this.seats.has(id)) this.slots.delete(id);
     for (const { id, incarnation } of seats) {
-      const had = before.get(id);
-      if ((had === undefined || (had !== null && had !== incarnation)) && self.flushed !== null) {
+      if (before.get(id) !== incarnation && self.flushed !== null) {
         this.walGone.delete(id);
         if (self.machine.rng.below(4) === 0) this.walGone.set(id, lsnOf(self.flushed));
         this.slots.set(id, incarnation);

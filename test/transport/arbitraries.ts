@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import type { Credentials } from "../../src/agent/ports.js";
+import type { CohortOrder } from "../../src/core/leader/ordered_cohort.js";
 import type { History } from "../../src/core/log/history.js";
 import { POSITION_EMPTY, TERM_MAX } from "../../src/core/log/position.js";
 import type {
@@ -18,6 +19,7 @@ import type {
 } from "../../src/core/messages.js";
 import type { HandoverRequest, HandoverResult, Pause } from "../../src/core/orders.js";
 import type { Member, Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
+import type { ChangeRefusal, ChangeResult } from "../../src/core/ruleset/wanted.js";
 import type { Envelope } from "../../src/transport/envelope.js";
 
 /** Every message that nodes can send, well-formed. */
@@ -237,5 +239,36 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   leaseGrant: orNull(fc.record({ leader: id, term: leadable, stampMs: ms, leaseMs: ms })),
   seen: fc.array(seen, { maxLength: 4 }),
   pause,
+  change: orNull(
+    fc.record({
+      stage: words(20),
+      number: orNull(number),
+      cause: words(80),
+      cohort: fc.array(id, { maxLength: 5 }),
+      waitsFor: words(80),
+    }),
+  ),
+  enforced: orNull(fc.record({ names: words(80), exact: fc.boolean() })),
   facts,
 });
+
+const ids = fc.uniqueArray(id, { minLength: 2, maxLength: 6 });
+export const cohortOrder: fc.Arbitrary<CohortOrder> = fc
+  .record({
+    named: ids,
+    waitMs: fc.integer({ min: 0, max: 86_400_000 }),
+    cause: words(80),
+  })
+  .map(({ named, waitMs, cause }) => ({ join: named.slice(1), remove: named.slice(0, 1), waitMs, cause }));
+
+const changeRefusal: fc.Arbitrary<ChangeRefusal> = fc.record({
+  code: fc.constantFrom("not_leader", "change_under_way", "not_connected", "lease_not_held"),
+  reason: words(80),
+  missing: fc.array(id, { maxLength: 5 }),
+  nextStep: words(80),
+});
+export const changeResult: fc.Arbitrary<ChangeResult> = fc.oneof(
+  fc.record({ kind: fc.constant("done" as const), number }),
+  fc.record({ kind: fc.constantFrom("refused" as const, "voided" as const), refusal: changeRefusal }),
+  fc.record({ kind: fc.constant("unknown" as const), reason: words(80), nextStep: words(80) }),
+);

@@ -46,7 +46,11 @@ describe("round trips", () => {
   roundTrips("answer to CatchUp", codecs.catchUpResult, any.promoted);
   roundTrips("Follow", codecs.followRequest, fc.record({ request: any.follow, credentials: any.credentials }));
   roundTrips("answer to Follow", codecs.followResult, any.followed);
-  roundTrips("Watch", codecs.watchRequest, fc.constant(null));
+  const port = fc.integer({ min: 1, max: 65_535 });
+  const host = fc.constantFrom("10.0.0.4", "::1", "fe80::1%eth0", "db-4.example");
+  roundTrips("Watch", codecs.watchRequest, fc.option(fc.record({ host, port }), { nil: null }));
+  roundTrips("ChangeCohort", codecs.changeCohortRequest, any.cohortOrder);
+  roundTrips("answer to ChangeCohort", codecs.changeCohortResponse, any.changeResult);
   roundTrips("status", codecs.watchUpdate, any.nodeStatus);
   roundTrips("answer to Status", codecs.statusResponse, fc.string({ unit: "grapheme" }));
   roundTrips("answer to History", codecs.historyResponse, fc.string({ unit: "grapheme" }));
@@ -66,7 +70,7 @@ describe("malformed messages become a reason", () => {
   ][];
 
   it("whatever the bytes are", () => {
-    expect(everyCodec.length).toBe(14);
+    expect(everyCodec.length).toBe(16);
     fc.assert(
       fc.property(fc.constantFrom(...everyCodec), fc.uint8Array({ maxLength: 300 }), ([, codec], bytes) => {
         const decoded = codec.decode(bytes);

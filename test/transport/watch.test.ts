@@ -28,6 +28,28 @@ async function watching(): Promise<{ n1: Party; n2: Party; hole: BlackHole; port
 
 const newest = (watcher: Party) => statusOf(watcher.of("peerStatus").at(-1));
 
+describe("a node that says itself where it is", () => {
+  it("is heard by one whose configuration does not name it", async () => {
+    const n1 = party({ id: "n1", port: await freePort(), peers: [] });
+    await n1.transport.start();
+    const n4 = party({ id: "n4", port: await freePort(), peers: [address("n1", n1.transport.port())] });
+    n4.transport.publish(sampleStatus("n4"));
+    await n4.transport.start();
+    await until("n4 to be heard", () => n1.of("peerStatus").length > 0);
+    expect(newest(n1).node).toBe("n4");
+  });
+
+  it("is found there once it does not answer where it was", async () => {
+    const n1 = party({ id: "n1", port: await freePort(), peers: [address("n2", await freePort())] });
+    await n1.transport.start();
+    await until("n2 to be missed", () => n1.of("peerLost").length > 0);
+    const n2 = party({ id: "n2", port: await freePort(), peers: [address("n1", n1.transport.port())] });
+    n2.transport.publish(sampleStatus("n2"));
+    await n2.transport.start();
+    await until("n2 to be heard", () => n1.of("peerStatus").length > 0, 10_000);
+  });
+});
+
 describe("the status stream", () => {
   it("carries every change at once and repeats the last one as a heartbeat", async () => {
     const { n1, n2 } = await watching();

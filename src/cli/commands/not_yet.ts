@@ -5,9 +5,7 @@ import { EXIT } from "../exit_codes.js";
 /** Commands of later versions, and what does the job until then. They are refused by name rather than as a typing error. */
 const LATER: Readonly<Record<string, string>> = {
   policy: "the policy of the first start stays",
-  join: "list all nodes before the first start",
-  remove: "the nodes of the first start stay",
-  reinit: "a wiped node is refused until rulesets can be changed",
+  reinit: "stop the sidecar, remove the node's data_dir and start it again: it comes back by itself",
   init: "`quorate run` on every node founds the cluster once all are there",
   adopt: "start with empty data directories and restore a dump",
 };

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { z } from "zod";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import { clusterState } from "../../core/cluster_state.js";
 import { expirySoon } from "../../tls/expiry.js";
@@ -183,6 +184,26 @@ function leaseField({ lease }: StatusJson): [string, string][] {
   return [["lease", lease.lacks.length === 0 ? left : `${left}; none lately from ${lease.lacks.join(" and ")}`]];
 }
 
+function postgresText({ postgres, rejoin }: StatusJson["nodes"][number]): string {
+  const { percent } = rejoinShape.safeParse(rejoin).data ?? { percent: null };
+  return `${postgres ?? "?"}${postgres === "cloning" && percent !== null ? ` ${percent} %` : ""}`;
+}
+
+const rejoinShape = z.object({ percent: z.number().nullable() });
+
+/** What is under way with the rules, and with what commits wait meanwhile. */
+function changeFields({ change, enforced }: StatusJson): (readonly [string, string])[] {
+  if (change == null) return [];
+  const waits = change.waits_for === null ? "" : `: ${change.waits_for}`;
+  const fields: (readonly [string, string])[] = [
+    ["change", `${change.stage}${waits}`],
+    ["asked for", `${change.cohort.join(", ")}: ${change.cause}`],
+  ];
+  if (enforced != null && !enforced.exact)
+    fields.push(["enforced by", `${enforced.names}, stricter than the rules until the change is done`]);
+  return fields;
+}
+
 export function render(status: StatusJson, answers: readonly Answer[], paint: Paint): string {
   const policy =
     status.ruleset === null
@@ -204,12 +225,13 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
       "survives the loss of",
       status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or "),
     ],
+    ...changeFields(status),
     ...(status.uri === null ? [] : ([["connect", status.uri]] as const)),
   ]);
   const rows = status.nodes.map((n) => [
     n.id,
     n.role,
-    n.postgres ?? "?",
+    postgresText(n),
     `${n.host}:${n.port}`,
     n.timeline === null ? "-" : String(n.timeline),
     n.flush_lsn ?? "-",

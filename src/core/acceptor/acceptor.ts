@@ -203,7 +203,7 @@ export function onFollow(turn: Turn, call: string, from: Sender, request: Follow
   if (hasLostItsData(turn.state())) {
     return reply(
       "non_voter",
-      `${turn.self} held data before and its data directory is gone; a wiped node's return is not in this version: restore its directory, or start it under a new state directory once that is supported`,
+      `${turn.self} held data before and its data directory is gone: bring it back, or remove its state directory as well, and it joins as a new node`,
     );
   }
   if (request.term > promise.term) turn.promise({ promise: { term: request.term, attempt: request.attempt } });

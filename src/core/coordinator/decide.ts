@@ -174,7 +174,7 @@ function explain(rules: InForce, recruited: readonly Answer[], newest: readonly 
       "wiped_node",
       `${strangers.join(", ")} came back without the data and promises it had: under its old name it would count copies it no longer holds`,
       strangers,
-      "bring back its old data and state directories; the return of a wiped node is not in this version",
+      "start the other nodes: a leader puts it in its old place by itself; without them, bring back its old data and state directories",
     );
   }
   const additions = missingBeside(rules, known);

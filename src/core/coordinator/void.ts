@@ -19,8 +19,9 @@ export function ifVoid(rules: InForce, recruited: readonly Answer[]): InForce | 
     return own?.pending.some((p) => compareNumbers(p.number, number) === 0) === true;
   });
   if (!unmarked) return null;
-  const { decided, decidedNumber } = rules;
+  const { base, decided, decidedNumber } = rules;
   return {
+    base,
     decided,
     decidedNumber,
     newest: decided,

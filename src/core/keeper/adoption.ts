@@ -63,7 +63,7 @@ export function onFound(turn: Turn, found: FoundPostgres): void {
   }
   const role = as.kind === "primary" ? "the leader of" : "a follower in";
   turn.note("info", "adopted", `goes on with the Postgres that runs, ${role} term ${found.history.timeline}`, data);
-  turn.background({ kind: "adopt" });
+  turn.background({ kind: "adopt", followers: turn.volatile.leading?.serving ?? [] });
   if (as.kind !== "primary") return;
   const { flushLsn } = found;
   const { names, senders } = as;

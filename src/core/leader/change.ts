@@ -7,7 +7,7 @@
  */
 import type { Lsn } from "../log/lsn.js";
 import { compileNative } from "../quorum/sync_standby_names.js";
-import { compact } from "../ruleset/in_force.js";
+import { compact, standing } from "../ruleset/in_force.js";
 import type { NodeId, Ruleset, RulesetRecord } from "../ruleset/ruleset.js";
 import { memberOf, sameRuleset } from "../ruleset/ruleset.js";
 import type { ChangeRefusal, ChangeRequest } from "../ruleset/wanted.js";
@@ -189,7 +189,10 @@ function write(turn: Turn, change: Joint, stage: "writing" | "marking" | "voidin
   updateLeading(turn, { change: next });
   const { term } = change.number;
   turn.operate(
-    { kind: "write_record", term, record: recordOf(turn, next), founding: false, cause: change.request.cause },
+    {
+      ...{ kind: "write_record", term, record: recordOf(turn, next), standing: standing(turn.postgres.rulesets) },
+      ...{ founding: false, cause: change.request.cause },
+    },
     term,
   );
 }

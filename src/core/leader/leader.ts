@@ -14,7 +14,7 @@ import { LSN_ZERO, maxLsn } from "../log/lsn.js";
 import { TERM_NONE } from "../log/position.js";
 import { quorumLsn } from "../quorum/quorum_lsn.js";
 import { followerName } from "../quorum/sync_standby_names.js";
-import { compact } from "../ruleset/in_force.js";
+import { compact, standing } from "../ruleset/in_force.js";
 import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
 import type { Leading, SenderState } from "../state.js";
 import type { Turn } from "../turn.js";
@@ -201,7 +201,11 @@ function writeRecord(turn: Turn, leading: Leading): void {
   const { founding, cause } = leading.request;
   const first = leading.stage === "writing";
   const record = recordDue(turn, leading);
-  turn.operate({ kind: "write_record", term: leading.term, record, founding: founding && first, cause }, leading.term);
+  const before = standing(turn.postgres.rulesets);
+  turn.operate(
+    { kind: "write_record", term: leading.term, record, standing: before, founding: founding && first, cause },
+    leading.term,
+  );
 }
 
 /**

@@ -28,14 +28,15 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     return;
   }
   const names = formatNames(compiled.rule, request.term);
-  turn.set({ following: null, leading: openTerm(turn, request, names) });
+  const leading = openTerm(turn, request, names);
+  turn.set({ following: null, leading });
   turn.operate(
     {
       kind: "promote",
       term: request.term,
       position: request.position,
       names,
-      followers: followersOf(obliged, turn.self),
+      followers: leading.served,
       founding: request.founding,
     },
     request.term,

@@ -7,6 +7,8 @@ export interface InForce {
   /** The ruleset last marked decided. */
   readonly decided: Ruleset;
   readonly decidedNumber: RulesetNumber;
+  /** The same, with who wrote it. */
+  readonly base: Pending;
   /** The ruleset that a new leader proposes again: the last one that is not void. */
   readonly newest: Ruleset;
   readonly newestNumber: RulesetNumber;
@@ -22,7 +24,7 @@ export interface InForce {
   readonly all: readonly Ruleset[];
 }
 
-/** A proposal without a mark. */
+/** A proposal: without a mark, but for the last decided one. */
 export interface Pending {
   readonly number: RulesetNumber;
   readonly ruleset: Ruleset;
@@ -79,6 +81,7 @@ function readRecords(records: readonly RulesetRecord[]): InForce | undefined {
   const rules = {
     decided: decided.ruleset,
     decidedNumber: decided.number,
+    base: decided,
     newest: newest.ruleset,
     newestNumber: newest.number,
     newestDecided: newest === decided,
@@ -106,13 +109,20 @@ const compactBefore = new WeakMap<readonly RulesetRecord[], readonly RulesetReco
 function compactly(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
   const rules = inForce(records);
   if (rules === undefined) return [];
-  let kept: RulesetRecord[] = [];
-  for (const record of records) {
-    if (record.state === "void") kept = kept.filter((k, i) => i === 0 || compareNumbers(k.number, record.number) > 0);
-    if (record.state !== "proposed" || compareNumbers(record.number, rules.decidedNumber) < 0) continue;
-    if (!kept.some((k) => compareNumbers(k.number, record.number) === 0)) kept.push(record);
-  }
-  return kept;
+  return [rules.base, ...rules.pending].map(({ number, ruleset, writtenBy }) => ({
+    ...{ number, state: "proposed" as const, ruleset, writtenBy },
+  }));
+}
+
+/**
+ * What a table must hold before another record is added to it, or that one would be taken for what it is not: a log's first
+ * ruleset counts as decided. The mark stands behind the decided one, so that these records, written behind whatever is left
+ * of them, say the same as before.
+ */
+export function standing(records: readonly RulesetRecord[]): readonly RulesetRecord[] {
+  const [decided, ...pending] = compact(records);
+  if (decided === undefined) return [];
+  return [decided, { ...decided, state: "decided", ruleset: null }, ...pending];
 }
 
 function distinct(rulesets: readonly Ruleset[]): Ruleset[] {

@@ -35,9 +35,12 @@ export class TestCluster {
   /** Configuration files of nodes that see the others in a way of their own. */
   readonly configs = new Map<string, string>();
 
+  /** Of nodes that came later, with a configuration of their own. */
+  readonly #homes = new Map<string, DemoHome>();
+
   private constructor(
     readonly home: DemoHome,
-    readonly plan: ClusterPlan,
+    public plan: ClusterPlan,
   ) {}
 
   /** Its configuration and nothing else: no sidecar runs yet. */
@@ -75,6 +78,25 @@ export class TestCluster {
     }
   }
 
+  /** One more node, which its own configuration alone names beside the others. It is not started. */
+  async grow(): Promise<string> {
+    const { nodes } = this.plan;
+    const [added] = planNodes(this.home, nodes.length + 1, [
+      ...Array<number>(portsNeeded(nodes.length)).fill(0),
+      ...(await freePorts(portsNeeded(1))),
+    ]).slice(-1);
+    if (added === undefined) throw new Error("unreachable: one node was planned");
+    this.plan = { ...this.plan, nodes: [...nodes, added] };
+    const config = join(this.home.dir, `${added.id}.yaml`);
+    await writeFile(config, configText(this.plan));
+    this.#homes.set(added.id, { ...this.home, config });
+    return added.id;
+  }
+
+  configOf(id: string): string {
+    return (this.#homes.get(id) ?? this.home).config;
+  }
+
   get ids(): readonly string[] {
     return this.plan.nodes.map(({ id }) => id);
   }
@@ -94,7 +116,10 @@ export class TestCluster {
     const config = this.configs.get(id);
     // Of an option that is given twice the last one holds.
     const own = config === undefined ? [] : ["-c", config];
-    this.#sidecars.set(id, startSidecar(this.home, id, ["--record", this.record(id), ...own, ...more]));
+    this.#sidecars.set(
+      id,
+      startSidecar(this.#homes.get(id) ?? this.home, id, ["--record", this.record(id), ...own, ...more]),
+    );
   }
 
   /** What this node's sidecar saw and did, over all its runs. */

@@ -243,6 +243,22 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
     script: "wiped_node_comes_back.txt",
   },
   {
+    name: "who-is-taken-in-replaces-the-cohort",
+    file: "src/core/leader/ordered_cohort.ts",
+    find: "[...kept.map(asItIs), ...join.map(",
+    replace: "[...join.map(",
+    why: "DESIGN 6: an operator's order changes what it names, and nothing else",
+    script: "cohort_ordered.txt",
+  },
+  {
+    name: "proposal-alone-in-a-new-table",
+    file: CHANGE,
+    find: "standing: standing(turn.postgres.rulesets) },",
+    replace: "standing: [] },",
+    why: "DESIGN 5.3 ◆, 8: a log's first ruleset counts as decided, so whoever dropped the table would let the old rules go",
+    script: "rulesets_dropped_during_a_change.txt",
+  },
+  {
     name: "lost-records-not-written-again",
     file: "src/core/leader/records.ts",
     find: '  if (stands("proposed") && stands("decided")) return;\n',

@@ -1,7 +1,5 @@
 /** Mutants that nothing kills, with the argument why that is right: the guard is kept for another reason, or is one of two. */
 export const SURVIVORS: Readonly<Record<string, string>> = {
-  "void-ignored":
-    "redundant in a cluster: what nodes tell one another and remember went through `compact`, which drops what was voided (`void-is-passed-on` breaks that). Kept: `inForce` is right about any log, which the unit tests of in_force.ts hold it to.",
   "lost-data-promoted":
     "redundant: a node without data stands at *empty*, and a Promote for *empty* founds, which asks for the vote of every node; the comparison of positions refuses all others. Kept: the reason it gives is the right one.",
   "clone-of-another-term-swapped":

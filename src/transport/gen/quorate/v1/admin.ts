@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Envelope, Pause } from "./cluster.js";
+import { Envelope, Pause, RulesetNumber } from "./cluster.js";
 
 export const protobufPackage = "quorate.v1";
 
@@ -84,6 +84,44 @@ export interface HandoverRefused {
   nextStep: string;
 }
 
+export interface ChangeCohortRequest {
+  envelope:
+    | Envelope
+    | undefined;
+  /** Who is to be in the cohort and who is not, whoever else is. */
+  join: string[];
+  remove: string[];
+  /** How long the new quorum is waited for to be connected and caught up. */
+  waitMs: number;
+  cause: string;
+}
+
+export interface ChangeCohortResponse {
+  /** The node that answers. */
+  envelope: Envelope | undefined;
+  result:
+    | //
+    /** Decided, and alone in force. */
+    { $case: "done"; value: RulesetNumber }
+    | //
+    /** Nothing was written. */
+    { $case: "refused"; value: ChangeRefusal }
+    | //
+    /** It was written, and is durably void. */
+    { $case: "voided"; value: ChangeRefusal }
+    | //
+    /** The leader left office in the middle: its successor finishes it or voids it. */
+    { $case: "unknown"; value: ChangeUnknown }
+    | undefined;
+}
+
+export interface ChangeRefusal {
+  code: string;
+  reason: string;
+  missing: string[];
+  nextStep: string;
+}
+
 export interface HandoverFailed {
   leader: string;
   term: bigint;
@@ -106,6 +144,11 @@ export interface SetPauseResponse {
     | undefined;
   /** The order that holds from now on, kept by the node that answers. */
   pause: Pause | undefined;
+}
+
+export interface ChangeUnknown {
+  reason: string;
+  nextStep: string;
 }
 
 function createBaseStatusRequest(): StatusRequest {
@@ -624,6 +667,267 @@ export const HandoverRefused: MessageFns<HandoverRefused> = {
   },
 };
 
+function createBaseChangeCohortRequest(): ChangeCohortRequest {
+  return { envelope: undefined, join: [], remove: [], waitMs: 0, cause: "" };
+}
+
+export const ChangeCohortRequest: MessageFns<ChangeCohortRequest> = {
+  encode(message: ChangeCohortRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.join) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.remove) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(33).double(message.waitMs);
+    }
+    if (message.cause !== "") {
+      writer.uint32(42).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeCohortRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeCohortRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.join.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remove.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.waitMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeCohortResponse(): ChangeCohortResponse {
+  return { envelope: undefined, result: undefined };
+}
+
+export const ChangeCohortResponse: MessageFns<ChangeCohortResponse> = {
+  encode(message: ChangeCohortResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    switch (message.result?.$case) {
+      case "done":
+        RulesetNumber.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "refused":
+        ChangeRefusal.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+      case "voided":
+        ChangeRefusal.encode(message.result.value, writer.uint32(34).fork()).join();
+        break;
+      case "unknown":
+        ChangeUnknown.encode(message.result.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeCohortResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeCohortResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "done", value: RulesetNumber.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "refused", value: ChangeRefusal.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.result = { $case: "voided", value: ChangeRefusal.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.result = { $case: "unknown", value: ChangeUnknown.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeRefusal(): ChangeRefusal {
+  return { code: "", reason: "", missing: [], nextStep: "" };
+}
+
+export const ChangeRefusal: MessageFns<ChangeRefusal> = {
+  encode(message: ChangeRefusal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    for (const v of message.missing) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.nextStep !== "") {
+      writer.uint32(34).string(message.nextStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeRefusal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeRefusal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nextStep = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseHandoverFailed(): HandoverFailed {
   return { leader: "", term: 0n, reason: "" };
 }
@@ -866,6 +1170,63 @@ export const SetPauseResponse: MessageFns<SetPauseResponse> = {
   },
 };
 
+function createBaseChangeUnknown(): ChangeUnknown {
+  return { reason: "", nextStep: "" };
+}
+
+export const ChangeUnknown: MessageFns<ChangeUnknown> = {
+  encode(message: ChangeUnknown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.nextStep !== "") {
+      writer.uint32(18).string(message.nextStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeUnknown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeUnknown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextStep = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** What command lines ask of a sidecar. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -917,6 +1278,17 @@ export const AdminService = {
     responseSerialize: (value: SetPauseResponse): Buffer => Buffer.from(SetPauseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetPauseResponse => SetPauseResponse.decode(value),
   },
+  /** To the leader: other nodes are to be in the cohort. Answered when they are, or it was refused or taken back. */
+  changeCohort: {
+    path: "/quorate.v1.Admin/ChangeCohort" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangeCohortRequest): Buffer => Buffer.from(ChangeCohortRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangeCohortRequest => ChangeCohortRequest.decode(value),
+    responseSerialize: (value: ChangeCohortResponse): Buffer =>
+      Buffer.from(ChangeCohortResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangeCohortResponse => ChangeCohortResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -928,6 +1300,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   failover: handleUnaryCall<HandoverRequest, HandoverResponse>;
   /** To any node: nobody elects by itself, or everybody again. */
   setPause: handleUnaryCall<SetPauseRequest, SetPauseResponse>;
+  /** To the leader: other nodes are to be in the cohort. Answered when they are, or it was refused or taken back. */
+  changeCohort: handleUnaryCall<ChangeCohortRequest, ChangeCohortResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -1008,6 +1382,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetPauseResponse) => void,
+  ): ClientUnaryCall;
+  /** To the leader: other nodes are to be in the cohort. Answered when they are, or it was refused or taken back. */
+  changeCohort(
+    request: ChangeCohortRequest,
+    callback: (error: ServiceError | null, response: ChangeCohortResponse) => void,
+  ): ClientUnaryCall;
+  changeCohort(
+    request: ChangeCohortRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ChangeCohortResponse) => void,
+  ): ClientUnaryCall;
+  changeCohort(
+    request: ChangeCohortRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ChangeCohortResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -394,6 +394,25 @@ export interface Pause {
   by: string;
 }
 
+/** A change of the rules under way. Nothing is decided by it. */
+export interface ChangeShown {
+  stage: string;
+  /** Absent until it has one. */
+  number: RulesetNumber | undefined;
+  cause: string;
+  /** The cohort that is asked for. */
+  cohort: string[];
+  /** Why it waits; empty if it does not. */
+  waitsFor: string;
+}
+
+/** What a leader's Postgres was told to wait for. */
+export interface Enforced {
+  names: string;
+  /** False: stricter than the rules ask for, as long as a change of them lasts. */
+  exact: boolean;
+}
+
 export interface NodeStatus {
   node: string;
   incarnation: string;
@@ -434,7 +453,12 @@ export interface NodeStatus {
   seen: Seen[];
   /** Its sidecar ends now, on purpose, and will be there again within so many ms while its Postgres goes on; else 0. */
   awayMs: number;
-  pause: Pause | undefined;
+  pause:
+    | Pause
+    | undefined;
+  /** Of a leader. */
+  change: ChangeShown | undefined;
+  enforced: Enforced | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2245,6 +2269,153 @@ export const Pause: MessageFns<Pause> = {
   },
 };
 
+function createBaseChangeShown(): ChangeShown {
+  return { stage: "", number: undefined, cause: "", cohort: [], waitsFor: "" };
+}
+
+export const ChangeShown: MessageFns<ChangeShown> = {
+  encode(message: ChangeShown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stage !== "") {
+      writer.uint32(10).string(message.stage);
+    }
+    if (message.number !== undefined) {
+      RulesetNumber.encode(message.number, writer.uint32(18).fork()).join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(26).string(message.cause);
+    }
+    for (const v of message.cohort) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.waitsFor !== "") {
+      writer.uint32(42).string(message.waitsFor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeShown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeShown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.stage = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.number = RulesetNumber.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cohort.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.waitsFor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEnforced(): Enforced {
+  return { names: "", exact: false };
+}
+
+export const Enforced: MessageFns<Enforced> = {
+  encode(message: Enforced, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.names !== "") {
+      writer.uint32(10).string(message.names);
+    }
+    if (message.exact !== false) {
+      writer.uint32(16).bool(message.exact);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Enforced {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnforced();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.exact = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseNodeStatus(): NodeStatus {
   return {
     node: "",
@@ -2278,6 +2449,8 @@ function createBaseNodeStatus(): NodeStatus {
     seen: [],
     awayMs: 0,
     pause: undefined,
+    change: undefined,
+    enforced: undefined,
   };
 }
 
@@ -2402,6 +2575,12 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.pause !== undefined) {
       Pause.encode(message.pause, writer.uint32(250).fork()).join();
+    }
+    if (message.change !== undefined) {
+      ChangeShown.encode(message.change, writer.uint32(322).fork()).join();
+    }
+    if (message.enforced !== undefined) {
+      Enforced.encode(message.enforced, writer.uint32(330).fork()).join();
     }
     return writer;
   },
@@ -2665,6 +2844,22 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.pause = Pause.decode(reader, reader.uint32());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.change = ChangeShown.decode(reader, reader.uint32());
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.enforced = Enforced.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -255,7 +255,16 @@ export interface FollowResponse {
 }
 
 export interface WatchRequest {
-  envelope: Envelope | undefined;
+  envelope:
+    | Envelope
+    | undefined;
+  /** Where the sender's sidecar is reached: the receiver's configuration may not know it, or know another place. */
+  address: Address | undefined;
+}
+
+export interface Address {
+  host: string;
+  port: number;
 }
 
 export interface WatchUpdate {
@@ -1470,13 +1479,16 @@ export const FollowResponse: MessageFns<FollowResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { envelope: undefined };
+  return { envelope: undefined, address: undefined };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.envelope !== undefined) {
       Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.address !== undefined) {
+      Address.encode(message.address, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1500,6 +1512,71 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             }
 
             message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = Address.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddress(): Address {
+  return { host: "", port: 0 };
+}
+
+export const Address: MessageFns<Address> = {
+  encode(message: Address, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Address {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
             continue;
           }
         }

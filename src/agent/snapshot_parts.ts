@@ -1,0 +1,39 @@
+/** Parts of a snapshot that need nothing but themselves. */
+import { leaseOf } from "../core/lease/lease.js";
+import type { NodeStatus } from "../core/messages.js";
+import type { State } from "../core/state.js";
+import type { KnownPlace } from "./snapshot.js";
+
+export function phasesJson(status: NodeStatus | null) {
+  const phases = status?.facts.phases;
+  if (phases == null) return null;
+  return {
+    term: Number(phases.term),
+    started_unix_ms: phases.startedUnixMs,
+    detect_ms: phases.detectMs,
+    recruit_ms: phases.recruitMs,
+    promote_ms: phases.promoteMs,
+    establish_ms: phases.establishMs,
+  };
+}
+
+export function rejoinJson(status: NodeStatus | null) {
+  const rejoin = status?.facts.rejoin;
+  return rejoin == null
+    ? null
+    : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
+}
+
+/** Only a leader knows how long it may serve. */
+export function leaseJson(state: State) {
+  const lease = leaseOf(state);
+  return lease === null
+    ? null
+    : { left_ms: lease.leftMs === null ? null : Math.round(lease.leftMs), lacks: [...lease.lacks] };
+}
+
+/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
+export function uriOf(superuser: string, places: readonly KnownPlace[]): string {
+  const hosts = places.map((p) => `${p.host.includes(":") ? `[${p.host}]` : p.host}:${p.postgresPort}`).join(",");
+  return `postgresql://${encodeURIComponent(superuser)}@${hosts}/postgres?target_session_attrs=read-write`;
+}
