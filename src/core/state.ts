@@ -21,7 +21,7 @@ import type {
   Seen,
 } from "./messages.js";
 import { BOOT_UNKNOWN } from "./messages.js";
-import type { LocalPostgres } from "./postgres_known.js";
+import type { BootData, LocalPostgres } from "./postgres_known.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 
@@ -39,7 +39,7 @@ export interface Durable {
    * forgotten one. Empty in a file of a version that did not keep them, until the next promise.
    */
   readonly promises: readonly PromiseMade[];
-  /** It promised what it knows nothing of: it may lack more, and has no vote until it has caught up (DESIGN 5.7, 8). */
+  /** It may lack what it had acknowledged: restored from the past, or rewound. No vote until it has caught up (DESIGN 5.7, 8). */
   readonly nonVoter: boolean;
   /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
   readonly promotionStarted: Term;
@@ -79,6 +79,8 @@ export interface NodeConfig {
   readonly unixOffsetMs: number;
   /** Nodes that no ruleset names are let in as observers, and a wiped one is put back in its place by the leader. */
   readonly admitObservers: boolean;
+  /** A diverged node with less data than so many bytes clones: that is quick. Absent: REWIND_FROM_BYTES. */
+  readonly rewindFromBytes?: number;
 }
 
 export interface State {
@@ -165,7 +167,8 @@ export interface Leading extends RulesInOffice {
   readonly startedMs: number;
   readonly promotedMs: number;
   readonly establishedMs: number | null;
-  readonly checkpointed: boolean;
+  /** Its checkpoint since the promotion: not asked for, the operation that it was asked by, done. */
+  readonly checkpoint: "due" | OpId | "done";
   /** Since when a member has been refusing this term for a higher promise; null if none does. */
   readonly refusedSinceMs: number | null;
   /** What non-voters have to reach, as far as it is known; null while the next look at Postgres will tell. */
@@ -202,11 +205,6 @@ export interface Peer {
   readonly forgot: boolean;
 }
 
-export interface BootData {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
-
 /** The state a sidecar starts with: its durable word, and nothing known of anybody. */
 export function initialState(config: NodeConfig, durable: Durable, data: BootData, nowMs: number): State {
   return {
@@ -219,12 +217,13 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       stopping: false,
       nextOp: 1,
       postgres: {
-        data: data.present ? "present" : "absent",
+        data: data.torn === true ? "torn" : data.present ? "present" : "absent",
         process: "stopped",
         primaryGone: false,
         still: null,
         receiver: null,
         unservedTerm: TERM_NONE,
+        ...{ rewindTerm: TERM_NONE, means: null },
         streaming: false,
         door: "shut",
         op: null,

@@ -28,6 +28,7 @@ export function statusOf(state: State): NodeStatus {
     term: leading?.term ?? following?.term ?? TERM_NONE,
     leader: leading !== null ? config.self : (following?.leader ?? null),
     established: leading?.stage === "established",
+    checkpointed: leading?.checkpoint === "done",
     streaming: postgres.streaming,
     position: currentPosition(state),
     rulesets: postgres.rulesets,
@@ -74,6 +75,7 @@ export function currentPosition(state: State): Position {
 
 export function postgresState(state: State): PostgresState {
   const { postgres } = state.volatile;
+  if (postgres.op?.what === "rewind") return "rewinding";
   if (postgres.clone !== null) return "cloning";
   if (postgres.process === "running") return "running";
   if (postgres.data === "absent") return hasLostItsData(state) ? "failed" : "stopped";
@@ -88,9 +90,11 @@ function neverStarted(state: State): boolean {
 
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
+  if (state.volatile.postgres.data === "torn")
+    return "its data is being rewound, or was and did not come to an end: it votes again once it has caught up with a leader";
   if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
   if (state.durable.nonVoter)
-    return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
+    return "it was restored from the past and has forgotten what it promised, or was rewound: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))
     return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
   return state.volatile.postgres.fault;
@@ -124,7 +128,7 @@ function actedOn(s: NodeStatus): string {
   const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil];
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
-    ...lease,
+    ...[...lease, s.checkpointed],
   ].join();
 }
 

@@ -1,4 +1,5 @@
 import { assert } from "../assert.js";
+import type { OpId } from "../effects.js";
 import { LSN_ZERO } from "../log/lsn.js";
 import type { PromoteRequest } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
@@ -61,7 +62,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
       startedMs: turn.nowMs,
       promotedMs: turn.nowMs,
       establishedMs: null,
-      checkpointed: false,
+      checkpoint: "due",
       refusedSinceMs: null,
       ends: {},
     },
@@ -96,4 +97,11 @@ export function stepDown(turn: Turn, why: string): void {
     term: Number(leading.term),
     reason: why,
   });
+}
+
+/** Its checkpoint since the promotion is done: from now on others may rewind from it. */
+export function onCheckpointed(turn: Turn, op: OpId): void {
+  const { leading } = turn.volatile;
+  // An older one may be of another term.
+  if (leading?.checkpoint === op) updateLeading(turn, { checkpoint: "done" });
 }

@@ -6,6 +6,7 @@ import { KEEPER_MUTANTS } from "./list_keeper.js";
 import { LEADER_MUTANTS } from "./list_leader.js";
 import { LEASE_MUTANTS } from "./list_lease.js";
 import { QUORUM_MUTANTS } from "./list_quorum.js";
+import { REWIND_MUTANTS } from "./list_rewind.js";
 import type { Mutant } from "./mutant.js";
 
 /** Every guard of the protocol, broken one at a time. */
@@ -18,4 +19,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANGE_MUTANTS,
   ...LEASE_MUTANTS,
   ...KEEPER_MUTANTS,
+  ...REWIND_MUTANTS,
 ];

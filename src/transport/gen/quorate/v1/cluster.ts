@@ -423,6 +423,8 @@ export interface NodeStatus {
   /** The last promises that it knows it gave, oldest first. */
   promises: PromiseMade[];
   seen: Seen[];
+  /** Of a leader: it has checkpointed since its promotion, so that others may rewind from it. */
+  checkpointed: boolean;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2193,6 +2195,7 @@ function createBaseNodeStatus(): NodeStatus {
     leaseGrant: undefined,
     promises: [],
     seen: [],
+    checkpointed: false,
   };
 }
 
@@ -2311,6 +2314,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.seen) {
       Seen.encode(v!, writer.uint32(234).fork()).join();
+    }
+    if (message.checkpointed !== false) {
+      writer.uint32(264).bool(message.checkpointed);
     }
     return writer;
   },
@@ -2558,6 +2564,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.seen.push(Seen.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.checkpointed = reader.bool();
             continue;
           }
         }
