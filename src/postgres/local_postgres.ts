@@ -10,24 +10,29 @@ import type { Credentials, MadeCredentials, PostgresPort } from "../agent/ports.
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
+import type { BootData } from "../core/postgres_known.js";
 import type { TermEvidence } from "../core/term_evidence.js";
 import { CloneJob } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { fence } from "./fence.js";
 import type { Instance } from "./instance.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
+import type { LocalOptions } from "./local_options.js";
 import { Observer } from "./observer.js";
-import type { LocalOptions, Place } from "./operations.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
+import { isTorn } from "./rewind_marker.js";
 import { readNewest } from "./ruleset_table.js";
 import { maintainSlots } from "./slots.js";
 import { removeSocketDir } from "./socket_dir.js";
+import { type Place, Sources } from "./sources.js";
 
 export interface LocalPostgresOptions extends LocalOptions {
   readonly report: (report: PostgresReport) => void;
   /** What cannot be reported by event: a background step that failed without harm. */
   readonly warn: (text: string, cause: unknown) => void;
+  /** A line of a program of Postgres that works for a while. */
+  readonly said: (text: string) => void;
   readonly credentials: { current(): Credentials | null; ensure(): Promise<MadeCredentials> };
   /** Where a peer's Postgres is. */
   readonly placeOf: (node: string) => Place | null;
@@ -35,16 +40,12 @@ export interface LocalPostgresOptions extends LocalOptions {
   readonly evidence: () => TermEvidence | null;
 }
 
-export interface FoundOnDisk {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
-
 type Queued = { readonly op: OpId; readonly action: PostgresAction };
 
 export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
+  private readonly sources: Sources;
   private readonly observer: Observer;
   private readonly leaderships: LeadershipKeeper;
   private readonly queue: Queued[] = [];
@@ -66,6 +67,10 @@ export class LocalPostgres implements PostgresPort {
         options.report({ kind: "exited", reason });
       },
     });
+    this.sources = new Sources({
+      ...{ self: options.self, replicationUser: options.start.hba.replicationUser, placeOf: options.placeOf },
+      credentials: () => options.credentials.current(),
+    });
     this.leaderships = new LeadershipKeeper({
       instance: () => this.operations.instance,
       evidence: options.evidence,
@@ -83,7 +88,7 @@ export class LocalPostgres implements PostgresPort {
    * Before the first step: finishes a swap that a crash cut in two, ends a Postgres that still runs in the directory,
    * and says what is there. Never changes data.
    */
-  async inspect(): Promise<FoundOnDisk> {
+  async inspect(): Promise<BootData> {
     const { dataDir } = this.options.start;
     await finishSwap(dataDir);
     await fence({ dataDir });
@@ -92,7 +97,8 @@ export class LocalPostgres implements PostgresPort {
       () => true,
       () => false,
     );
-    return { present, oldKept };
+    this.background("counting the data", () => this.operations.means.count());
+    return { present, oldKept, torn: await isTorn(dataDir) };
   }
 
   perform(op: OpId, action: PostgresAction): void {
@@ -116,7 +122,10 @@ export class LocalPostgres implements PostgresPort {
         this.background("nudging the WAL", () => this.operations.nudge());
         return;
       case "checkpoint":
-        this.background("the checkpoint after a promotion", () => this.operations.checkpoint());
+        this.background("the checkpoint after a promotion", async () => {
+          await this.operations.checkpoint();
+          this.options.report({ kind: "checkpointed", op });
+        });
         return;
       case "discard_old":
         this.background("removing the data that a clone replaced", () =>
@@ -163,6 +172,7 @@ export class LocalPostgres implements PostgresPort {
 
   /** Now and then, while nobody waits. */
   private async maintain(instance: Instance, as: "leader" | "follower"): Promise<void> {
+    this.background("counting the data", () => this.operations.means.count());
     await maintainSlots(instance.observer, as, this.operations.followers);
     if (as === "follower") return;
     const read = await readNewest(instance.observer).catch((error: unknown) => {
@@ -213,7 +223,7 @@ export class LocalPostgres implements PostgresPort {
       case "revoke":
         return { kind: "revoked", op, ...(await this.operations.revoke(action.names)) };
       case "follow":
-        await this.operations.follow(action, this.needPlace(action.leader), this.needCredentials());
+        await this.operations.follow(action, this.sources.place(action.leader), this.sources.credentials());
         return { kind: "following", op };
       case "promote":
         return { kind: "promoted", op, ...(await this.operations.promote(action)) };
@@ -237,6 +247,14 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.swap();
         this.clone = null;
         return { kind: "swapped", op };
+      case "rewind":
+        await this.operations.rewind({
+          term: action.term,
+          source: this.sources.of(action, "rewind"),
+          onPercent: (percent) => this.options.report({ kind: "rewind_progress", op, percent }),
+          said: (line) => this.options.said(`pg_rewind: ${line}`),
+        });
+        return { kind: "rewound", op };
       case "fence":
         await this.operations.fence();
         return { kind: "fenced", op };
@@ -260,12 +278,7 @@ export class LocalPostgres implements PostgresPort {
     this.clone = job;
     this.background("a clone", async () => {
       await before;
-      await job.run({
-        place: this.needPlace(action.leader),
-        credentials: this.needCredentials(),
-        replicationUser: this.options.start.hba.replicationUser,
-        name: `${this.options.self}-clone@${action.term}`,
-      });
+      await job.run(this.sources.of(action, "clone"));
     });
   }
 
@@ -274,19 +287,6 @@ export class LocalPostgres implements PostgresPort {
     this.clone = null;
     if (job === null) return;
     this.ending = Promise.allSettled([this.ending, job.cancel()]);
-  }
-
-  private needPlace(node: string): Place {
-    const place = this.options.placeOf(node);
-    if (place === null) throw new Error(`no address is known for ${node}; add it to the configuration`);
-    return place;
-  }
-
-  private needCredentials(): Credentials {
-    const credentials = this.options.credentials.current();
-    if (credentials === null)
-      throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
-    return credentials;
   }
 
   private background(what: string, run: () => Promise<void>): void {

@@ -1,51 +1,37 @@
 import { rm } from "node:fs/promises";
 import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
+import type { KeeperReport } from "../core/events.js";
+import { REWIND_FROM_BYTES } from "../core/limits.js";
 import type { History } from "../core/log/history.js";
 import type { Lsn } from "../core/log/lsn.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import { followerName } from "../core/quorum/sync_standby_names.js";
-import type { NodeId, RulesetRecord } from "../core/ruleset/ruleset.js";
+import type { NodeId } from "../core/ruleset/ruleset.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { holdsData } from "./data_dir.js";
 import { openDoor, shutDoor } from "./doors.js";
 import { fence, releaseSharedMemory } from "./fence.js";
 import { initdb } from "./initdb.js";
 import { Instance } from "./instance.js";
+import type { LocalOptions } from "./local_options.js";
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
+import { letRewindFrom, type RewindOptions, rewind } from "./rewind_job.js";
+import { RewindMeans } from "./rewind_means.js";
 import { readRulesets } from "./ruleset_table.js";
-import type { SafeStartOptions } from "./safe_start.js";
 import { slotName } from "./slots.js";
+import type { Place } from "./sources.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
 import { waysOf } from "./ways.js";
 import { writeRecord } from "./write_record.js";
 
-/** Where a node's Postgres listens. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface LocalOptions {
-  readonly self: NodeId;
-  readonly start: SafeStartOptions;
-  readonly walSegmentSizeMb?: number;
-  /** How long each operation, and each part of a promotion, took, in ms. */
-  readonly timed: (what: string, ms: number) => void;
-}
-
-export interface RevokedFacts {
-  readonly position: Position;
-  readonly rulesets: readonly RulesetRecord[];
-  readonly systemIdentifier: string;
-  readonly door: "open" | "shut";
-}
+export type RevokedFacts = Omit<Extract<KeeperReport, { readonly kind: "revoked" | "caught_up" }>, "kind" | "op">;
 
 /** Replay is part of an outage and may take long; this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
@@ -67,6 +53,7 @@ export class Operations {
   private provenNames: string | null = null;
   readonly cloneDir: string;
   readonly oldDir: string;
+  readonly means: RewindMeans;
   private readonly options: LocalOptions;
   private readonly watcher: { gone(reason: string): void };
 
@@ -75,6 +62,7 @@ export class Operations {
     this.watcher = watcher;
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
+    this.means = new RewindMeans(options.start, options.rewindFromBytes ?? REWIND_FROM_BYTES);
   }
 
   /** `names`: what a promotion under the term that is being recruited would need in force; they take the same reload. */
@@ -110,6 +98,7 @@ export class Operations {
       rulesets: read.kind === "rows" ? read.rows : [],
       systemIdentifier: await instance.systemIdentifier(),
       door: this.door,
+      means: await this.means.at(position),
     };
   }
 
@@ -245,18 +234,33 @@ export class Operations {
   }
 
   async checkpoint(): Promise<void> {
-    await this.need().fresh((session) => checkpoint(session));
+    await this.need().fresh(async (session) => {
+      await checkpoint(session);
+      await letRewindFrom(session, this.options.start.hba.replicationUser);
+    });
   }
 
-  /** A clean stop first: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
-  async swap(): Promise<void> {
-    const { dataDir } = this.options.start;
+  /** A clean stop: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
+  private async stopCleanly(): Promise<void> {
     const { instance } = this;
     this.instance = null;
-    const hadData = await holdsData(dataDir);
     if (instance !== null && !this.maybePrimary) await instance.stop();
-    await fence({ dataDir });
+    await fence({ dataDir: this.options.start.dataDir });
     this.stopped();
+  }
+
+  async rewind(options: Omit<RewindOptions, "self" | "start" | "startReceiving">): Promise<void> {
+    const { self, start } = this.options;
+    await this.stopCleanly();
+    const startReceiving: RewindOptions["startReceiving"] = (receive) =>
+      this.start({ ...start, receive, deadlineMs: REVOKE_DEADLINE_MS });
+    await rewind({ ...options, self, start, startReceiving });
+  }
+
+  async swap(): Promise<void> {
+    const { dataDir } = this.options.start;
+    const hadData = await holdsData(dataDir);
+    await this.stopCleanly();
     // What an earlier clone replaced is below what stands here now: the swap that put this here saw to that.
     if (hadData) await discardOld({ dataDir, oldDir: this.oldDir });
     await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir, user: this.options.start.user });
@@ -276,8 +280,7 @@ export class Operations {
     this.maybePrimary = false;
   }
 
-  private async start(): Promise<Instance> {
-    const { start } = this.options;
+  private async start(start = this.options.start): Promise<Instance> {
     if (this.closing) throw new Error("the sidecar is being stopped");
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
