@@ -90,14 +90,19 @@ function neverStarted(state: State): boolean {
 
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
-  if (state.volatile.postgres.data === "torn")
-    return "its data is being rewound, or was and did not come to an end: it votes again once it has caught up with a leader";
+  if (state.volatile.postgres.data === "torn") return whyTorn(state);
   if (hasLostItsData(state)) return "its data directory is gone: a wiped node's return is not in this version";
   if (state.durable.nonVoter)
     return "it was restored from the past and has forgotten what it promised, or was rewound: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))
     return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
   return state.volatile.postgres.fault;
+}
+
+function whyTorn({ volatile: { postgres, rejoin } }: State): string {
+  const [now, percent] = [postgres.op?.what === "rewind", rejoin?.percent ?? 0];
+  const what = now ? `its data is being rewound, ${percent} %` : "a rewind of its data did not come to its end";
+  return `${what}: it votes again once it has caught up with a leader`;
 }
 
 /**

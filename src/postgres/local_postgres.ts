@@ -155,7 +155,7 @@ export class LocalPostgres implements PostgresPort {
    * it is awaited, and fenced again. A finished clone is left alone: it may be on its way into the place of the data.
    */
   async close(): Promise<void> {
-    this.operations.closing = true;
+    this.operations.closing.abort();
     this.queue.length = 0;
     this.observer.stop();
     await fence({ dataDir: this.options.start.dataDir });
@@ -252,7 +252,7 @@ export class LocalPostgres implements PostgresPort {
           term: action.term,
           source: this.sources.of(action, "rewind"),
           onPercent: (percent) => this.options.report({ kind: "rewind_progress", op, percent }),
-          said: (line) => this.options.said(`pg_rewind: ${line}`),
+          said: this.options.said,
         });
         return { kind: "rewound", op };
       case "fence":

@@ -43,8 +43,8 @@ const NAMES_DEADLINE_MS = 5_000;
 export class Operations {
   instance: Instance | null = null;
   private door: "open" | "shut" = "shut";
-  /** Set for good when the sidecar stops: nothing is started or promoted any more. */
-  closing = false;
+  /** Aborted for good when the sidecar stops: nothing is started or promoted any more. */
+  readonly closing = new AbortController();
   /** Who gets a slot while this node leads. */
   followers: readonly NodeId[] = [];
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
@@ -148,7 +148,7 @@ export class Operations {
 
   private async tryPromote(action: Extract<PostgresAction, { kind: "promote" }>, position: Position) {
     const instance = this.need();
-    if (this.closing) throw new Error("the sidecar is being stopped");
+    if (this.closing.signal.aborted) throw new Error("the sidecar is being stopped");
     this.maybePrimary = true;
     this.followers = action.followers;
     return promote({
@@ -249,12 +249,12 @@ export class Operations {
     this.stopped();
   }
 
-  async rewind(options: Omit<RewindOptions, "self" | "start" | "startReceiving">): Promise<void> {
+  async rewind(options: Omit<RewindOptions, "self" | "start" | "startReceiving" | "signal">): Promise<void> {
     const { self, start } = this.options;
     await this.stopCleanly();
     const startReceiving: RewindOptions["startReceiving"] = (receive) =>
       this.start({ ...start, receive, deadlineMs: REVOKE_DEADLINE_MS });
-    await rewind({ ...options, self, start, startReceiving });
+    await rewind({ ...options, self, start, startReceiving, signal: this.closing.signal });
   }
 
   async swap(): Promise<void> {
@@ -281,7 +281,7 @@ export class Operations {
   }
 
   private async start(start = this.options.start): Promise<Instance> {
-    if (this.closing) throw new Error("the sidecar is being stopped");
+    if (this.closing.signal.aborted) throw new Error("the sidecar is being stopped");
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
     this.instance = instance;

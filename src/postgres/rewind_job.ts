@@ -35,6 +35,8 @@ export interface RewindOptions {
   readonly start: SafeStartOptions;
   /** Starts Postgres as a standby that receives by these settings, until it is consistent. */
   readonly startReceiving: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
+  /** Ends it where it is; what is left is no log. */
+  readonly signal: AbortSignal;
   readonly onPercent: (percent: number) => void;
   /** A line that the program said. */
   readonly said: (line: string) => void;
@@ -44,6 +46,8 @@ const CONNECT_TIMEOUT_S = 5;
 /** How often the source is looked at while its WAL is awaited, and how often in a row it may give no answer. */
 const LOOK_MS = 1_000;
 const LOOKS_MISSED_MAX = 5;
+/** It reads as much as there is; this bounds a hang. A source whose host vanished is noticed by its connection. */
+const PROGRAM_DEADLINE_MS = 6 * 3_600_000;
 /** What a failure shows of what the program said. */
 const LINES_SHOWN = 4;
 const PROGRESS = /\((\d{1,3})%\) copied/;
@@ -93,7 +97,7 @@ async function checkSource({ place, credentials, replicationUser, name }: Source
 }
 
 /** Never `--ensure-shutdown`: that starts a single-user Postgres, which writes. The password travels in the environment. */
-async function runProgram({ source, start, onPercent, said }: RewindOptions): Promise<void> {
+async function runProgram({ source, start, signal, onPercent, said }: RewindOptions): Promise<void> {
   const { place, credentials, replicationUser, name } = source;
   const program = join(start.binaries.binDir, "pg_rewind");
   const server = conninfo({
@@ -106,6 +110,7 @@ async function runProgram({ source, start, onPercent, said }: RewindOptions): Pr
     cwd: "/",
     env: { ...postgresEnvironment(process.env), PGPASSWORD: credentials.replicationPassword },
     stdio: ["ignore", "pipe", "pipe"],
+    ...{ signal, timeout: PROGRAM_DEADLINE_MS, killSignal: "SIGKILL" as const },
   });
   const lines: string[] = [];
   const hear = (line: string) => {

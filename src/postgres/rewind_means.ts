@@ -31,7 +31,9 @@ export class RewindMeans {
 
   /** Of a node that stands still at this position. */
   async at(position: Position): Promise<RejoinMeans> {
-    return { bytes: this.bytes, noRewind: await this.obstacle(position) };
+    // Nothing that is wrong here may keep the node from its standstill.
+    const noRewind = await this.obstacle(position).catch((error: unknown) => `its data cannot be looked at: ${error}`);
+    return { bytes: this.bytes, noRewind };
   }
 
   private async obstacle({ timeline }: Position): Promise<string | null> {

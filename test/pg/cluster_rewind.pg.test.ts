@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { findBinaries } from "../../src/postgres/binaries.js";
@@ -27,6 +28,11 @@ async function canRewind(): Promise<boolean> {
   return found !== null && existsSync(join(found.binDir, "pg_rewind"));
 }
 
+async function historiesOf(cluster: TestCluster, id: string): Promise<string[]> {
+  const files = await readdir(join(cluster.node(id).dataDir, "pgdata", "pg_wal"));
+  return files.filter((name) => name.endsWith(".history"));
+}
+
 const CHECKPOINTED = "select timeline_id from pg_control_checkpoint()";
 
 /** The leader of a whole cluster, which has checkpointed under its term: else it could not be rewound later. */
@@ -53,6 +59,9 @@ describe.skipIf(!(await canRewind()))("a leader that diverged comes back where i
     const votes = cluster.marks(victim, "caught_up_from_the_past");
     expect(votes).toHaveLength(1);
     expect(existsSync(rewindMarkerPath(join(cluster.node(victim).dataDir, "pgdata")))).toBe(false);
+    // Whoever is to lead a later term needs the files of all timelines up to its own (POSTGRES.md A, trap 10).
+    const { leader } = await cluster.healed();
+    expect(await historiesOf(cluster, victim)).toEqual(expect.arrayContaining(await historiesOf(cluster, leader)));
     await load.settle();
   });
 

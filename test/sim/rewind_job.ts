@@ -5,7 +5,7 @@ import type { Tip } from "./wal.js";
 import { holds, lastShared, positionOf, recordsBetween } from "./wal.js";
 
 /** Looking at both sides, and the least that is copied (POSTGRES.md D). */
-const LEAST_US = [50_000, 400_000] as const;
+const LEAST_US = [50_000, 1_500_000] as const;
 const RECORD_US = 4_000;
 const LOOK_US = 50_000;
 

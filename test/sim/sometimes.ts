@@ -45,7 +45,7 @@ const WORLD = [
   ...["action suspend", "action pause_postgres", "action clock_jump", "change_of demote"],
   ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
   ...["led_after_a_catch_up", "rewound", "rewind_interrupted", "rewind_refused", "note rewound", "note rewinding"],
-  ...["note rewind_awaited", "note clone_instead_of_rewind", "operation_failed_after rewind"],
+  ...["note rewind_awaited", "note clone_instead_of_rewind"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),
