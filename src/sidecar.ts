@@ -15,6 +15,7 @@ import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
 import { fuseAllowanceMs } from "./core/lease/lease.js";
+import { REWIND_FROM_BYTES } from "./core/limits.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
@@ -228,6 +229,8 @@ function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgr
     timed: (what, ms) =>
       log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
+    said: (text) => log.logger.info({ mark: "said" }, text),
+    rewindFromBytes: rewindFromBytes(),
     evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     idAt: ({ host, port: at }) =>
@@ -255,7 +258,16 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     sidecarPid: process.pid,
     unixOffsetMs: Date.now() - clock.nowMs(),
     admitObservers: true,
+    rewindFromBytes: rewindFromBytes(),
   };
+}
+
+/** QUORATE_REWIND_FROM_MB: a diverged node that holds so much is rewound, one with less is cloned (DESIGN 5.7). */
+function rewindFromBytes(): number {
+  const text = process.env.QUORATE_REWIND_FROM_MB;
+  if (text === undefined || text === "") return REWIND_FROM_BYTES;
+  if (!/^\d{1,9}$/.test(text)) throw new StartRefused(`QUORATE_REWIND_FROM_MB is no number of megabytes: ${text}`);
+  return Number(text) * 2 ** 20;
 }
 
 /** The unprivileged user must be able to reach its data through directories that are ours. */

@@ -52,6 +52,8 @@ export function changedPostgres(p: LocalPostgres, change: Partial<LocalPostgres>
     still: p.still,
     receiver: p.receiver,
     unservedTerm: p.unservedTerm,
+    rewindTerm: p.rewindTerm,
+    means: p.means,
     streaming: p.streaming,
     door: p.door,
     op: p.op,
@@ -98,7 +100,7 @@ export function changedLeading(l: Leading, change: Partial<Leading>): Leading {
     startedMs: l.startedMs,
     promotedMs: l.promotedMs,
     establishedMs: l.establishedMs,
-    checkpointed: l.checkpointed,
+    checkpoint: l.checkpoint,
     refusedSinceMs: l.refusedSinceMs,
     ends: l.ends,
   };

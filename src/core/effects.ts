@@ -108,6 +108,11 @@ export type PostgresAction =
   /** Put the finished clone in the place of the data; the old data stays beside it. */
   | { readonly kind: "swap"; readonly term: Term }
   | { readonly kind: "discard_old" }
+  /**
+   * From a standstill: the data is made the leader's again in place, from where the two diverged. Whatever does not report that
+   * it was done leaves what is no log and is never started.
+   */
+  | { readonly kind: "rewind"; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: "fence" }
   /** The Postgres that was found running is ours: it is watched, and worked with. No report. */
   | { readonly kind: "adopt"; readonly followers: readonly Seat[] }
@@ -116,6 +121,7 @@ export type PostgresAction =
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }
   /** A small WAL record: releases waiters that a reconnected follower would leave hanging (trap 13). */
   | { readonly kind: "nudge" }
+  /** Reports `checkpointed` when it is done, and nothing if it failed. */
   | { readonly kind: "checkpoint" };
 
 /** What is known of a finished clone. */

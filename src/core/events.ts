@@ -17,6 +17,7 @@ import type {
   Sender,
 } from "./messages.js";
 import type { HandoverRequest } from "./orders.js";
+import type { RejoinMeans } from "./postgres_known.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { ChangeRequest } from "./ruleset/wanted.js";
 
@@ -98,6 +99,7 @@ export type LeaderReport =
       readonly systemIdentifier: string;
     }
   | { readonly kind: "record_written"; readonly op: OpId; readonly lsn: Lsn }
+  | { readonly kind: "checkpointed"; readonly op: OpId }
   /** Not asked for: the youngest records of its own table of rulesets, oldest first; none if somebody dropped it. */
   | { readonly kind: "records_seen"; readonly records: readonly RulesetRecord[] }
   | { readonly kind: "followers_set"; readonly op: OpId };
@@ -112,6 +114,8 @@ export type KeeperReport =
       readonly rulesets: readonly RulesetRecord[];
       readonly systemIdentifier: string;
       readonly door: "open" | "shut";
+      /** How it could come back, had it diverged; absent: nobody looked. */
+      readonly means?: RejoinMeans;
     }
   | { readonly kind: "following"; readonly op: OpId }
   | { readonly kind: "door_set"; readonly op: OpId; readonly open: boolean }
@@ -119,6 +123,9 @@ export type KeeperReport =
   | { readonly kind: "cloned"; readonly op: OpId; readonly position: Position; readonly systemIdentifier: string }
   | { readonly kind: "clone_progress"; readonly op: OpId; readonly percent: number }
   | { readonly kind: "swapped"; readonly op: OpId }
+  /** Stopped again; where it stands the next standstill tells. */
+  | { readonly kind: "rewound"; readonly op: OpId }
+  | { readonly kind: "rewind_progress"; readonly op: OpId; readonly percent: number }
   | { readonly kind: "fenced"; readonly op: OpId }
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }

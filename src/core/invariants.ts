@@ -35,7 +35,7 @@ export function checkInvariants(before: State, after: State): void {
     assert(leading.term === d.promise.term, `I4: leads ${leading.term} having promised ${d.promise.term}`);
     assert(leading.term === d.promotionStarted, `I3: leads ${leading.term} without having begun it`);
     assert(pending === null, "a leader answers no recruitment");
-    assert(!d.nonVoter, "a node from the past leads before it has caught up");
+    assert(!d.nonVoter, "a node that may lack what it acknowledged leads before it has caught up");
     if (leading.stage === "established") {
       assert(
         leading.firstRecord !== null && leading.quorumLsn >= leading.firstRecord,
@@ -57,5 +57,6 @@ export function checkInvariants(before: State, after: State): void {
   // While it is being promoted it may still be the open standby that it was: the operation shuts the door first.
   if (leading !== null && leading.stage !== "established" && leading.stage !== "promoting")
     assert(postgres.door === "shut", "I10: the door is open before the leader is established");
+  assert(postgres.data !== "torn" || d.nonVoter, "data that a rewind left is no log, and its node has a vote");
   if (postgres.still !== null) assert(postgres.receiver === null && leading === null, "a standstill receives nothing");
 }

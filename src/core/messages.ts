@@ -175,6 +175,8 @@ export interface NodeStatus {
   readonly term: Term;
   readonly leader: NodeId | null;
   readonly established: boolean;
+  /** Of a leader: it has checkpointed since its promotion. Before that a rewind from it is no rewind (POSTGRES.md trap 8). */
+  readonly checkpointed: boolean;
   /** A follower that receives WAL from the leader of its term. */
   readonly streaming: boolean;
   /** Its last known position; a promise alone makes it final. */
@@ -268,7 +270,7 @@ export interface RejoinFacts {
   readonly term: Term;
   readonly method: "stream" | "rewind" | "clone";
   readonly ms: number;
-  /** 0 to 100, while a clone runs. */
+  /** 0 to 100, while a clone or a rewind runs. */
   readonly percent: number | null;
 }
 

@@ -29,7 +29,7 @@ import { handOver, onLook, onSwitchover } from "./leader/handing_over.js";
 import { isHandingOver } from "./leader/hands_over.js";
 import { advanceLeader, establish, onObserved, onPromoted, onRecordWritten, watchMembers } from "./leader/leader.js";
 import { leaveIfLeftOut } from "./leader/left_out.js";
-import { stepDown } from "./leader/office.js";
+import { onCheckpointed, stepDown } from "./leader/office.js";
 import { onChangeCohort } from "./leader/ordered_cohort.js";
 import { onAnswered, onUnanswered, watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
@@ -138,6 +138,10 @@ function route(turn: Turn, event: Event): void {
   }
 }
 
+const ENDS_NO_OPERATION: ReadonlySet<string> = new Set<PostgresReport["kind"]>([
+  ...(["clone_progress", "cloned", "rewind_progress", "checkpointed"] as const),
+]);
+
 /** Reports of the operation under way end it; older ones were overtaken. */
 function onPostgres(turn: Turn, report: PostgresReport): void {
   if (report.kind === "observed") {
@@ -158,7 +162,7 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     onObserved(turn, observation);
     return onLook(turn, observation);
   }
-  if ("op" in report && report.kind !== "clone_progress" && report.kind !== "cloned") {
+  if ("op" in report && !ENDS_NO_OPERATION.has(report.kind)) {
     const current = turn.postgres.op;
     const own = current !== null && current.id === report.op;
     // Failures count in a row: what works again is forgotten.
@@ -170,6 +174,8 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
       return onPromoted(turn, report.history, report.systemIdentifier);
     case "record_written":
       return onRecordWritten(turn, report.lsn);
+    case "checkpointed":
+      return onCheckpointed(turn, report.op);
     case "records_seen":
       return onRecordsSeen(turn, report.records);
     case "unanswered":

@@ -6,8 +6,11 @@ import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 
 /** What is known of the Postgres beside this sidecar. */
 export interface LocalPostgres {
-  /** `foreign`: a directory that is not what this node gave its word on; it is left alone. */
-  readonly data: "absent" | "present" | "foreign";
+  /**
+   * `foreign`: a directory that is not what this node gave its word on; it is left alone. `torn`: a rewind of it began and is
+   * not known to have ended well; it is no log, is never started, and only a clone takes its place.
+   */
+  readonly data: "absent" | "present" | "foreign" | "torn";
   readonly process: "stopped" | "running";
   /** Proven under this sidecar: no primary of a term that it was to lead serves anybody. A process that died may leave children. */
   readonly primaryGone: boolean;
@@ -17,6 +20,10 @@ export interface LocalPostgres {
   readonly receiver: { readonly leader: NodeId; readonly term: Term; readonly dialledMs: number } | null;
   /** The term whose leader did not serve it although it is contained: a clone is needed. */
   readonly unservedTerm: Term;
+  /** The term under which its data was rewound, or was to be: once a term. */
+  readonly rewindTerm: Term;
+  /** As told with the last standstill; null if nothing was. */
+  readonly means: RejoinMeans | null;
   readonly streaming: boolean;
   readonly door: "shut" | "open";
   readonly op: { readonly id: OpId; readonly what: string; readonly term: Term } | null;
@@ -36,6 +43,22 @@ export interface LocalPostgres {
   readonly observing: string;
 }
 
+/** What a sidecar finds in its data directory before its first step. */
+export interface BootData {
+  readonly present: boolean;
+  readonly oldKept: boolean;
+  /** A rewind of it began and its end was never noted. */
+  readonly torn?: boolean;
+}
+
+/** What the adapter says of the ways back of a node that diverged. */
+export interface RejoinMeans {
+  /** Of the data; null: not known. */
+  readonly bytes: number | null;
+  /** Why its data cannot be rewound; null: it can be. */
+  readonly noRewind: string | null;
+}
+
 export interface Still {
   readonly position: Position;
   /** As of that position; null if they are not there to be read, though the data counted once. */
@@ -52,20 +75,17 @@ export interface Clone {
   readonly ready: { readonly position: Position; readonly systemIdentifier: string } | null;
 }
 
-export interface BootData {
-  readonly present: boolean;
-  readonly oldKept: boolean;
-}
-
 /** What a sidecar that starts knows of it: which directories there are. */
 export function postgresUnseen(data: BootData): LocalPostgres {
   return {
-    data: data.present ? "present" : "absent",
+    data: data.torn === true ? "torn" : data.present ? "present" : "absent",
     process: "stopped",
     primaryGone: false,
     still: null,
     receiver: null,
     unservedTerm: TERM_NONE,
+    rewindTerm: TERM_NONE,
+    means: null,
     streaming: false,
     door: "shut",
     op: null,

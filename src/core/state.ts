@@ -41,7 +41,7 @@ export interface Durable {
    * forgotten one. Empty in a file of a version that did not keep them, until the next promise.
    */
   readonly promises: readonly PromiseMade[];
-  /** It promised what it knows nothing of: it may lack more, and has no vote until it has caught up (DESIGN 5.7, 8). */
+  /** It may lack what it had acknowledged: restored from the past, or rewound. No vote until it has caught up (DESIGN 5.7, 8). */
   readonly nonVoter: boolean;
   /** The highest term under which this node began a promotion: at most once a term (DESIGN 5.5). */
   readonly promotionStarted: Term;
@@ -83,6 +83,8 @@ export interface NodeConfig {
   readonly unixOffsetMs: number;
   /** Nodes that no ruleset names are let in as observers, and a wiped one is put back in its place by the leader. */
   readonly admitObservers: boolean;
+  /** A diverged node with less data than so many bytes clones: that is quick. Absent: REWIND_FROM_BYTES. */
+  readonly rewindFromBytes?: number;
 }
 
 export interface State {
@@ -173,7 +175,8 @@ export interface Leading extends RulesInOffice {
   readonly startedMs: number;
   readonly promotedMs: number;
   readonly establishedMs: number | null;
-  readonly checkpointed: boolean;
+  /** Its checkpoint since the promotion: not asked for, the operation that it was asked by, done. */
+  readonly checkpoint: "due" | OpId | "done";
   /** Since when a member has been refusing this term for a higher promise; null if none does. */
   readonly refusedSinceMs: number | null;
   /** What non-voters have to reach, as far as it is known; null while the next look at Postgres will tell. */

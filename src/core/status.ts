@@ -29,6 +29,7 @@ export function statusOf(state: State): NodeStatus {
     term: leading?.term ?? following?.term ?? TERM_NONE,
     leader: leading !== null ? config.self : (following?.leader ?? null),
     established: leading?.stage === "established",
+    checkpointed: leading?.checkpoint === "done",
     streaming: postgres.streaming,
     position: currentPosition(state),
     rulesets: postgres.rulesets,
@@ -82,6 +83,7 @@ export function currentPosition(state: State): Position {
 
 export function postgresState(state: State): PostgresState {
   const { postgres } = state.volatile;
+  if (postgres.op?.what === "rewind") return "rewinding";
   if (postgres.clone !== null) return "cloning";
   if (postgres.process === "running") return "running";
   if (postgres.data === "absent") return hasLostItsData(state) ? "failed" : "stopped";
@@ -96,13 +98,20 @@ function neverStarted(state: State): boolean {
 
 function whyNot(state: State): string | null {
   if (state.volatile.postgres.data === "foreign") return state.volatile.postgres.fault;
+  if (state.volatile.postgres.data === "torn") return whyTorn(state);
   if (hasLostItsData(state))
     return "its data directory is gone: bring it back, or remove its state directory as well, and it joins as a new node";
   if (state.durable.nonVoter)
-    return "it was restored from the past and has forgotten what it promised: it votes again once it has caught up with a leader";
+    return "it was restored from the past and has forgotten what it promised, or was rewound: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))
     return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
   return state.volatile.postgres.fault;
+}
+
+function whyTorn({ volatile: { postgres, rejoin } }: State): string {
+  const [now, percent] = [postgres.op?.what === "rewind", rejoin?.percent ?? 0];
+  const what = now ? `its data is being rewound, ${percent} %` : "a rewind of its data did not come to its end";
+  return `${what}: it votes again once it has caught up with a leader`;
 }
 
 /**
@@ -183,6 +192,7 @@ function actedOn(s: NodeStatus): string {
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,
+    s.checkpointed,
     s.pause.number,
   ].join();
 }

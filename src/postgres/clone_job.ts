@@ -1,11 +1,10 @@
-import type { Credentials } from "../agent/ports.js";
 import type { OpId } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { readControlData } from "./control_data.js";
 import { holdsData } from "./data_dir.js";
-import type { Place } from "./local_options.js";
 import type { OsUser } from "./os_user.js";
 import { baseBackup, discardClone } from "./replication/base_backup.js";
+import type { Source } from "./sources.js";
 
 export interface CloneJobOptions {
   readonly dir: string;
@@ -13,13 +12,6 @@ export interface CloneJobOptions {
   readonly op: OpId;
   readonly report: (report: PostgresReport) => void;
   readonly dataDir: string;
-}
-
-export interface CloneSource {
-  readonly place: Place;
-  readonly credentials: Credentials;
-  readonly replicationUser: string;
-  readonly name: string;
 }
 
 /** One clone under way, beside the data. */
@@ -33,7 +25,7 @@ export class CloneJob {
     this.options = options;
   }
 
-  run(source: CloneSource): Promise<void> {
+  run(source: Source): Promise<void> {
     this.running = this.clone(source);
     return this.running;
   }
@@ -50,7 +42,7 @@ export class CloneJob {
     await discardClone(this.options.dir);
   }
 
-  private async clone({ place, credentials, replicationUser, name }: CloneSource): Promise<void> {
+  private async clone({ place, credentials, replicationUser, name }: Source): Promise<void> {
     const { dir, op, user, report } = this.options;
     try {
       await discardClone(dir);

@@ -44,6 +44,8 @@ export function hbaContent(options: HbaOptions): string {
           "host replication all all reject",
         ]
       : [
+          // For pg_rewind: it reads what the same role may stream.
+          `host postgres ${role(options.replicationUser)} all scram-sha-256`,
           `local all ${PROBE_ROLE} scram-sha-256`,
           `host all ${PROBE_ROLE} samehost scram-sha-256`,
           ...(userLines.length > 0 ? userLines : ["host all all all scram-sha-256"]),

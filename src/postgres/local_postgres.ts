@@ -7,7 +7,7 @@
  */
 import { access } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Credentials, PostgresPort } from "../agent/ports.js";
+import type { PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
@@ -18,13 +18,15 @@ import { explain } from "./explain.js";
 import { fence } from "./fence.js";
 import { type Candidate, findRunning } from "./found.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
-import type { FoundOnDisk, LocalPostgresOptions, Place, RevokedFacts } from "./local_options.js";
+import type { FoundOnDisk, LocalPostgresOptions, RevokedFacts } from "./local_options.js";
 import { maintainer } from "./maintenance.js";
 import { Observer } from "./observer.js";
 import { OneAtATime } from "./one_at_a_time.js";
 import { Operations } from "./operations.js";
 import { discardOld, finishSwap } from "./rejoin.js";
+import { isTorn } from "./rewind_marker.js";
 import { removeSocketDir } from "./socket_dir.js";
+import { Sources } from "./sources.js";
 
 /** How long an operation under way may hold up a sidecar that is being restarted. */
 const LEAVE_MS = 2_000;
@@ -36,6 +38,7 @@ type Queued = { readonly op: OpId; readonly action: PostgresAction };
 export class LocalPostgres implements PostgresPort {
   private readonly options: LocalPostgresOptions;
   private readonly operations: Operations;
+  private readonly sources: Sources;
   private readonly observer: Observer;
   private readonly leaderships: LeadershipKeeper;
   private readonly queue = new OneAtATime<Queued>(async (next) => {
@@ -59,6 +62,10 @@ export class LocalPostgres implements PostgresPort {
         options.report({ kind: "exited", reason });
       },
     });
+    this.sources = new Sources({
+      ...{ self: options.self, replicationUser: options.start.hba.replicationUser, placeOf: options.placeOf },
+      credentials: () => options.credentials.current(),
+    });
     this.leaderships = new LeadershipKeeper({
       instance: () => this.operations.instance,
       evidence: options.evidence,
@@ -69,7 +76,10 @@ export class LocalPostgres implements PostgresPort {
       () => this.operations.instance,
       (observation) => options.report({ kind: "observed", observation }),
       (ms) => options.report({ kind: "unanswered", ms }),
-      maintainer({ ...options, operations: this.operations, leaderships: this.leaderships }),
+      maintainer({
+        ...options,
+        ...{ operations: this.operations, leaderships: this.leaderships, count: () => this.count() },
+      }),
     );
   }
 
@@ -88,7 +98,12 @@ export class LocalPostgres implements PostgresPort {
       () => false,
     );
     this.found = found;
-    return { present, oldKept, running: found?.facts ?? null };
+    this.count();
+    return { present, oldKept, torn: await isTorn(dataDir), running: found?.facts ?? null };
+  }
+
+  private count(): void {
+    this.background("counting the data", () => this.operations.means.count());
   }
 
   /** The core has decided: this one is ours. One that it wants nothing of is ended by its first operation. */
@@ -103,7 +118,7 @@ export class LocalPostgres implements PostgresPort {
    * what it leaves behind is looked at by that one.
    */
   async leave(): Promise<void> {
-    this.operations.closing = true;
+    this.operations.closing.abort();
     this.queue.clear();
     this.observer.stop();
     await Promise.race([this.queue.idle, delay(LEAVE_MS, undefined, { ref: false })]);
@@ -136,7 +151,10 @@ export class LocalPostgres implements PostgresPort {
         this.background("nudging the WAL", () => this.operations.nudge());
         return;
       case "checkpoint":
-        this.background("the checkpoint after a promotion", () => this.operations.checkpoint());
+        this.background("the checkpoint after a promotion", async () => {
+          await this.operations.checkpoint();
+          this.options.report({ kind: "checkpointed", op });
+        });
         return;
       case "discard_old":
         this.background("removing the data that a clone replaced", () => discardOld({ dataDir, oldDir }));
@@ -162,7 +180,7 @@ export class LocalPostgres implements PostgresPort {
    * it is awaited, and fenced again. A finished clone is left alone: it may be on its way into the place of the data.
    */
   async close(): Promise<void> {
-    this.operations.closing = true;
+    this.operations.closing.abort();
     this.catchingUp.abort();
     this.queue.clear();
     this.observer.stop();
@@ -200,7 +218,7 @@ export class LocalPostgres implements PostgresPort {
       case "revoke":
         return { kind: "revoked", op, ...(await this.operations.revoke(action.names)) };
       case "follow":
-        await this.operations.follow(action, this.needPlace(action.leader), this.needCredentials());
+        await this.operations.follow(action, this.sources.place(action.leader), this.sources.credentials());
         return { kind: "following", op };
       case "promote":
         return { kind: "promoted", op, ...(await this.operations.promote(action)) };
@@ -227,6 +245,14 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.swap();
         this.clone = null;
         return { kind: "swapped", op };
+      case "rewind":
+        await this.operations.rewind({
+          term: action.term,
+          source: this.sources.of(action, "rewind"),
+          onPercent: (percent) => this.options.report({ kind: "rewind_progress", op, percent }),
+          said: this.options.said,
+        });
+        return { kind: "rewound", op };
       case "fence":
         await this.operations.fence();
         return { kind: "fenced", op };
@@ -236,8 +262,8 @@ export class LocalPostgres implements PostgresPort {
   }
 
   private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): Promise<RevokedFacts> {
-    const place = this.needPlace(action.source);
-    return this.operations.catchUp(action, place, this.needCredentials(), this.catchingUp.signal);
+    const place = this.sources.place(action.source);
+    return this.operations.catchUp(action, place, this.sources.credentials(), this.catchingUp.signal);
   }
 
   private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {
@@ -255,12 +281,7 @@ export class LocalPostgres implements PostgresPort {
     this.clone = job;
     this.background("a clone", async () => {
       await before;
-      await job.run({
-        place: this.needPlace(action.leader),
-        credentials: this.needCredentials(),
-        replicationUser: this.options.start.hba.replicationUser,
-        name: `${this.options.self}-clone@${action.term}`,
-      });
+      await job.run(this.sources.of(action, "clone"));
     });
   }
 
@@ -269,19 +290,6 @@ export class LocalPostgres implements PostgresPort {
     this.clone = null;
     if (job === null) return;
     this.ending = Promise.allSettled([this.ending, job.cancel()]);
-  }
-
-  private needPlace(node: string): Place {
-    const place = this.options.placeOf(node);
-    if (place === null) throw new Error(`no address is known for ${node}; add it to the configuration`);
-    return place;
-  }
-
-  private needCredentials(): Credentials {
-    const credentials = this.options.credentials.current();
-    if (credentials === null)
-      throw new Error("the replication password is not known here yet; it comes with the leader's next Follow");
-    return credentials;
   }
 
   private background(what: string, run: () => Promise<void>): void {

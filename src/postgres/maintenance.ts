@@ -10,15 +10,18 @@ const SERVE_DEADLINE_MS = 1_000;
 interface MaintenanceOptions {
   readonly operations: { readonly instance: Instance | null; readonly followers: readonly Seat[] };
   readonly leaderships: LeadershipKeeper;
+  /** Begins to count the data, which a later rejoin will want to know. */
+  readonly count: () => void;
   readonly report: (report: PostgresReport) => void;
   readonly warn: (text: string, cause: unknown) => void;
 }
 
 /** What is done to a running Postgres now and then, while nobody waits. */
-export function maintainer({ operations, leaderships, report, warn }: MaintenanceOptions) {
+export function maintainer({ operations, leaderships, count, report, warn }: MaintenanceOptions) {
   /** What was last said of the table of rulesets. */
   let tableTrouble = "";
   return async (instance: Instance, as: "leader" | "follower"): Promise<void> => {
+    count();
     const { followers } = operations;
     await maintainSlots(instance.observer, as, followers);
     if (as === "follower") return;

@@ -1,5 +1,6 @@
 import type { Credentials } from "../agent/ports.js";
 import type { PostgresAction } from "../core/effects.js";
+import { REWIND_FROM_BYTES } from "../core/limits.js";
 import type { History } from "../core/log/history.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
@@ -10,14 +11,17 @@ import { fence } from "./fence.js";
 import type { Candidate } from "./found.js";
 import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
-import type { LocalOptions, Place, RevokedFacts } from "./local_options.js";
+import type { LocalOptions, RevokedFacts } from "./local_options.js";
 import type { Promoted } from "./promote.js";
 import { promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
+import { type RewindOptions, rewind } from "./rewind_job.js";
+import { RewindMeans } from "./rewind_means.js";
 import { readRulesets } from "./ruleset_table.js";
 import { RunningOperations } from "./running_operations.js";
+import type { Place } from "./sources.js";
 import { upstream } from "./upstream.js";
 import { waysOf } from "./ways.js";
 
@@ -27,12 +31,13 @@ const PROMOTE_DEADLINE_MS = 10_000;
 
 /** Each operation of the core, done to a real Postgres, one at a time: here those that change what it is. */
 export class Operations extends RunningOperations {
-  /** Set for good when the sidecar stops: nothing is started or promoted any more. */
-  closing = false;
+  /** Aborted for good when the sidecar stops: nothing is started or promoted any more. */
+  readonly closing = new AbortController();
   /** From the moment a promotion is asked for, this may be a primary, and is fenced before it becomes a standby again. */
   private maybePrimary = false;
   readonly cloneDir: string;
   readonly oldDir: string;
+  readonly means: RewindMeans;
   private readonly watcher: { gone(reason: string): void };
 
   constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
@@ -40,6 +45,7 @@ export class Operations extends RunningOperations {
     this.watcher = watcher;
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
+    this.means = new RewindMeans(options.start, options.rewindFromBytes ?? REWIND_FROM_BYTES);
   }
 
   /** What a sidecar before this one left running, once the core has decided to go on with it. */
@@ -81,6 +87,7 @@ export class Operations extends RunningOperations {
       rulesets: read.kind === "rows" ? read.rows : [],
       systemIdentifier: await instance.systemIdentifier(),
       door: this.door,
+      means: await this.means.at(position),
     };
   }
 
@@ -133,7 +140,7 @@ export class Operations extends RunningOperations {
 
   private async tryPromote(action: Extract<PostgresAction, { kind: "promote" }>, position: Position) {
     const instance = this.need();
-    if (this.closing) throw new Error("the sidecar is being stopped");
+    if (this.closing.signal.aborted) throw new Error("the sidecar is being stopped");
     this.maybePrimary = true;
     this.followers = action.followers;
     return promote({
@@ -168,15 +175,27 @@ export class Operations extends RunningOperations {
     return (await this.revoke(null)).position;
   }
 
-  /** A clean stop first: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
-  async swap(): Promise<void> {
-    const { dataDir } = this.options.start;
+  /** A clean stop: renaming the directory of a killed Postgres leaks its shared memory (POSTGRES.md E). */
+  private async stopCleanly(): Promise<void> {
     const { instance } = this;
     this.instance = null;
-    const hadData = await holdsData(dataDir);
     if (instance !== null && !this.maybePrimary) await instance.stop();
-    await fence({ dataDir });
+    await fence({ dataDir: this.options.start.dataDir });
     this.stopped();
+  }
+
+  async rewind(options: Omit<RewindOptions, "self" | "start" | "startReceiving" | "signal">): Promise<void> {
+    const { self: id, incarnation, start } = this.options;
+    await this.stopCleanly();
+    const startReceiving: RewindOptions["startReceiving"] = (receive) =>
+      this.start({ ...start, receive, deadlineMs: REVOKE_DEADLINE_MS });
+    await rewind({ ...options, self: { id, incarnation }, start, startReceiving, signal: this.closing.signal });
+  }
+
+  async swap(): Promise<void> {
+    const { dataDir } = this.options.start;
+    const hadData = await holdsData(dataDir);
+    await this.stopCleanly();
     // What an earlier clone replaced is below what stands here now: the swap that put this here saw to that.
     if (hadData) await discardOld({ dataDir, oldDir: this.oldDir });
     await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir, user: this.options.start.user });
@@ -196,9 +215,8 @@ export class Operations extends RunningOperations {
     this.archiver.history = null;
   }
 
-  private async start(): Promise<Instance> {
-    const { start } = this.options;
-    if (this.closing) throw new Error("the sidecar is being stopped");
+  private async start(start = this.options.start): Promise<Instance> {
+    if (this.closing.signal.aborted) throw new Error("the sidecar is being stopped");
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
     this.watch(instance);

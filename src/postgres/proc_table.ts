@@ -117,10 +117,13 @@ export function listByDataDir(dataDir: string): DataDirProcess[] {
   });
 }
 
+/** A pg_rewind that outlived its sidecar works in the directory as well, and must not go on under whatever comes next. */
+const PROGRAMS: ReadonlySet<string> = new Set(["postgres", "pg_rewind"]);
+
 function isPostgres(pid: number): boolean {
   // A program that was upgraded under a running Postgres is marked as deleted.
   const program = readlinkSync(join(PROC, String(pid), "exe")).replace(/ \(deleted\)$/, "");
-  return basename(program) === "postgres";
+  return PROGRAMS.has(basename(program));
 }
 
 function byPidFile(dataDir: string): DataDirProcess[] {

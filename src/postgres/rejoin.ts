@@ -4,6 +4,7 @@ import { z } from "zod";
 import { hasCode, syncDirectory, writeFileDurably } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
 import { isTablespacesDir, readCloneMarker, removeCloneMarker } from "./replication/clone_marker.js";
+import { clearTorn } from "./rewind_marker.js";
 
 /** The three places of a swap; all on one filesystem. */
 export interface SwapPlaces {
@@ -65,6 +66,8 @@ export async function finishSwap(dataDir: string): Promise<"nothing_to_do" | "fi
     );
   }
   await removeCloneMarker(cloneDir);
+  // What a rewind left was moved aside with the old data.
+  await clearTorn(data);
   await rm(swapMarkerPath(data), { force: true });
   await syncDirectory(dirname(data));
   return "finished";

@@ -9,6 +9,7 @@ import { drain } from "./drain.js";
 import type { Instance } from "./instance.js";
 import type { LocalOptions } from "./local_options.js";
 import { checkpoint } from "./promote.js";
+import { letRewindFrom } from "./rewind_job.js";
 import { serveOnly } from "./slots.js";
 import { WAL_MARK } from "./sql/wal_mark.js";
 import { putNamesInForce } from "./sync_names.js";
@@ -86,7 +87,10 @@ export class RunningOperations {
   }
 
   async checkpoint(): Promise<void> {
-    await this.need().fresh((session) => checkpoint(session));
+    await this.need().fresh(async (session) => {
+      await checkpoint(session);
+      await letRewindFrom(session, this.options.start.hba.replicationUser);
+    });
   }
 
   protected need(): Instance {

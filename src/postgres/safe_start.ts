@@ -19,6 +19,7 @@ import type { ProcessId } from "./proc_table.js";
 import { identify } from "./proc_table.js";
 import type { PostgresChild } from "./process.js";
 import { spawnPostgres } from "./process.js";
+import { isTorn } from "./rewind_marker.js";
 import { commandLine, NAMES_NOBODY } from "./settings.js";
 import { clearSockets, makeSocketDir, socketDirFor } from "./socket_dir.js";
 import { probe } from "./startup_probe.js";
@@ -33,6 +34,8 @@ export interface SafeStartOptions {
   readonly listenAddresses: readonly string[];
   readonly hba: Omit<HbaOptions, "door">;
   readonly userSettings?: Readonly<Record<string, string>>;
+  /** Only to end a rewind: what Postgres receives by until it is consistent. Else it is a standby of nobody. */
+  readonly receive?: Readonly<Record<string, string>>;
   /** Written before the start; nobody's by default, never empty. */
   readonly synchronousStandbyNames?: string;
   readonly fast?: boolean;
@@ -77,6 +80,10 @@ export async function safeStart(options: SafeStartOptions): Promise<Started> {
   const startedAt = performance.now();
   const dataDir = resolve(options.dataDir);
   await checkVersion(dataDir, options.binaries);
+  if (options.receive === undefined && (await isTorn(dataDir)))
+    throw new Error(
+      `${dataDir} is what a rewind left that did not come to its end: it is no log, and only a clone takes its place`,
+    );
   const closed = await closedDirectory(options.user, dataDir);
   if (closed !== null)
     throw new Error(
@@ -86,7 +93,8 @@ export async function safeStart(options: SafeStartOptions): Promise<Started> {
   const places = await preparePlaces(options);
   await writeHba(places.hbaFile, { ...options.hba, door: "shut" }, options.user);
   await makeStandby(dataDir, options.user);
-  await writeAutoConf(dataDir, standbySettings(options.synchronousStandbyNames ?? NAMES_NOBODY), options.user);
+  const settings = standbySettings(options.synchronousStandbyNames ?? NAMES_NOBODY);
+  await writeAutoConf(dataDir, { ...settings, ...options.receive }, options.user);
   const normalized = await normalize(dataDir);
   const logFrom = await logSize(places.logFile);
   const args = commandLine({

@@ -40,6 +40,7 @@ export function actionText(action: PostgresAction): string {
       return `write ${action.record.state} (${action.record.number.term}, ${action.record.number.subterm})`;
     case "follow":
     case "clone":
+    case "rewind":
       return `${action.kind} ${action.leader} under ${action.term}`;
     case "catch_up":
       return `catch up from ${action.source} to ${formatPosition(action.position)}`;

@@ -38,6 +38,14 @@ export class PostgresTable {
   nudged = false;
   /** What somebody else has set the names to, past the sidecar. */
   foreignNames: string | null = null;
+  /** A rewind began and did not end. */
+  torn = false;
+  /** What it says of the size of its data; null: no adapter here knows a rewind. */
+  bytes: number | null = null;
+  noRewind: string | null = null;
+  rewindsNothing = false;
+  /** The timeline of its last checkpoint (POSTGRES.md trap 8). */
+  checkpointed: Term = 1n;
   clone: { readonly log: readonly Entry[]; readonly system: string } | null = null;
   /** Connections that the script invented. */
   readonly strangers: SenderSeen[] = [];
@@ -95,6 +103,7 @@ export class PostgresTable {
     this.system = null;
     this.log = [];
     this.clone = null;
+    this.torn = false;
   }
 
   /** Takes over what the leader has beyond this log, if this log is a part of it. */
@@ -170,6 +179,12 @@ export class PostgresTable {
         return undefined;
       case "swap":
         return this.swap(op);
+      case "rewind":
+        return this.rewind(op, leaderOf(action.leader));
+      case "checkpoint":
+        if (this.primary === null) return undefined;
+        this.checkpointed = this.primary;
+        return { kind: "checkpointed", op };
       case "emergency_fence": {
         const { running } = this;
         this.stop();
@@ -192,11 +207,27 @@ export class PostgresTable {
 
   private revoke(op: number): PostgresReport {
     if (this.data === "absent") return { kind: "failed", op, reason: "there is no data directory", data: "absent" };
+    if (this.torn) return { kind: "failed", op, reason: "VIOLATION: what a rewind left was started", data: "present" };
     if (this.primary !== null || !this.running) this.stop();
     else this.receiver = null;
     this.running = true;
     const { position, rulesets, door } = this;
-    return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door };
+    const means = this.bytes === null ? {} : { means: { bytes: this.bytes, noRewind: this.noRewind } };
+    return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door, ...means };
+  }
+
+  /** From the moment it is asked for: Postgres stops, and its directory is no log until the rewind is done. */
+  beginRewind(): void {
+    this.stop();
+    this.torn = true;
+  }
+
+  /** A source that has not checkpointed under its timeline needs no rewind, it says, and nothing is changed (POSTGRES.md trap 8). */
+  private rewind(op: number, leader: PostgresTable): PostgresReport {
+    if (leader.primary === null) return { kind: "failed", op, reason: `${leader.id} is no primary`, data: "present" };
+    if (leader.checkpointed === leader.primary && !this.rewindsNothing) this.log = leader.log;
+    this.torn = false;
+    return { kind: "rewound", op };
   }
 
   /** Streams from a standby that stands still, up to the position asked for; a log that is no part of the other cannot. */
@@ -242,6 +273,7 @@ export class PostgresTable {
     if (this.clone === null) return { kind: "failed", op, reason: "there is no clone", data: this.data };
     this.stop();
     this.log = this.clone.log;
+    this.torn = false;
     this.system = this.clone.system;
     this.data = "present";
     this.clone = null;

@@ -38,6 +38,9 @@ import { World } from "./world.js";
  *   names N TEXT                               somebody sets synchronous_standby_names by hand; none: empties it
  *   standby N NAME LSN [waiting]               a connection of this name at N's Postgres, that streams or does not
  *   standby N NAME gone                        those of this name end
+ *   data-size BYTES                            how much data every node says it holds: from 2 GiB on it is rewound
+ *   no-rewind N REASON                         why it cannot be, on this node
+ *   rewind-does-nothing N                      and says that it was done
  *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
  *   write N NAME [BYTES]                       a client's commit; N may be `leader`, the newest established one
@@ -199,6 +202,15 @@ export class Script {
       case "standby":
       case "clone-said":
         return this.invent(verb, args);
+      case "data-size":
+        for (const { postgres } of world.machines.values()) postgres.bytes = Number(args[0]);
+        return;
+      case "rewind-does-nothing":
+        first().postgres.rewindsNothing = true;
+        return;
+      case "no-rewind":
+        first().postgres.noRewind = args.slice(1).join(" ");
+        return;
       case "disk-hangs":
         first().diskHangs = true;
         return;

@@ -61,6 +61,9 @@ export function portsOf(world: World, machine: Machine): Ports {
           machine.operations = machine.operations.map((o) =>
             o.action.kind === "catch_up" ? { ...o, action: ended } : o,
           );
+        } else if (action.kind === "rewind") {
+          machine.postgres.beginRewind();
+          machine.operations.push({ op, action });
         } else if (alive() || machine.loop === null) machine.operations.push({ op, action });
       },
       emergencyFence: () => {

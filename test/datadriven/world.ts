@@ -77,7 +77,8 @@ export class World {
     // As the adapter does before the first step: one that still runs in the directory is looked at, or ended.
     const found = machine.postgres.found();
     if (found === null) machine.postgres.stop();
-    const data = { present: machine.postgres.data === "present", oldKept: false };
+    const { torn } = machine.postgres;
+    const data = { present: machine.postgres.data === "present", oldKept: false, torn };
     const config = configOf(machine, this.admitObservers);
     const state = initialState(config, this.durableOf(machine), data, this.clock.nowMs * machine.clockRate);
     machine.loop = new Loop(state, portsOf(this, machine), this.recorderOf(state));

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sendSignal } from "../../src/demo/proc_files.js";
 import { HEAL_MS, type TestCluster } from "./cluster/cluster.js";
+import { diverge } from "./cluster/diverge.js";
 import { freezeAt } from "./cluster/freeze.js";
-import type { Load } from "./cluster/load.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
 import { waitFor } from "./cluster/waiting.js";
 
@@ -71,22 +71,6 @@ describe("the WAL that a follower needs is gone from its leader", () => {
     expect([after.leader, after.term]).toEqual([leader, term]);
   });
 });
-
-const WAITING =
-  "select count(*) from pg_stat_activity where wait_event = 'SyncRep' and backend_type = 'client backend'";
-
-/** The leader dies with commits that nobody else has, and another one leads: its node is left for the caller to start. */
-async function diverge(cluster: TestCluster, load: Load): Promise<string> {
-  const victim = await cluster.leader();
-  const followers = cluster.others(victim);
-  await cluster.killNodes(followers);
-  await waitFor("commits to wait", HEAL_MS, async () => Number(await cluster.askPostgres(victim, WAITING)) > 0);
-  await cluster.killNode(victim);
-  for (const id of followers) cluster.start(id);
-  await cluster.untilLed([victim]);
-  await load.goesOn();
-  return victim;
-}
 
 /** As after an absence longer than what is kept: the slot, and every segment that the leader does not need itself. */
 async function forgetWal(cluster: TestCluster, leader: string, victim: string): Promise<void> {

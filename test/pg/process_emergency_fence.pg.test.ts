@@ -40,6 +40,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
       },
       report: (report) => void reports.push(report),
       timed: () => undefined,
+      said: () => undefined,
       warn: (text, cause) => {
         throw new Error(text, { cause });
       },

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { readControlData } from "../../src/postgres/control_data.js";
 import { stopFast } from "../../src/postgres/fence.js";
 import { initdb } from "../../src/postgres/initdb.js";
+import { clearTorn, markTorn } from "../../src/postgres/rewind_marker.js";
 import { safeStart } from "../../src/postgres/safe_start.js";
 import { Instance, SUPERUSER, testBinaries, testUser, until } from "./harness/instance.js";
 
@@ -35,6 +36,14 @@ describe.each(testBinaries)("start of Postgres $version", (binaries) => {
       session_replication_role: "replica",
     });
     expect(await session.query("SELECT 1 FROM pg_hba_file_rules WHERE error IS NOT NULL")).toEqual([]);
+  });
+
+  it("never is on what a rewind left, unless it is to end that rewind", async () => {
+    instance = await Instance.create(binaries);
+    await markTorn(instance.dataDir, testUser, "n2-rewind@3");
+    await expect(instance.start()).rejects.toThrow(/only a clone takes its place/);
+    await clearTorn(instance.dataDir);
+    await instance.start();
   });
 
   it("reads the control data as pg_controldata and SQL do", async () => {

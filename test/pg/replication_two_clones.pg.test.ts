@@ -90,6 +90,7 @@ describe.each(INSTALLATIONS)("one clone at a time in its place: $title", (instal
       },
       report: (report) => void reports.push(report),
       timed: () => undefined,
+      said: () => undefined,
       warn: (text, cause) => {
         throw new Error(text, { cause });
       },

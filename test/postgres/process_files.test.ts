@@ -57,6 +57,14 @@ describe("the hba file", () => {
     expect(hbaContent({ door: "open", ...roles })).toContain("host all all all scram-sha-256");
   });
 
+  it("lets the replication role in where pg_rewind reads, behind an open door only", () => {
+    const line = `host postgres "${roles.replicationUser}" all scram-sha-256`;
+    const lines = hbaContent({ door: "open", ...roles, userLines: ["host all all all reject"] }).split("\n");
+    expect(lines.indexOf(line)).toBeGreaterThan(0);
+    expect(lines.indexOf(line)).toBeLessThan(lines.indexOf("host all all all reject"));
+    expect(hbaContent({ door: "shut", ...roles })).not.toContain(line);
+  });
+
   it("takes no role name that could become a line of its own", () => {
     expect(() => hbaContent({ door: "shut", superuser: 'x" trust\nhost', replicationUser: "r" })).toThrow(
       /cannot stand/,

@@ -11,6 +11,7 @@ import {
   newTablespacesDir,
   readCloneMarker,
 } from "../../src/postgres/replication/clone_marker.js";
+import { isTorn, markTorn } from "../../src/postgres/rewind_marker.js";
 
 const ENDS = { startLsn: 1n, startTimeline: 2n, endLsn: 3n, endTimeline: 2n };
 
@@ -65,6 +66,15 @@ describe("swap", () => {
     await swap({ ...places, user });
     await expectSwapped();
     expect(await finishSwap(places.dataDir)).toBe("nothing_to_do");
+  });
+
+  it("lets go of the mark of a rewind that left the old data torn", async () => {
+    await ready();
+    await markTorn(places.dataDir, user, "n2-rewind@3");
+    expect(await isTorn(places.dataDir)).toBe(true);
+    await swap({ ...places, user });
+    await expectSwapped();
+    expect(await isTorn(places.dataDir)).toBe(false);
   });
 
   it("refuses a clone that is not complete", async () => {

@@ -64,6 +64,8 @@ export interface SimConfig {
   readonly loweredAfterUs: number;
   /** Founders without a Postgres, as bits. */
   readonly witnesses: number;
+  /** How much data each node holds, as far as its adapter says: a diverged one with much of it is rewound. 0: not said. */
+  readonly dataBytes: number;
   /** Scenes that chance alone would seldom play (scenes.ts). */
   readonly scenes: readonly SceneKind[];
   /** At the end: heal a core that satisfies the policy, or (the reverse) one that does not, and then the whole. */
@@ -123,7 +125,8 @@ export type SceneKind =
   | (typeof LEASE_SCENES)[number]
   | "detect_lowered"
   | "newest_on_a_witness"
-  | "newest_on_an_ineligible";
+  | "newest_on_an_ineligible"
+  | "diverged_comes_back";
 
 const MACHINES_MAX = 7;
 
@@ -203,7 +206,7 @@ function rare(rng: Rng, odds: number, most: number): number {
 
 /** What is drawn on top, by generators of its own: a seed without leases and witnesses is the seed that it was. */
 export function drawConfig(seed: number): SimConfig {
-  return withRestarts(withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed)))));
+  return withData(withRestarts(withWitnesses(withLeases(withQuorumsPerLeader(drawBase(seed))))));
 }
 
 /** In a third of the seeds sidecars are restarted while their Postgres goes on. */
@@ -218,7 +221,7 @@ function withRestarts(config: SimConfig): SimConfig {
 /** Before there were leases, witnesses and scenes. */
 export const NOTHING_MORE = {
   ...{ leases: false, progress: false, clocks: "within", witnesses: 0, scenes: [] },
-  ...{ loweredDetectMs: 0, loweredAfterUs: 0 },
+  ...{ loweredDetectMs: 0, loweredAfterUs: 0, dataBytes: 0 },
 } as const satisfies Partial<SimConfig>;
 
 function withLeases(config: SimConfig): SimConfig {
@@ -260,6 +263,17 @@ function withWitnesses(config: SimConfig): SimConfig {
   const scene = kind === "witnesses" ? "newest_on_a_witness" : "newest_on_an_ineligible";
   const scenes = [...config.scenes, ...Array.from({ length: rng.between(1, 2) }, () => scene as SceneKind)];
   return { ...config, witnesses, policy, scenes };
+}
+
+/** In half of the seeds an adapter knows a rewind, and mostly there is so much data that it is the quicker way. */
+function withData(config: SimConfig): SimConfig {
+  const rng = new Rng(config.seed, "data");
+  if (rng.below(2) === 0) return config;
+  const dataBytes = rng.pick([2 ** 24, 2 ** 34, 2 ** 34, 2 ** 34]);
+  if (rng.below(2) === 0) return { ...config, dataBytes };
+  // Long enough for another leader, its checkpoint, and the rewind itself.
+  const chaosUs = config.chaosUs + 4_000_000;
+  return { ...config, dataBytes, chaosUs, scenes: [...config.scenes, "diverged_comes_back"] };
 }
 
 /** Where quorums differ from leader to leader, another one may go on where this one cannot: I9 asks for it. */

@@ -14,8 +14,13 @@ const BOUND_US = 300_000_000;
 /** Repeated elections must have stopped for so long. */
 const QUIET_DETECTS = 2;
 
-/** Whether this machine can take part again: neither its word nor its data was taken from it. */
+/** Whether its answer counts: of one whose data was rewound only once it has caught up. */
 function usable(machine: Machine): boolean {
+  return returns(machine) && machine.disk?.nonVoter !== true;
+}
+
+/** Whether this machine can take part again: neither its word nor its data was taken from it. */
+function returns(machine: Machine): boolean {
   if (machine.stateTorn || machine.refused !== null || !hasCaughtUp(machine)) return false;
   if (machine.disk === null) return true;
   return machine.disk.founding !== 0n || machine.postgres.hasData || !machine.disk.held;
@@ -167,7 +172,10 @@ export function demandProgress(world: World, core: readonly Machine[]): void {
   world.run(until, () => quietUntil > 0 && world.nowUs >= quietUntil);
   if (quietUntil === 0 || world.nowUs < quietUntil) {
     // A leader among them, to whom the others seemed connected a while longer, decided rules that need those.
-    if (!mustSucceed(world, core)) return world.mark("core_outgrown");
+    if (!mustSucceed(world, core)) {
+      const rewound = core.some((m) => returns(m) && !usable(m));
+      return world.mark(rewound ? "core_without_a_rewound_vote" : "core_outgrown");
+    }
     const seen = core.map((m) => lineOf(m)).join("; ");
     world.violate(
       "I9",
@@ -239,7 +247,7 @@ function leaderOf(core: readonly Machine[]): Machine | undefined {
 }
 
 function follows(machine: Machine, leader: Machine, ruleset: Ruleset): boolean {
-  if (!usable(machine)) return true;
+  if (!returns(machine)) return true;
   const named = ruleset.cohort.some((m) => m.id === machine.id && m.incarnation === incarnationOf(machine));
   if (!named && !machine.world.config.admitObservers) return true;
   const state = machine.loop?.state;

@@ -215,7 +215,9 @@ export class Machine {
       unixOffsetMs: world.config.leases ? this.rng.below(1_000_000_000) : 0,
       admitObservers: world.config.admitObservers,
     };
-    const data = { present: postgres.hasData, oldKept: postgres.oldKept };
+    const { torn } = postgres.rewind;
+    if (torn) world.mark("rewind_interrupted");
+    const data = { present: postgres.hasData, oldKept: postgres.oldKept, torn };
     const state = initialState(config, this.disk, data, this.nowMs());
     world.say(`${this.id} sidecar starts (promise ${this.disk.promise.term})`);
     world.checker.started(this);

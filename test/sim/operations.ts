@@ -52,6 +52,7 @@ export class Operations extends Standstill {
         });
         return;
       case "checkpoint":
+        postgres.rewind.checkpointed(() => postgres.report({ kind: "checkpointed", op }, boot));
         return;
       case "discard_old":
         postgres.oldKept = false;
@@ -129,6 +130,8 @@ export class Operations extends Standstill {
         return this.catchUp(action);
       case "swap":
         return this.swap();
+      case "rewind":
+        return this.rewind(action.leader);
       case "fence":
         return this.takeStep(FENCE, () => {
           this.killed("fence");
@@ -160,6 +163,7 @@ export class Operations extends Standstill {
         postgres.system = `system-${postgres.machine.id}-${postgres.machine.boot}-${action.term}`;
         const first = new Branch(1n, null, postgres.machine.index, postgres.system).append(16, 0, null);
         postgres.flushed = first;
+        postgres.rewind.replaced(first);
         this.takeStep(START, () => {
           postgres.start();
           this.watched = true;
@@ -256,6 +260,21 @@ export class Operations extends Standstill {
     });
   }
 
+  /** Postgres is stopped cleanly where it stands; what the program does to its directory is in rewind_job.ts. */
+  private rewind(leader: string): void {
+    const { postgres, world } = this;
+    this.takeStep(FENCE, () => {
+      this.killed("rewind");
+      const source = world.named(leader)?.postgres;
+      if (source === undefined) return this.fail(`no address is known for ${leader}`);
+      postgres.rewind.run(
+        source,
+        (us, run) => this.step(us, run),
+        (fault) => (fault === null ? this.finish({ kind: "rewound" }) : this.fail(fault)),
+      );
+    });
+  }
+
   private swap(): void {
     const { postgres, world } = this;
     const clone = this.clone.current;
@@ -265,6 +284,7 @@ export class Operations extends Standstill {
       const { tip, system } = clone.ready;
       if (!holds(tip, postgres.flushed)) world.mark("diverged_tail_dropped");
       this.killed("swap");
+      postgres.rewind.replaced(tip);
       postgres.system = system;
       postgres.hasData = true;
       postgres.oldKept = true;

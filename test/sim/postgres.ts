@@ -4,6 +4,7 @@ import type { Machine } from "./machine.js";
 import { Observer } from "./observer.js";
 import { Operations } from "./operations.js";
 import { Replication } from "./replication.js";
+import { RewindJob } from "./rewind_job.js";
 import type { Tip } from "./wal.js";
 import { holds, positionOf, recordsBetween, rulesetsOf, sameTip, towards } from "./wal.js";
 
@@ -33,6 +34,7 @@ export class Postgres {
   readonly replication: Replication;
   readonly observer: Observer;
   readonly commits: Commits;
+  readonly rewind: RewindJob;
   system: string | null = null;
   hasData = false;
   oldKept = false;
@@ -67,6 +69,7 @@ export class Postgres {
     this.replication = new Replication(this);
     this.observer = new Observer(this);
     this.commits = new Commits(this);
+    this.rewind = new RewindJob(this);
   }
 
   /** Runs later if this very process still runs; a frozen one acts when it is thawed. */
@@ -169,6 +172,8 @@ export class Postgres {
 
   /** Safe start: a standby that receives nothing, its door shut. */
   start(): void {
+    if (this.rewind.torn)
+      this.machine.world.violate("core", `${this.machine.id} starts what a rewind left, which is no log`);
     this.running = true;
     this.epoch++;
     this.primary = null;
@@ -197,12 +202,14 @@ export class Postgres {
     this.flushed = null;
     this.pending = null;
     this.replayed = null;
+    this.rewind.replaced(null);
     this.operations.forget();
   }
 
   /** Its directory is put back to what it was. */
   restore(flushed: Tip): void {
     this.operations.forget();
+    this.rewind.replaced(flushed);
     this.flushed = flushed;
     this.pending = flushed;
     this.replayed = flushed;

@@ -228,6 +228,7 @@ export class Replication {
       return;
     }
     if (!holds(tip, self.pending)) return;
+    self.rewind.received(connection.up);
     self.receive(tip);
   }
 

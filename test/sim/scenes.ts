@@ -67,7 +67,30 @@ function drawScene(kind: SceneKind, rng: Rng, config: SimConfig): Action[] {
         ...newestOn(1 << demoted, at, rng, config),
       ];
     }
+    case "diverged_comes_back":
+      return divergedComesBack(rng, config);
   }
+}
+
+/** The leader writes on alone until another one is established and has checkpointed; when it is back, somebody may die. */
+function divergedComesBack(rng: Rng, { nodes, detectMs, chaosUs }: SimConfig): Action[] {
+  const detectUs = detectMs * 1000;
+  const forUs = 2_000_000 + 2 * detectUs;
+  const at = rng.below(Math.max(1, chaosUs - forUs - 1_500_000));
+  const back = at + forUs;
+  const write = (): Action => ({ at: at + rng.below(detectUs), kind: "write", client: 0 });
+  const kind = rng.pick(["machine_dies", "sidecar_dies", "postgres_dies"] as const);
+  const dies: Action = {
+    at: back + rng.below(600_000),
+    kind,
+    node: rng.pick([LEADER, rng.below(nodes)]),
+    forUs: detectUs,
+  };
+  return [
+    ...isolation(at, forUs, 2 ** nodes - 1),
+    ...Array.from({ length: 4 }, write),
+    ...(rng.below(2) === 0 ? [dies] : []),
+  ];
 }
 
 /** Only these get the leader's WAL for a while; then the leader is gone, and the link flows again. */

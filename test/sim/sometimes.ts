@@ -47,7 +47,8 @@ const WORLD = [
   ...["orphans_left", "fence_took_long", "stale_read", "stale_after_a_thaw", "stale_beyond_the_clocks_bound"],
   ...["action suspend", "action pause_postgres", "action clock_jump", "change_of demote"],
   ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
-  ...["led_after_a_catch_up"],
+  ...["led_after_a_catch_up", "rewound", "rewind_interrupted", "rewind_refused", "note rewound", "note rewinding"],
+  ...["note rewind_awaited", "note clone_instead_of_rewind"],
   ...["adopted_leader", "adopted_follower", "note not_adopted", "note leaving"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,

@@ -4,6 +4,7 @@ import { CATCHES_UP, hasRemovedWal } from "./admission.js";
 import { markCaughtUp } from "./lease_marks.js";
 import type { Range } from "./operation_queue.js";
 import { FOLLOW, OperationQueue } from "./operation_queue.js";
+import type { Postgres } from "./postgres.js";
 import { parseNames } from "./postgres.js";
 import { holds } from "./wal.js";
 
@@ -14,6 +15,11 @@ const REVOKE: Range = [4_000, 30_000];
 const KILL: Range = [1_000, 20_000];
 /** Done in a session that ends with its Postgres. */
 const SESSIONS: ReadonlySet<string> = new Set(["write_record", "set_door", "set_names", "set_followers"]);
+
+function meansOf(postgres: Postgres) {
+  const means = postgres.rewind.means();
+  return means === undefined ? {} : { means };
+}
 
 /** Whatever ends with a Postgres that stands still, or is gone: revocation, catch-up, fences. */
 export abstract class Standstill extends OperationQueue {
@@ -98,6 +104,7 @@ export abstract class Standstill extends OperationQueue {
         rulesets: postgres.rulesets(),
         systemIdentifier: postgres.system ?? "",
         door: postgres.door,
+        ...meansOf(postgres),
       }),
     );
   }

@@ -156,3 +156,12 @@ export function placeOf(tip: Tip, record: RulesetRecord): Tip | null {
   }
   return null;
 }
+
+/** Where two logs part: the last place that both hold; null if they have nothing in common. */
+export function lastShared(one: Tip, other: Tip): Tip | null {
+  for (let a: Tip | null = one; a !== null; a = a.branch.parent) {
+    for (let b: Tip | null = other; b !== null; b = b.branch.parent)
+      if (a.branch === b.branch) return a.count < b.count ? a : b;
+  }
+  return null;
+}

@@ -218,6 +218,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   term: anyTerm,
   leader: orNull(id),
   established: fc.boolean(),
+  checkpointed: fc.boolean(),
   streaming: fc.boolean(),
   position,
   rulesets: records,

@@ -127,6 +127,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     term: 0n,
     leader: null,
     established: false,
+    checkpointed: false,
     streaming: false,
     position: POSITION_EMPTY,
     rulesets: [],

@@ -13,7 +13,7 @@ import { leasesLeft } from "../lease/granting.js";
 import { beginLease } from "../lease/holding.js";
 import { PENDING_CALLS_MAX } from "../limits.js";
 import { contains } from "../log/history.js";
-import { comparePositions, formatPosition, TERM_MAX, TERM_NONE } from "../log/position.js";
+import { comparePositions, formatPosition, POSITION_EMPTY, TERM_MAX, TERM_NONE } from "../log/position.js";
 import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
 import type { Still } from "../postgres_known.js";
@@ -123,6 +123,8 @@ export function answerPending(turn: Turn): void {
 
 export function finalPosition(turn: Turn): Still | null {
   const { postgres } = turn.volatile;
+  // Nothing that it holds counts, and the promise is given already: nobody has to wait for the end of a rewind.
+  if (postgres.data === "torn") return { position: POSITION_EMPTY, rulesets: [] };
   if (postgres.op !== null) return null;
   if (postgres.data !== "present") return { position: { timeline: TERM_NONE, lsn: 0n }, rulesets: [] };
   return postgres.still;
@@ -156,7 +158,7 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (following !== null && following.term >= request.term)
     return reply("already_follows", `${turn.self} follows ${following.leader} under term ${following.term}`);
   if (hasLostItsData(turn.state())) return reply("non_voter", `${turn.self} has lost its data`);
-  if (turn.durable.nonVoter) return reply("non_voter", `${turn.self} is from the past and has not caught up`);
+  if (turn.durable.nonVoter) return reply("non_voter", `${turn.self} has no vote before it has caught up`);
   const held = finalPosition(turn);
   if (held === null) return reply("not_ready", `${turn.self} has not come to a standstill`);
   if (comparePositions(held.position, request.position) !== 0) {
@@ -200,7 +202,7 @@ export function onFollow(turn: Turn, call: string, from: Sender, request: Follow
     // One leader a term (I3): whoever says otherwise is wrong, and is not believed.
     return reply("already_follows", `${turn.self} follows ${following.leader} under term ${request.term}`);
   }
-  if (hasLostItsData(turn.state())) {
+  if (hasLostItsData(turn.state()) && turn.postgres.data !== "torn") {
     return reply(
       "non_voter",
       `${turn.self} held data before and its data directory is gone: bring it back, or remove its state directory as well, and it joins as a new node`,

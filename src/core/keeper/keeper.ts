@@ -14,6 +14,7 @@ import { inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
+import { rewindsInstead } from "./rewind.js";
 
 /** The next operation on a Postgres that does not lead. */
 export function keep(turn: Turn): void {
@@ -34,6 +35,10 @@ export function keep(turn: Turn): void {
   if (turn.nowMs < postgres.restartAtMs && volatile.pending === null) return;
   const { following } = volatile;
   if (postgres.data === "foreign") return;
+  if (postgres.data === "torn") {
+    if (following?.ready != null) cloneOrSwap(turn, following);
+    return;
+  }
   if (postgres.data === "absent") {
     if (following?.ready != null && !hasLostItsData(turn.state())) cloneOrSwap(turn, following);
     return;
@@ -88,12 +93,13 @@ function refusedByItsLeader(turn: Turn): boolean {
   return there && turn.nowMs - receiver.dialledMs >= turn.config.timings.unservedMs;
 }
 
-/** From a standstill to streaming: at once if contained in the leader's history, else by a clone beside the data. */
+/** From a standstill to streaming: at once if contained in the leader's history, else by a rewind or a clone beside the data. */
 function join(turn: Turn, following: Following): void {
   const { still } = turn.postgres;
   if (still === null || following.ready === null) return;
   const unserved = turn.postgres.unservedTerm === following.term;
   if (unserved || isEmptyPosition(still.position) || !contains(following.ready.history, still.position)) {
+    if (!unserved && rewindsInstead(turn, following)) return;
     cloneOrSwap(turn, following);
     return;
   }
@@ -116,9 +122,11 @@ function cloneOrSwap(turn: Turn, following: Following): void {
     const why =
       postgres.data === "absent"
         ? "has no data"
-        : postgres.unservedTerm === following.term
-          ? "its leader does not serve it, so the WAL that it needs is gone there"
-          : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
+        : postgres.data === "torn"
+          ? "a rewind of its data did not come to its end, and what it left is no log"
+          : postgres.unservedTerm === following.term
+            ? "its leader does not serve it, so the WAL that it needs is gone there"
+            : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
     turn.note("info", "cloning", `clones from ${following.leader}: ${why}`, {
       term: Number(following.term),
       leader: following.leader,
@@ -127,7 +135,7 @@ function cloneOrSwap(turn: Turn, following: Following): void {
   }
   const { ready } = postgres.clone;
   if (ready === null || following.ready === null) return;
-  const old = postgres.data === "absent" ? POSITION_EMPTY : (postgres.still?.position ?? null);
+  const old = postgres.data !== "present" ? POSITION_EMPTY : (postgres.still?.position ?? null);
   // Swapped only at or above the old position, and contained in the history of the leader it follows (hole H7).
   const fits =
     old !== null && comparePositions(ready.position, old) >= 0 && contains(following.ready.history, ready.position);

@@ -5,6 +5,7 @@ import { LEADER_FAILURES_MAX } from "../limits.js";
 import { POSITION_EMPTY, TERM_NONE } from "../log/position.js";
 import { compact, inForce } from "../ruleset/in_force.js";
 import type { Turn } from "../turn.js";
+import { dataAfterFailure, onRewindProgress, onRewound } from "./rewind.js";
 
 /** A report of an operation that is not the one under way is stale: it was overtaken, and changes nothing. */
 export function onReport(turn: Turn, report: KeeperReport): void {
@@ -31,6 +32,10 @@ export function onReport(turn: Turn, report: KeeperReport): void {
     case "swapped":
       onSwapped(turn);
       return;
+    case "rewound":
+      return onRewound(turn);
+    case "rewind_progress":
+      return onRewindProgress(turn, report.op, report.percent);
     case "fenced":
       turn.setPostgres({
         process: "stopped",
@@ -81,6 +86,7 @@ function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown
     streaming: false,
     position,
     rulesets,
+    means: report.means ?? null,
     door: report.door,
     failures: 0,
     fault: null,
@@ -153,7 +159,7 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
   const what = was?.id === op ? was.what : null;
   turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
   turn.setPostgres({
-    data: postgres.data === "foreign" ? "foreign" : data,
+    data: dataAfterFailure(postgres.data, what, data),
     failures,
     fault: reason,
     retryAtMs: turn.nowMs + pause,

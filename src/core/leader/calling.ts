@@ -38,7 +38,7 @@ function follows(turn: Turn, leading: Leading, id: NodeId): boolean {
     status != null &&
     status.role === "follower" &&
     status.term === leading.term &&
-    (leading.history === null || status.streaming || status.postgres === "cloning")
+    (leading.history === null || status.streaming || ["cloning", "rewinding"].includes(status.postgres))
   );
 }
 

@@ -174,11 +174,10 @@ export function advanceLeader(turn: Turn): void {
     turn.note("info", "decided", `ruleset (${leading.term}, 0) is decided`, { term: Number(leading.term) });
   }
   if (
-    !leading.checkpointed &&
+    leading.checkpoint === "due" &&
     turn.nowMs - (leading.establishedMs ?? turn.nowMs) >= turn.config.timings.checkpointAfterMs
   ) {
-    updateLeading(turn, { checkpointed: true });
-    turn.background({ kind: "checkpoint" });
+    updateLeading(turn, { checkpoint: turn.background({ kind: "checkpoint" }) });
   }
   seatNewcomers(turn);
   replaceWiped(turn);

@@ -1,5 +1,6 @@
 import { assert } from "../assert.js";
 import { changedLeading } from "../copies.js";
+import type { OpId } from "../effects.js";
 import { LSN_ZERO } from "../log/lsn.js";
 import type { PromoteRequest } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
@@ -80,7 +81,7 @@ export function openTerm(turn: Turn, request: PromoteRequest, names: string): Le
     startedMs: turn.nowMs,
     promotedMs: turn.nowMs,
     establishedMs: null,
-    checkpointed: false,
+    checkpoint: "due",
     refusedSinceMs: null,
     ends: {},
   };
@@ -101,4 +102,11 @@ export function stepDown(turn: Turn, why: string): void {
     term: Number(leading.term),
     reason: why,
   });
+}
+
+/** Its checkpoint since the promotion is done: from now on others may rewind from it. */
+export function onCheckpointed(turn: Turn, op: OpId): void {
+  const { leading } = turn.volatile;
+  // An older one may be of another term.
+  if (leading?.checkpoint === op) updateLeading(turn, { checkpoint: "done" });
 }

@@ -77,5 +77,5 @@ function whyMissing(turn: Turn, leading: Leading, id: NodeId): string {
   if (sender !== undefined) return `${leading.quorumLsn - sender.flushLsn} bytes behind`;
   if (shownIncarnation(turn, id) === undefined || status == null) return "not heard";
   if (status.promise > leading.term) return `promised term ${status.promise}: only a leader of a higher term gets it`;
-  return status.postgres === "cloning" ? "cloning" : "does not stream";
+  return status.postgres === "cloning" || status.postgres === "rewinding" ? status.postgres : "does not stream";
 }

@@ -8,3 +8,7 @@ export function alterRolePassword(role: string, verifier: string): string {
 export function createReplicationRole(role: string, verifier: string): string {
   return `create role ${escapeIdentifier(role)} login replication password ${escapeLiteral(verifier)}`;
 }
+
+export function grantExecute(functions: readonly string[], role: string): string {
+  return `grant execute on function ${functions.join(", ")} to ${escapeIdentifier(role)}`;
+}

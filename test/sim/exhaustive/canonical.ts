@@ -52,7 +52,7 @@ export function canonical(state: State, opInFlight: boolean): State {
       startedMs: 0,
       promotedMs: 0,
       establishedMs: volatile.leading.establishedMs === null ? null : 0,
-      checkpointed: true,
+      checkpoint: "done",
       refusedSinceMs: null,
       replaceAtMs: 0,
     },

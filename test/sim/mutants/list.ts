@@ -8,6 +8,7 @@ import { LEASE_MUTANTS } from "./list_lease.js";
 import { ORDER_MUTANTS } from "./list_orders.js";
 import { QUORUM_MUTANTS } from "./list_quorum.js";
 import { RESTART_MUTANTS } from "./list_restart.js";
+import { REWIND_MUTANTS } from "./list_rewind.js";
 import type { Mutant } from "./mutant.js";
 
 /** Every guard of the protocol, broken one at a time. */
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...KEEPER_MUTANTS,
   ...RESTART_MUTANTS,
   ...ORDER_MUTANTS,
+  ...REWIND_MUTANTS,
 ];

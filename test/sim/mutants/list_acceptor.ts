@@ -205,7 +205,7 @@ export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "lost-data-follows",
     file: FILE,
-    find: '  if (hasLostItsData(turn.state())) {\n    return reply(\n      "non_voter"',
+    find: '  if (hasLostItsData(turn.state()) && turn.postgres.data !== "torn") {\n    return reply(\n      "non_voter"',
     replace: '  if (false) {\n    return reply(\n      "non_voter"',
     why: "DESIGN 5.7: a node that lost its data is not counted as a copy before it has caught up",
     script: "data_lost_while_following.txt",

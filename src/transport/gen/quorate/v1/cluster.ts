@@ -458,7 +458,11 @@ export interface NodeStatus {
     | undefined;
   /** Of a leader. */
   change: ChangeShown | undefined;
-  enforced: Enforced | undefined;
+  enforced:
+    | Enforced
+    | undefined;
+  /** Of a leader: it has checkpointed since its promotion, so that others may rewind from it. */
+  checkpointed: boolean;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2451,6 +2455,7 @@ function createBaseNodeStatus(): NodeStatus {
     pause: undefined,
     change: undefined,
     enforced: undefined,
+    checkpointed: false,
   };
 }
 
@@ -2581,6 +2586,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.enforced !== undefined) {
       Enforced.encode(message.enforced, writer.uint32(330).fork()).join();
+    }
+    if (message.checkpointed !== false) {
+      writer.uint32(264).bool(message.checkpointed);
     }
     return writer;
   },
@@ -2860,6 +2868,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.enforced = Enforced.decode(reader, reader.uint32());
+            continue;
+          }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.checkpointed = reader.bool();
             continue;
           }
         }
