@@ -55,6 +55,8 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
       "restored_others_remember",
       "restored_streams_and_lags",
       "restored_unheard",
+      "switchover_best_placed",
+      "switchover_without_a_vote",
     ].map((name) => [`${name}.txt`, FROM_THE_PAST]),
   ),
 };
