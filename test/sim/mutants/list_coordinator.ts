@@ -142,8 +142,8 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: "forgotten-promise-is-not-kept-for-it",
     file: "src/core/detector/peers.ts",
-    find: "forgot || (seen !== null && status.promise < seen.term) ? seen : shownBy(id, status)",
-    replace: "shownBy(id, status)",
+    find: "forgot || (seen !== null && status.promise < seen.term) ? seen : shownBy(id, status, seen)",
+    replace: "shownBy(id, status, seen)",
     why: "DESIGN 8: what a node has forgotten is remembered until it has taken it back",
     script: "restored_follows_again.txt",
   },

@@ -88,7 +88,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "a-grant-from-the-past-counts",
     file: HOLDING,
-    find: ".filter(([id]) => !isDoubted(volatile.peers[id]))",
+    find: ".filter(([id]) => !doubted.includes(id))",
     replace: "",
     why: "DESIGN 8: a node that came back below its promise is from the past, and what it grants says nothing",
     script: "lease_grant_from_the_past.txt",
