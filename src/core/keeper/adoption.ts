@@ -144,7 +144,7 @@ function termFound(
     ...{ position: { timeline: term, lsn: begun }, cause: "its sidecar was started again" },
   };
   return {
-    ...openTerm(turn, request, names),
+    ...openTerm(turn, request, [ruleset], names),
     ...{ stage: "established", establishedMs: turn.nowMs, systemIdentifier, voidWritten: true },
     ...{ number: rules.newestNumber, subterm },
     // The first record came after the timeline's beginning, and a quorum had it.

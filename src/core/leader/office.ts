@@ -5,6 +5,7 @@ import { LSN_ZERO } from "../log/lsn.js";
 import type { PromoteRequest } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
+import type { Ruleset } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 import { answerOnLeaving } from "./change_answer.js";
@@ -29,7 +30,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
     return;
   }
   const names = formatNames(compiled.rule, request.term);
-  const leading = openTerm(turn, request, names);
+  const leading = openTerm(turn, request, obliged, names);
   turn.set({ following: null, leading });
   turn.operate(
     {
@@ -47,8 +48,7 @@ export function beginLeading(turn: Turn, request: PromoteRequest): void {
 }
 
 /** A term in office of which nothing is done yet but the choice. */
-export function openTerm(turn: Turn, request: PromoteRequest, names: string): Leading {
-  const obliged = [...request.obliged];
+export function openTerm(turn: Turn, request: PromoteRequest, obliged: readonly Ruleset[], names: string): Leading {
   const members = [...obliged, request.ruleset].flatMap((ruleset) => ruleset.cohort);
   const seats = Object.fromEntries(members.map((m) => [m.id, m.incarnation]));
   const served = followersOf([...obliged, request.ruleset], turn.self).map((id) => ({

@@ -9,7 +9,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "lease-not-kept",
     file: "src/core/lease/lease.ts",
-    find: "  if (turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;\n",
+    find: "  if (turn.nowMs < servesUntilMs(turn.state(), leading)) return;\n",
     replace: "  return;\n",
     why: "DESIGN 7, I8: it serves while it holds grants; else it fences",
     script: "lease_isolated_leader_fences_first.txt",

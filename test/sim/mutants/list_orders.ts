@@ -281,8 +281,8 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
   {
     name: "paused-leader-without-a-lease",
     file: "src/core/lease/lease.ts",
-    find: "  if (turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;\n",
-    replace: "  if (turn.durable.pause.paused || turn.nowMs < mustFenceAtMs(turn.state(), rulesOf(leading))) return;\n",
+    find: "  if (turn.nowMs < servesUntilMs(turn.state(), leading)) return;\n",
+    replace: "  if (turn.durable.pause.paused || turn.nowMs < servesUntilMs(turn.state(), leading)) return;\n",
     why: "I8 while elections are paused: an operator's failover may make another leader",
     script: "paused_lease_lost.txt",
   },

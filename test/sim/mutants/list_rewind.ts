@@ -55,7 +55,7 @@ export const REWIND_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "starts-half-rewound-data",
-    file: "src/core/state.ts",
+    file: "src/core/postgres_known.ts",
     find: 'data: data.torn === true ? "torn" : data.present',
     replace: "data: data.present",
     why: "DESIGN 5.7, POSTGRES.md B: what a crash in the middle of a rewind left is no log",
