@@ -99,7 +99,8 @@ function join(turn: Turn, following: Following): void {
   if (still === null || following.ready === null) return;
   const unserved = turn.postgres.unservedTerm === following.term;
   if (unserved || isEmptyPosition(still.position) || !contains(following.ready.history, still.position)) {
-    if (!unserved && rewindsInstead(turn, following)) return;
+    // A log that counts as empty may be another system's: there is nothing in it to go back to.
+    if (!unserved && !isEmptyPosition(still.position) && rewindsInstead(turn, following)) return;
     cloneOrSwap(turn, following);
     return;
   }
