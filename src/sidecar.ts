@@ -11,20 +11,18 @@ import { RecordFile } from "./agent/record_file.js";
 import { snapshot } from "./agent/snapshot.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { coreTimings } from "./config/derive.js";
-import { isLoopback } from "./config/hosts.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
 import { fuseAllowanceMs } from "./core/lease/lease.js";
-import { REWIND_FROM_BYTES } from "./core/limits.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
-import { termEvidence } from "./core/term_evidence.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { Fuse } from "./postgres/fuse.js";
-import { LocalPostgres } from "./postgres/local_postgres.js";
+import type { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
+import { type Link, localPostgres, rewindFromBytes } from "./postgres_of_node.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
 import { CredentialFile } from "./store/credential_file.js";
 import { lockDirectory } from "./store/lock.js";
@@ -35,8 +33,6 @@ import type { ReloadedMaterial } from "./tls/reloaded.js";
 import type { Transport } from "./transport/transport.js";
 import { openCertificates, transportOf } from "./transport_of_node.js";
 
-/** Replay takes as long as it takes; to end it would only begin it again. */
-const REDO_DEADLINE_MS = 24 * 3_600_000;
 const STDERR = 2;
 
 export interface Sidecar {
@@ -59,7 +55,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const certificates = await openCertificates(config, node, log);
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
-  const link: Link = { loop: null, clock, observedMs: Number.NEGATIVE_INFINITY };
+  const link: Link = { loop: null, transport: null, clock, observedMs: Number.NEGATIVE_INFINITY };
   let fail: (reason: string) => void = () => undefined;
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
@@ -78,6 +74,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
     history: async () => historyText(await postgres.leadershipLog(), link, config),
     log,
   });
+  link.transport = transport;
   const state = initialState(coreConfig(config, node, ground, clock), ground.durable, found, clock.nowMs());
   const record = await openRecord(options, state, log);
   const metrics = new EventMetrics({ cluster: config.cluster, node: node.id });
@@ -168,12 +165,6 @@ async function stopAll(parts: Parts, how: "fence" | "leave"): Promise<void> {
 }
 
 /** The loop comes last: it needs the adapters, which report to it. */
-interface Link {
-  loop: Loop | null;
-  readonly clock: SystemClock;
-  /** When Postgres was last seen to answer. */
-  observedMs: number;
-}
 
 /** @throws before the loop is there. */
 function historyText(log: LeadershipLog, { loop }: Link, { cluster }: ClusterConfig): string {
@@ -198,53 +189,6 @@ async function takeGround(config: ClusterConfig, node: NodeConfig) {
   return { stateDir, dataDir, lock: locked.lock, user, binaries, durable, persist, credentials };
 }
 
-interface Wiring {
-  readonly config: ClusterConfig;
-  readonly node: NodeConfig;
-  readonly ground: Ground;
-  readonly link: Link;
-  readonly log: Log;
-}
-
-function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgres {
-  const { superuser, replication, hba, settings, port } = node.postgres;
-  return new LocalPostgres({
-    self: node.id,
-    incarnation: ground.durable.incarnation,
-    start: {
-      binaries: ground.binaries,
-      user: ground.user,
-      dataDir: ground.dataDir,
-      stateDir: ground.stateDir,
-      port,
-      listenAddresses: isLoopback(node.host) ? [node.host] : ["*"],
-      hba: { superuser: superuser.user, replicationUser: replication.user, userLines: hba },
-      userSettings: settings,
-      deadlineMs: REDO_DEADLINE_MS,
-    },
-    report: (report) => {
-      if (report.kind === "observed") link.observedMs = link.clock.nowMs();
-      link.loop?.deliver({ kind: "postgres", report });
-    },
-    timed: (what, ms) =>
-      log.logger.debug({ mark: "operation", what, ms: Math.round(ms * 10) / 10 }, `${what} took ${Math.round(ms)} ms`),
-    warn: (text, cause) => log.logger.warn({ err: cause }, text),
-    said: (text) => log.logger.info({ mark: "said" }, text),
-    rewindFromBytes: rewindFromBytes(),
-    evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
-    credentials: ground.credentials,
-    idAt: ({ host, port: at }) =>
-      config.nodes.find((n) => n.id !== node.id && n.host === host && n.postgres.port === at)?.id ?? null,
-    placeOf: (id) => {
-      // It may have come later than this configuration, or have moved: it knows best itself.
-      const facts = link.loop?.state.volatile.peers[id]?.status?.facts;
-      if (facts !== undefined) return { host: facts.host, port: facts.postgresPort };
-      const peer = config.nodes.find((n) => n.id === id);
-      return peer === undefined ? null : { host: peer.host, port: peer.postgres.port };
-    },
-  });
-}
-
 function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clock: SystemClock) {
   return {
     self: node.id,
@@ -260,14 +204,6 @@ function coreConfig(config: ClusterConfig, node: NodeConfig, ground: Ground, clo
     admitObservers: true,
     rewindFromBytes: rewindFromBytes(),
   };
-}
-
-/** QUORATE_REWIND_FROM_MB: a diverged node that holds so much is rewound, one with less is cloned (DESIGN 5.7). */
-function rewindFromBytes(): number {
-  const text = process.env.QUORATE_REWIND_FROM_MB;
-  if (text === undefined || text === "") return REWIND_FROM_BYTES;
-  if (!/^\d{1,9}$/.test(text)) throw new StartRefused(`QUORATE_REWIND_FROM_MB is no number of megabytes: ${text}`);
-  return Number(text) * 2 ** 20;
 }
 
 /** The unprivileged user must be able to reach its data through directories that are ours. */

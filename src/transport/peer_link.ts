@@ -84,6 +84,10 @@ export class PeerLink {
     else if (!this.up && this.missed >= TRY_ELSEWHERE_AFTER) this.turn();
   }
 
+  get isElsewhere(): boolean {
+    return this.elsewhere;
+  }
+
   call(method: RawMethod, bytes: Buffer, deadlineMs: number, done: (reply: Reply) => void): void {
     if (this.closed) return;
     const call = callUnary({ channel: this.channel, method, bytes, deadlineMs }, (reply) => {

@@ -94,6 +94,10 @@ export class Peers {
     link.open();
   }
 
+  isElsewhere(peer: NodeId): boolean {
+    return this.links.get(peer)?.isElsewhere ?? false;
+  }
+
   recruit(to: NodeId, request: RecruitRequest): void {
     const { recruitDeadlineMs: deadlineMs } = this.options.timings;
     const exchange = { method: RAW_CONSENSUS.recruit, request: recruitRequest, answer: recruitResult, deadlineMs };

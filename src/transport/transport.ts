@@ -46,6 +46,8 @@ export interface TransportOptions {
 export interface Transport extends TransportPort {
   /** Listens, then dials. Rejects with what to do when the port is taken. */
   start(): Promise<void>;
+  /** Whether this peer is heard where it says that it is, because the configuration does not name it or names another place. */
+  isElsewhere(peer: NodeId): boolean;
   /** The port listened on, which is the configured one unless that is 0. */
   port(): number;
   /** Ends within a bounded time. No event comes after it was called. */
@@ -92,6 +94,7 @@ export function createTransport(options: TransportOptions): Transport {
       peers.close();
       await server.close();
     },
+    isElsewhere: (peer) => peers.isElsewhere(peer),
     recruit: (to, request) => peers.recruit(to, request),
     promote: (to, request) => peers.promote(to, request),
     catchUp: (to, request) => peers.catchUp(to, request),
