@@ -31,11 +31,13 @@ export function seatNewcomers(turn: Turn): void {
   }
 }
 
-/** Whoever streams keeps its name; an empty one is given away only to the incarnation that is asked for, or to an observer. */
+/** Whoever streams keeps its name; an empty one is given away only to the incarnation that the rules name or are to name, or to an observer. */
 function mayTake(turn: Turn, leading: Leading, id: NodeId, shown: Incarnation): boolean {
   if (leading.senders[id] !== undefined) return false;
   if (turn.config.admitObservers) return true;
-  return leading.change?.request.cohort?.some((m) => m.id === id && m.incarnation === shown) === true;
+  return [leading.ruleset.cohort, leading.change?.request.cohort ?? []].some((cohort) =>
+    cohort.some((m) => m.id === id && m.incarnation === shown),
+  );
 }
 
 /** The slots follow the seats, after the names: those in force must count nobody who has no right to it. */

@@ -213,10 +213,18 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: "seat-given-to-anybody",
     file: SEATING,
-    find: "  return leading.change?.request.cohort?.some((m) => m.id === id && m.incarnation === shown) === true;\n",
-    replace: "  return true;\n",
+    find: "    cohort.some((m) => m.id === id && m.incarnation === shown),\n",
+    replace: '    cohort.some((m) => m.id === id) || shown !== "",\n',
     why: "DESIGN 2 ◆, H8: a wiped node under its old name is a stranger",
     script: "h8_wiped_node.txt",
+  },
+  {
+    name: "seat-given-while-asked-only",
+    file: SEATING,
+    find: "[leading.ruleset.cohort, leading.change?.request.cohort ?? []]",
+    replace: "[leading.change?.request.cohort ?? []]",
+    why: "I9, DESIGN 6: a node that the rules name is let in under its name after the change as well",
+    script: "sim_i9_800913.txt",
   },
   {
     name: "served-before-the-names-follow",
