@@ -34,9 +34,10 @@ export async function recordDeparture(
 export async function takeDeparture(stateDir: string): Promise<LeaseLeftBehind | null> {
   const path = pathOf(stateDir);
   try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    const text = await readFile(path, "utf8");
     await rm(path);
-    const { boot_id, term, until_ms } = value as Partial<Record<"boot_id" | "term" | "until_ms", unknown>>;
+    const value: unknown = JSON.parse(text);
+    const { boot_id, term, until_ms } = (value ?? {}) as Partial<Record<"boot_id" | "term" | "until_ms", unknown>>;
     if (boot_id !== (await bootId()) || typeof term !== "string" || typeof until_ms !== "number") return null;
     return /^\d+$/.test(term) ? { term: BigInt(term), untilMs: until_ms } : null;
   } catch (error) {
