@@ -17,6 +17,7 @@ import { fuseAllowanceMs } from "./core/lease/lease.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
+import { mayLeave } from "./departing.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { Fuse } from "./postgres/fuse.js";
@@ -118,7 +119,10 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   return {
     failed,
     stop: (how) => {
-      stopping ??= stopAll({ loop, postgres, transport, certificates, endpoints, fuse, ground, log, record }, how);
+      stopping ??= stopAll(
+        { loop, postgres, transport, certificates, endpoints, fuse, clock, ground, log, record },
+        how,
+      );
       return stopping;
     },
   };
@@ -136,22 +140,25 @@ type Parts = {
   endpoints: Endpoints;
   certificates: ReloadedMaterial | null;
   fuse: Fuse;
+  clock: SystemClock;
   ground: Ground;
   log: Log;
   record: RecordFile | null;
 };
 
-async function stopAll(parts: Parts, how: "fence" | "leave"): Promise<void> {
-  const { loop, postgres, transport, certificates, endpoints, fuse, ground, log, record } = parts;
-  // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced; or that it will
-  // be back, and for how long to wait.
+async function stopAll(parts: Parts, asked: "fence" | "leave"): Promise<void> {
+  const { loop, postgres, transport, certificates, endpoints, fuse, clock, ground, log, record } = parts;
+  const how =
+    asked === "leave" &&
+    (await mayLeave({ loop, clock, fuse, ground, warn: (text, err) => log.logger.warn({ err }, text) }))
+      ? "leave"
+      : "fence";
+  // The others hear first-hand that this node leads no more, and elect while its Postgres is being fenced.
   if (how === "fence") loop.deliver({ kind: "shutdown" });
-  else loop.deliver({ kind: "leave", backWithinMs: loop.state.config.timings.awayMs });
   const told = endpoints.stopping(how === "fence" ? "fences its Postgres and stops" : "stops; its Postgres goes on");
   try {
     await (how === "fence" ? postgres.close() : postgres.leave());
     if (how === "fence") fuse.putOut();
-    else fuse.leave(loop.state.config.timings.awayMs);
   } finally {
     loop.end();
     await record?.close();

@@ -35,6 +35,7 @@ import { onAnswered, onUnanswered, watchProgress } from "./leader/progress.js";
 import { onRecordsSeen } from "./leader/records.js";
 import { onFollowersSet } from "./leader/seating.js";
 import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
+import { onLeave, watchLeaving } from "./lease/leaving.js";
 import { LSN_ZERO } from "./log/lsn.js";
 import { hearPause, onSetPause } from "./pause.js";
 import { compact, inForce } from "./ruleset/in_force.js";
@@ -57,6 +58,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   regainVote(turn);
   noteMembership(turn);
   keepLease(turn);
+  watchLeaving(turn);
   watchProgress(turn);
   establish(turn);
   leaveIfLeftOut(turn);
@@ -132,9 +134,7 @@ function route(turn: Turn, event: Event): void {
       turn.note("info", "stopping", "fences its Postgres and stops", {});
       return;
     case "leave":
-      turn.set({ stopping: true, awayMs: event.backWithinMs });
-      turn.note("info", "leaving", "its sidecar ends and will be started again; Postgres goes on", {});
-      return;
+      return onLeave(turn, event.backWithinMs);
   }
 }
 

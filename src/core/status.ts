@@ -175,6 +175,7 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
     was.suspicion !== v.suspicion ||
     was.blocked !== v.blocked ||
     was.lease !== v.lease ||
+    was.awayMs !== v.awayMs ||
     was.phases !== v.phases ||
     was.rejoin !== v.rejoin ||
     was.awayMs !== v.awayMs

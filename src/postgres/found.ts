@@ -9,6 +9,7 @@ import type { Term } from "../core/log/position.js";
 import type { RulesetRecord } from "../core/ruleset/ruleset.js";
 import { archiveCommandOf } from "./archiving.js";
 import { settingOf } from "./conninfo.js";
+import { type LeaseLeftBehind, takeDeparture } from "./departure.js";
 import { Instance } from "./instance.js";
 import type { LocalPostgresOptions } from "./local_options.js";
 import { observeLeader, observeStandby } from "./observe.js";
@@ -50,6 +51,7 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
   const postmaster = await findOurPostmaster(options.start);
   if (postmaster === null || typeof postmaster === "string") return postmaster;
   const { start } = options;
+  const left = await takeDeparture(start.stateDir);
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<string>((done) => {
@@ -59,7 +61,7 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
     }, DEADLINE_MS);
   });
   const looked = Instance.attach({ start, superuser: start.hba.superuser }, postmaster).then(async (instance) => {
-    const found = await lookAt(instance, options).catch((error: unknown) => explain(error));
+    const found = await lookAt(instance, options, left).catch((error: unknown) => explain(error));
     // Whoever comes too late is not waited for any more, and must not keep sessions on a Postgres that is being ended.
     if (late || typeof found === "string") await instance.leave();
     return found;
@@ -71,7 +73,11 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
   }
 }
 
-async function lookAt(instance: Instance, options: FindOptions): Promise<Candidate | string> {
+async function lookAt(
+  instance: Instance,
+  options: FindOptions,
+  left: LeaseLeftBehind | null,
+): Promise<Candidate | string> {
   const { session, running } = instance;
   const door = await probe({ host: running.socketDir, port: options.start.port }, KNOCK_TIMEOUT_MS);
   if (door.kind === "unknown") return `its door is neither open nor shut: ${door.reason}`;
@@ -79,7 +85,7 @@ async function lookAt(instance: Instance, options: FindOptions): Promise<Candida
   const { in_recovery } = await oneRow<InRecoveryRow>(session, IN_RECOVERY);
   if (!in_recovery && door.kind === "open" && !(await archivesAsWanted(instance, options)))
     return "it was killed before its archiving had begun, or archives by another command";
-  const seen = in_recovery ? await standby(instance, options) : await primary(instance, identity);
+  const seen = in_recovery ? await standby(instance, options) : await primary(instance, identity, left);
   if (typeof seen === "string") return seen;
   const { timeline, rulesets, ...rest } = seen;
   const history = await historyOf(options.start.dataDir, timeline);
@@ -101,7 +107,11 @@ interface Seen {
   readonly as: FoundPrimary | FoundStandby;
 }
 
-async function primary(instance: Instance, { timeline, names }: Identity): Promise<Seen | string> {
+async function primary(
+  instance: Instance,
+  { timeline, names }: Identity,
+  left: LeaseLeftBehind | null,
+): Promise<Seen | string> {
   const { session } = instance;
   let rulesets: readonly RulesetRecord[] | string = [];
   // A record that the sidecar before was writing is there or will never be, once the lock that it is written under is ours.
@@ -112,7 +122,8 @@ async function primary(instance: Instance, { timeline, names }: Identity): Promi
   if (typeof rulesets === "string") return rulesets;
   const flushLsn = parseLsn((await oneRow<FlushLsnRow>(session, FLUSH_LSN)).flush_lsn);
   const senders = sendersOf(await observeLeader(session));
-  return { timeline, flushLsn, rulesets, as: { kind: "primary", names, senders, servesForMs: null } };
+  const servesUntilMs = left?.term === timeline ? left.untilMs : null;
+  return { timeline, flushLsn, rulesets, as: { kind: "primary", names, senders, servesUntilMs } };
 }
 
 async function standby(instance: Instance, { self, idAt }: FindOptions): Promise<Seen | string> {

@@ -44,10 +44,15 @@ export class Fuse {
     return fuse;
   }
 
-  /** The sidecar leaves, and will be there again within so long; the fuse counts on without it. */
-  leave(allowanceMs: number): void {
+  /** Whether there is one: without it nobody closes a Postgres whose sidecar has left. */
+  get lit(): boolean {
+    return this.child !== null && this.child.pid !== undefined && this.child.exitCode === null;
+  }
+
+  /** The sidecar leaves. Postgres is closed when the machine has been up for so long, suspensions counted. */
+  leave(untilMs: number): void {
     this.end();
-    this.say(seconds(allowanceMs));
+    this.say(`until ${Math.max(0, Math.floor(untilMs))}`);
   }
 
   /** Postgres is closed already. */

@@ -2,7 +2,7 @@
  * The fuse itself: a small bash, since it sleeps beside every sidecar for as long as that runs (0.44 MB; POSTGRES.md F).
  *
  * Each line on its standard input says for how many seconds nothing need be heard. When that time passes, or has passed
- * since the input ended, Postgres is closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the
+ * since the input ended, or when the machine has been up for the ms after an `until`, Postgres is closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the
  * postmaster frozen meanwhile and killed last, until none is left.
  */
 export const FUSE_SCRIPT = `
@@ -51,6 +51,11 @@ while :; do
   (( heard > 128 )) && burn "its sidecar hangs"
   if (( heard != 0 )); then nap "$left"; burn "its sidecar is gone"; fi
   [[ $line == off ]] && exit 0
+  if [[ $line == "until "* ]]; then
+    # Not a time to wait: what the machine sleeps counts. Uptime is told in hundredths of a second.
+    while read -r up _ < /proc/uptime && (( 10#\${up/./}0 < \${line#until } )); do nap 0.02; done
+    burn "its sidecar did not come back"
+  fi
   left=$line
 done
 `;

@@ -64,7 +64,8 @@ async function readRecord(stateDir: string): Promise<PostmasterRecord | null> {
   }
 }
 
-async function bootId(): Promise<string> {
+/** Another one after each boot of the machine. @throws where there is no /proc. */
+export async function bootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 }
 

@@ -34,6 +34,8 @@ export class PostgresTable {
   streaming = false;
   door: "open" | "shut" = "shut";
   names = "";
+  /** Until when its sidecar, which has left, was granted a lease; the next one takes it. */
+  servesUntilMs: number | null = null;
   /** A nudge leaves a record: only where its absence would be noticed, so that other scripts stay short. */
   nudged = false;
   /** What somebody else has set the names to, past the sidecar. */
@@ -131,12 +133,13 @@ export class PostgresTable {
 
   /** What a sidecar that starts can tell of it; null if nothing runs, or nothing that it could go on with. */
   found(): FoundPostgres | null {
-    const { position, receiver, primary, door, rulesets, system } = this;
+    const { position, receiver, primary, door, rulesets, system, servesUntilMs } = this;
+    this.servesUntilMs = null;
     if (!this.running || (primary === null && (receiver === null || !this.streaming))) return null;
     const names = this.foreignNames ?? this.names;
     const as =
       primary !== null || receiver === null
-        ? ({ kind: "primary", names, senders: this.observation().senders, servesForMs: null } as const)
+        ? ({ kind: "primary", names, senders: this.observation().senders, servesUntilMs } as const)
         : ({ kind: "standby", ...receiver } as const);
     const common = { history: this.history, flushLsn: position.lsn, postmasterPid: 1, door, rulesets };
     return { ...common, systemIdentifier: system ?? "?", as };

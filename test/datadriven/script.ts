@@ -5,6 +5,7 @@ import { deliverAck, writeAt } from "./clients.js";
 import { craft, policyFrom } from "./craft.js";
 import { durableLoss, establishedLeaders, newestLeader, rogueTerms } from "./judge.js";
 import { leaseLine } from "./lease_line.js";
+import { leave } from "./leave.js";
 import { nodeLine } from "./node_line.js";
 import { orderFrom } from "./order_text.js";
 import { RULESETS_DROPPED } from "./postgres_table.js";
@@ -124,10 +125,7 @@ export class Script {
         this.world.crash(first(), false);
         return this.world.settle();
       case "leave":
-        first().loop?.deliver({ kind: "leave", backWithinMs: Number(args[1]) });
-        this.world.settle();
-        this.world.crash(first(), false);
-        return this.world.settle();
+        return leave(this.world, first(), Number(args[1]));
       case "kill-postgres":
         first().postgres.stop();
         first().loop?.deliver({ kind: "postgres", report: { kind: "exited", reason: "killed by the script" } });

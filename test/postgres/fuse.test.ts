@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFile, mkdir } from "node:fs/promises";
+import { uptime } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { Fuse } from "../../src/postgres/fuse.js";
@@ -68,6 +69,22 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       child.stdin?.end("0.3\n");
       await Promise.all([ended, exitOf(child)]);
       expect(runs(ours)).toBe(false);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    "of a sidecar that left goes by the time since boot, and does not burn before",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const ours = await postgresIn(dataDir);
+      const ended = exitOf(ours);
+      const child = fuse(dataDir, "1000");
+      const untilMs = uptime() * 1000 + 300;
+      child.stdin?.end(`until ${Math.floor(untilMs)}\n`);
+      await Promise.all([ended, exitOf(child)]);
+      // Both are told in hundredths of a second.
+      expect(uptime() * 1000).toBeGreaterThanOrEqual(untilMs - 20);
     },
     DEADLINE_MS,
   );

@@ -1,7 +1,11 @@
+import { departureOf } from "../../src/core/lease/leaving.js";
 import type { Action } from "./action.js";
 import { LEADER } from "./action.js";
 import type { Machine } from "./machine.js";
 import type { World } from "./world.js";
+
+/** A sidecar that is to leave looks this often whether it may. */
+const LEAVE_LOOK_US = 5_000;
 
 /** Plans every action of the schedule. */
 export function plan(world: World, schedule: readonly Action[], active: () => boolean): void {
@@ -212,11 +216,22 @@ function leave(world: World, machine: Machine, forUs: number): void {
   if (loop === null) return;
   machine.whenAwake(() => {
     machine.deliver({ kind: "leave", backWithinMs: loop.state.config.timings.awayMs });
-    world.after(machine.rng.between(1_000, 50_000), () => {
+    const look = () => {
       if (machine.boot !== boot) return;
+      const departure = departureOf(loop.state);
+      if (!loop.settled || departure === "waits") {
+        world.after(LEAVE_LOOK_US, () => machine.whenAwake(look));
+        return;
+      }
+      if (departure === "fences") {
+        machine.postgres.operations.watched = false;
+        machine.postgres.kill("the sidecar may not leave it");
+      }
+      machine.left = departure === "leaves";
       machine.endSidecar();
       machine.restartSidecarAfter(forUs);
-    });
+    };
+    world.after(machine.rng.between(1_000, 50_000), () => machine.whenAwake(look));
   });
 }
 

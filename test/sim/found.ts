@@ -13,9 +13,9 @@ export function foundOn(machine: Machine): FoundPostgres | null {
   const common = { postmasterPid, systemIdentifier: system, door };
   if (postgres.primary !== null) {
     const tip = postgres.pending ?? flushed;
-    const servesForMs = world.config.leases ? Math.floor(machine.ownMs(fuse.leftUs)) : null;
+    const servesUntilMs = world.config.leases ? Math.floor(machine.nowMs() + machine.ownMs(fuse.leftUs)) : null;
     const senders = postgres.replication.seen();
-    const as = { kind: "primary", names: postgres.names.text, senders, servesForMs } as const;
+    const as = { kind: "primary", names: postgres.names.text, senders, servesUntilMs } as const;
     return { ...common, history: historyOf(flushed), flushLsn: BigInt(lsnOf(tip)), rulesets: rulesetsOf(tip), as };
   }
   const streams = postgres.replication.followed();

@@ -43,6 +43,8 @@ export class Machine {
   past: PromiseMade | null = null;
   /** Copies that it held and that a fault destroyed which no policy covers. */
   readonly formerCopies: { readonly incarnation: string; readonly tip: Tip }[] = [];
+  /** Its sidecar ended on purpose, and left its Postgres running. */
+  left = false;
   publishedUs = 0;
   downUntilUs = 0;
   diskHangsUntilUs = 0;
@@ -225,6 +227,9 @@ export class Machine {
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
     this.loop.start(found);
+    if (this.left && world.config.leases && this.loop.state.volatile.leading !== null)
+      world.mark("leader_adopted_under_a_lease");
+    this.left = false;
     this.looked();
   }
 

@@ -49,7 +49,8 @@ const WORLD = [
   ...["witness_recruited", "witness_grants_a_lease", "caught_up_from_a_witness", "caught_up_from_an_ineligible"],
   ...["led_after_a_catch_up", "rewound", "rewind_interrupted", "rewind_refused", "note rewound", "note rewinding"],
   ...["note rewind_awaited", "note clone_instead_of_rewind"],
-  ...["adopted_leader", "adopted_follower", "note not_adopted", "note leaving"],
+  ...["adopted_leader", "adopted_follower", "leader_adopted_under_a_lease"],
+  ...["note not_adopted", "note leaving", "note not_left"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,
   ),

@@ -41,8 +41,8 @@ export interface FoundPrimary {
   readonly names: string;
   /** Who streams from it. */
   readonly senders: readonly SenderSeen[];
-  /** For how long the lease of the sidecar before lets it serve, in ms; null if nobody knows. */
-  readonly servesForMs: number | null;
+  /** Until when the lease of the sidecar before lets it serve, in ms of this node's clock; null if nobody knows. */
+  readonly servesUntilMs: number | null;
 }
 
 /** It streams from this leader, under this term. */
@@ -101,11 +101,11 @@ function lead(turn: Turn, found: FoundPostgres, primary: FoundPrimary): string |
   if (isChanging(found.rulesets, rules)) return "its rules were changed in this term, and may not be decided";
   const term = termFound(turn, found, rules, { names: primary.names, begun });
   if (typeof term === "string") return term;
-  if (leaseMs > 0 && (primary.servesForMs ?? 0) <= 0) return "the lease that it was served under is over";
+  if (leaseMs > 0 && (primary.servesUntilMs ?? 0) <= turn.nowMs) return "the lease that it was served under is over";
   turn.set({
     leading: { ...term, history: found.history, flushLsn: found.flushLsn, mark: found.flushLsn },
     leaderSeenMs: turn.nowMs,
-    lease: { ...turn.volatile.lease, servesUntilMs: turn.nowMs + (primary.servesForMs ?? 0) },
+    lease: { ...turn.volatile.lease, servesUntilMs: primary.servesUntilMs ?? 0 },
   });
   runs(turn, found);
   return null;

@@ -13,8 +13,10 @@ export interface LeaseBook {
   readonly held: Readonly<Record<NodeId, HeldLease>>;
   /** As a leader about to be established: what earlier leaders may still hold. */
   readonly awaited: readonly AwaitedLease[];
-  /** As a leader that was adopted: until then the grants that the sidecar before held let it serve; else 0. */
+  /** As a leader that was adopted: until then the grants that the sidecar before held let it serve; 0 once it holds its own. */
   readonly servesUntilMs: number;
+  /** As a leader whose sidecar is to be restarted: since when it asks for a lease of that length; else null. */
+  readonly leavingSinceMs: number | null;
   /** That it waits was said. */
   readonly noted: boolean;
   /** As a follower: what it has granted, by leader. */
@@ -48,5 +50,6 @@ export interface AwaitedLease {
 export function freshBook(timings: Timings, { promise, leaseMs = 0 }: Durable, nowMs: number): LeaseBook {
   const promised = promise.term > TERM_NONE;
   const restartedUntilMs = promised ? nowMs + holdMs(Math.max(timings.leaseMs, leaseMs)) : nowMs;
-  return { askedMs: null, held: {}, awaited: [], servesUntilMs: 0, noted: false, given: {}, restartedUntilMs };
+  const leads = { askedMs: null, held: {}, awaited: [], servesUntilMs: 0, leavingSinceMs: null, noted: false };
+  return { ...leads, given: {}, restartedUntilMs };
 }

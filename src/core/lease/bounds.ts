@@ -22,6 +22,12 @@ export const CLOCK_LAG_MAX_MS = 320;
 /** Below it there is nothing left of a lease once the clocks' lag is taken off and a late message is allowed for. */
 export const LEASE_DETECT_MIN_MS = 1000;
 
+/**
+ * For how long a leader's sidecar that is to be restarted waits for the grants of a longer lease: followers that are there
+ * answer within a round trip and a write of their state file, and whoever restarts a sidecar does not wait for the others.
+ */
+export const LEAVE_WITHIN_MS = 1000;
+
 export interface LeaseTimings {
   /** How long a leader may count on a grant, from when it asked, in ms of its own clock. 0: there are no leases. */
   readonly leaseMs: number;

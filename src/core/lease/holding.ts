@@ -32,7 +32,7 @@ export function holdGrant(turn: Turn, from: NodeId, status: NodeStatus): void {
   if (leading === null || grant === null || grant.leader !== turn.self || grant.term !== leading.term) return;
   // An answer to what was never asked is nobody's.
   if (lease.askedMs === null || grant.stampMs > lease.askedMs) return;
-  const untilMs = grant.stampMs + Math.min(grant.leaseMs, turn.config.timings.leaseMs);
+  const untilMs = grant.stampMs + Math.min(grant.leaseMs, askedLeaseMs(turn));
   const before = lease.held[from];
   if (before?.incarnation === incarnation && before.untilMs >= untilMs) return;
   turn.set({ lease: { ...lease, held: { ...lease.held, [from]: { incarnation, untilMs } } } });
@@ -158,10 +158,16 @@ export function stampDue(state: State): boolean {
 }
 
 export function askOf(state: State): LeaseAsk | null {
-  const { volatile, config } = state;
+  const { volatile } = state;
   const { askedMs } = volatile.lease;
   if (volatile.leading === null || askedMs === null) return null;
-  return { stampMs: askedMs, leaseMs: config.timings.leaseMs };
+  return { stampMs: askedMs, leaseMs: askedLeaseMs(state) };
+}
+
+/** How long a lease this leader asks for: the ordinary one, or what the restart of its sidecar may take. */
+export function askedLeaseMs({ config, volatile }: Pick<State, "config" | "volatile">): number {
+  const { leaseMs, awayMs } = config.timings;
+  return volatile.lease.leavingSinceMs === null ? leaseMs : Math.max(leaseMs, Math.min(volatile.awayMs, awayMs));
 }
 
 /** Who could still renew a lease that runs out, for the operator. */

@@ -9,8 +9,9 @@ import type { NodeStatus } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
 import type { Leading, State } from "../state.js";
 import { Turn } from "../turn.js";
+import { LEAVE_WITHIN_MS } from "./bounds.js";
 import { grantLease } from "./granting.js";
-import { holdGrant, mustFenceAtMs, rulesOf, silentGranters, stillAwaited } from "./holding.js";
+import { holdGrant, holdsLease, mustFenceAtMs, rulesOf, silentGranters, stillAwaited } from "./holding.js";
 
 /** A status asks for a lease, or answers. */
 export function exchangeLease(turn: Turn, peer: NodeId, status: NodeStatus): void {
@@ -22,6 +23,10 @@ export function exchangeLease(turn: Turn, peer: NodeId, status: NodeStatus): voi
 export function keepLease(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null || leading.stage !== "established") return;
+  // What the sidecar before was granted was for the rules of then: it bridges the time until there are grants of this one,
+  // and is no reason to serve under any rules that come later.
+  if (turn.volatile.lease.servesUntilMs > 0 && holdsLease(turn, rulesOf(leading)))
+    turn.set({ lease: { ...turn.volatile.lease, servesUntilMs: 0 } });
   if (turn.nowMs < servesUntilMs(turn.state(), leading)) return;
   const silent = silentGranters(turn, rulesOf(leading));
   turn.note("warn", "lease_lost", `without ${silent.join(" and ")} another leader may be elected`, {
@@ -74,6 +79,7 @@ export function leaseTicksMs(state: State): number[] {
   const { leading, lease } = volatile;
   if (config.timings.leaseMs === 0 || leading === null) return [];
   const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
+  if (lease.leavingSinceMs !== null) due.push(lease.leavingSinceMs + LEAVE_WITHIN_MS);
   if (leading.stage === "established") due.push(servesUntilMs(state, leading));
   else due.push(...stillAwaited(state).map((w) => w.untilMs));
   return due.filter((at) => Number.isFinite(at) && at > volatile.nowMs);

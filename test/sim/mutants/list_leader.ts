@@ -171,7 +171,7 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   {
     name: "granted-before-it-is-answered-for",
     file: "src/core/lease/granting.ts",
-    find: "  answerFor(turn);\n",
+    find: "  answerFor(turn, leaseMs);\n",
     replace: "",
     why: "I8: what a start with a shorter lease must answer for is on disk before the grant is heard of",
     script: "lease_detect_lowered.txt",

@@ -47,8 +47,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "lease-counted-from-its-receipt",
     file: HOLDING,
-    find: "  const untilMs = grant.stampMs + Math.min(grant.leaseMs, turn.config.timings.leaseMs);\n",
-    replace: "  const untilMs = turn.nowMs + Math.min(grant.leaseMs, turn.config.timings.leaseMs);\n",
+    find: "  const untilMs = grant.stampMs + Math.min(grant.leaseMs, askedLeaseMs(turn));\n",
+    replace: "  const untilMs = turn.nowMs + Math.min(grant.leaseMs, askedLeaseMs(turn));\n",
     why: "DESIGN 7: the leader counts it from the time it sent",
     script: "lease_clock_rates.txt",
   },
