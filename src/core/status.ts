@@ -177,8 +177,7 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
     was.lease !== v.lease ||
     was.awayMs !== v.awayMs ||
     was.phases !== v.phases ||
-    was.rejoin !== v.rejoin ||
-    was.awayMs !== v.awayMs
+    was.rejoin !== v.rejoin
   )
     return false;
   if (was.peers === v.peers) return true;
