@@ -11,7 +11,8 @@ const KILL_US = [1_000, 20_000] as const;
  */
 export class Fuse {
   private atUs = Number.POSITIVE_INFINITY;
-  private planned = false;
+  /** When it looks next. */
+  private plannedUs = Number.POSITIVE_INFINITY;
 
   constructor(private readonly machine: Machine) {}
 
@@ -30,10 +31,12 @@ export class Fuse {
   /** The sidecar died, or hangs: nobody feeds it any more. */
   plan(): void {
     const { world, frozenUntilUs } = this.machine;
-    if (this.planned || !Number.isFinite(this.atUs)) return;
-    this.planned = true;
-    world.after(Math.max(this.atUs, frozenUntilUs) - world.nowUs, () => {
-      this.planned = false;
+    const lookUs = Math.max(this.atUs, frozenUntilUs, world.nowUs);
+    // A leader that is back needs the longer lease no more: it may have to burn before it was to.
+    if (this.plannedUs <= lookUs || !Number.isFinite(this.atUs)) return;
+    this.plannedUs = lookUs;
+    world.after(lookUs - world.nowUs, () => {
+      if (this.plannedUs === lookUs) this.plannedUs = Number.POSITIVE_INFINITY;
       this.check();
     });
   }

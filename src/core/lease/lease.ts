@@ -45,7 +45,10 @@ export function mustFenceWithinMs(state: State, nowMs: number): number {
 
 /** For how long, from `nowMs` on, nothing need be heard of this sidecar before its Postgres is closed without it, in ms. */
 export function fuseAllowanceMs(state: State, nowMs: number): number {
-  return Math.min(state.config.timings.fuseMs, mustFenceWithinMs(state, nowMs));
+  const { fuseMs, leaseMs } = state.config.timings;
+  // What the sidecar before was granted may be given up before the fuse hears of it: no more of it than an ordinary lease.
+  const bridgedMs = state.volatile.lease.servesUntilMs > 0 ? leaseMs : fuseMs;
+  return Math.min(fuseMs, bridgedMs, mustFenceWithinMs(state, nowMs));
 }
 
 /** By the grants that it holds, or by those that the sidecar before held: these were for the rules of then. */
