@@ -12,6 +12,8 @@ export interface Budget {
   readonly seeds: number;
   /** For the seeds of one mutant, in ms. */
   readonly seedsMs: number;
+  /** Of a mutant that names a script, none of the others are played: all of them take most of a minute. */
+  readonly namedOnly: boolean;
 }
 
 /** What notices a mutant. */
@@ -34,7 +36,7 @@ const GRACE_MS = 60_000;
 const SEARCHES = ["grow", "majority"];
 
 export async function evaluate(mutant: Mutant, budget: Budget): Promise<Verdict> {
-  const scripts = await scriptsOf(mutant);
+  const scripts = await scriptsOf(mutant, budget.namedOnly ? (mutant.script ?? null) : null);
   const names = Object.keys(scripts);
   const violated = names.filter((name) => scripts[name] === "violation");
   const seeds = budget.seeds === 0 ? null : await seedsOf(mutant, budget);
@@ -53,10 +55,10 @@ export function isKilled({ seeds, scripts, search }: Verdict): boolean {
   return scripts.length > 0 || search !== null || (seeds?.noticed ?? 0) > 0;
 }
 
-async function scriptsOf(mutant: Mutant): Promise<Record<string, Noticed>> {
+async function scriptsOf(mutant: Mutant, only: string | null): Promise<Record<string, Noticed>> {
   const outcome = await inBundle<Record<string, Noticed>>(mutant, "test/sim/mutants/script_runner.ts", [
     "scriptsThatNotice",
-    [`${ROOT}test/datadriven`, null],
+    [`${ROOT}test/datadriven`, only === null ? null : [only]],
     SCRIPTS_MS,
   ]);
   // A script that never ends is not what any of them expects.

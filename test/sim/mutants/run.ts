@@ -1,6 +1,6 @@
 /**
- * `npm run -s sim:mutants -- [--name PART] [--seeds N] [--seconds N] [--table FILE] [-o json]`: breaks each guard in turn and
- * says what notices. Exit code 1 if a mutant lives that survivors.ts does not explain, or one dies that it says cannot.
+ * `npm run -s sim:mutants -- [--name PART] [--seeds N] [--seconds N] [--scripts named] [--table FILE] [-o json]`: breaks each
+ * guard in turn and says what notices; with `--scripts named`, of the scripts only the one that its mutant names. Exit code 1 if a mutant lives that survivors.ts does not explain, or one dies that it says cannot.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -15,13 +15,18 @@ const { values } = parseArgs({
     name: { type: "string" },
     seeds: { type: "string", default: "100" },
     seconds: { type: "string", default: "20" },
+    scripts: { type: "string", default: "all" },
     table: { type: "string" },
     output: { type: "string", short: "o", default: "table" },
   },
 });
 
 const json = values.output === "json";
-const budget = { seeds: Number(values.seeds), seedsMs: Number(values.seconds) * 1000 };
+const budget = {
+  seeds: Number(values.seeds),
+  seedsMs: Number(values.seconds) * 1000,
+  namedOnly: values.scripts === "named",
+};
 const chosen = MUTANTS.filter(({ name }) => values.name === undefined || name.includes(values.name));
 if (chosen.length === 0) throw new Error(`there is no mutant ${values.name}`);
 

@@ -48,8 +48,8 @@ export function tableOf(verdicts: readonly Verdict[], budget: Budget): string {
   return `# Mutants
 
 Each guard of the protocol broken on purpose, one at a time, while the source is bundled; and what notices.
-Made by \`npm run -s sim:mutants -- --seeds ${budget.seeds} --seconds ${budget.seedsMs / 1000} --table docs/mutants.md\`:
-${verdicts.length} mutants, ${killed.length} killed.
+Made by \`npm run -s sim:mutants -- --seeds ${budget.seeds} --seconds ${budget.seedsMs / 1000}${budget.namedOnly ? " --scripts named" : ""} --table docs/mutants.md\`:
+${verdicts.length} mutants, ${killed.length} killed.${budget.namedOnly ? " Of the scripts, each mutant was shown the one that it names." : ""}
 
 | mutant | breaks | seeds that notice | first | script, or search |
 |---|---|---|---|---|
