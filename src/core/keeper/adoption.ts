@@ -99,6 +99,8 @@ function lead(turn: Turn, found: FoundPostgres, primary: FoundPrimary): string |
   if (!marked || !rules.newestDecided || rules.newestNumber.term !== promise.term || begun === undefined)
     return `nothing proves that it was established in term ${promise.term}`;
   if (isChanging(found.rulesets, rules)) return "its rules were changed in this term, and may not be decided";
+  // A term whose door was shut is never resumed: it was being handed over (DESIGN 5).
+  if (found.door === "shut") return "its door is shut: it was handing over, or was not open yet";
   const term = termFound(turn, found, rules, { names: primary.names, begun });
   if (typeof term === "string") return term;
   if (leaseMs > 0 && (primary.servesUntilMs ?? 0) <= turn.nowMs) return "the lease that it was served under is over";
@@ -157,7 +159,11 @@ function termFound(
 /** Goes on following the leader whose WAL still comes in. */
 function follow(turn: Turn, found: FoundPostgres, { leader, term }: FoundStandby): string | null {
   const { attempt } = turn.durable.promise;
-  if (attempt === null || inForce(found.rulesets) === undefined) return "its table of rulesets is empty";
+  const rules = inForce(found.rulesets);
+  if (attempt === null || rules === undefined) return "its table of rulesets is empty";
+  // Who streams from where is told by an address, which may have been another node's when the configuration was written.
+  if (!rules.all.some((ruleset) => memberOf(ruleset, leader) !== undefined))
+    return `no ruleset in force names ${leader}, from which it seems to stream`;
   const { history, systemIdentifier } = found;
   const ready = { history, systemIdentifier };
   turn.set({ following: { term, attempt, leader, ready, sinceMs: turn.nowMs } });

@@ -3,6 +3,7 @@
  * lease lets it, so it takes a longer one first (DESIGN 7): of the whole time that it may be away, from a set that blocks
  * every election. Without those grants it ends as any other leader does, so that the others elect at once.
  */
+import { isHandingOver } from "../leader/hands_over.js";
 import { stepDown } from "../leader/office.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import type { NodeId } from "../ruleset/ruleset.js";
@@ -23,12 +24,24 @@ export function departureOf(state: State): Departure {
 }
 
 export function onLeave(turn: Turn, backWithinMs: number): void {
-  turn.set({ stopping: true, awayMs: backWithinMs });
+  turn.set({ stopping: true });
+  const doubt = whyNotLeft(turn);
+  if (doubt !== null) return endWithPostgres(turn, doubt, []);
+  turn.set({ awayMs: backWithinMs });
   turn.note("info", "leaving", "its sidecar ends and will be started again; Postgres goes on", {});
   const { leading, lease } = turn.volatile;
   if (leading?.stage !== "established" || turn.config.timings.leaseMs === 0) return;
   // It asks at once.
   turn.set({ lease: { ...lease, askedMs: null, leavingSinceMs: Math.floor(turn.nowMs) } });
+}
+
+/** What the next sidecar would not go on with is ended now: else the others would wait for it in vain. */
+function whyNotLeft(turn: Turn): string | null {
+  const { leading, following, postgres } = turn.volatile;
+  if (isHandingOver(turn)) return "it is handing over";
+  if (leading === null) return following !== null && postgres.streaming ? null : "it neither leads nor streams";
+  if (leading.stage !== "established" || leading.mark !== "durable") return "its rules are not decided yet";
+  return leading.change !== null || leading.number.subterm > 0 ? "its rules were changed in this term" : null;
 }
 
 /** Whether what was asked for since it began to leave is granted in full: a grant of before it is not so long. */
@@ -50,7 +63,11 @@ export function watchLeaving(turn: Turn): void {
   const silent = leading === null ? [] : followersOf(rulesOf(leading), turn.self).filter(short);
   const why =
     leading === null ? "it leads no more" : `${silent.join(" and ")} did not grant it a lease of ${askedMs} ms`;
+  endWithPostgres(turn, why, silent);
+}
+
+function endWithPostgres(turn: Turn, why: string, silent: readonly NodeId[]): void {
   turn.set({ awayMs: 0, following: null, pending: null });
   turn.note("warn", "not_left", `fences its Postgres, which cannot be left to itself: ${why}`, { silent, reason: why });
-  stepDown(turn, "its sidecar ends, and its lease is not long enough to go on without it");
+  stepDown(turn, `its sidecar ends, and its Postgres cannot be left to itself: ${why}`);
 }

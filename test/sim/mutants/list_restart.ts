@@ -119,4 +119,28 @@ export const RESTART_MUTANTS: readonly Mutant[] = [
     why: "a sidecar that is restarted on purpose leaves its Postgres running",
     script: "sidecar_restarted_on_purpose.txt",
   },
+  {
+    name: "leaves-while-handing-over",
+    file: "src/core/lease/leaving.ts",
+    find: '  if (isHandingOver(turn)) return "it is handing over";\n',
+    replace: "",
+    why: "DESIGN 5: a term that was handed over goes on under a new one, never by resuming",
+    script: "leave_is_not_for_everybody.txt",
+  },
+  {
+    name: "leaves-what-nobody-goes-on-with",
+    file: "src/core/lease/leaving.ts",
+    find: 'leading.change !== null || leading.number.subterm > 0 ? "its rules were changed in this term" : null',
+    replace: "null",
+    why: "I9: the others would wait for a leader whose next sidecar ends its Postgres",
+    script: "leave_is_not_for_everybody.txt",
+  },
+  {
+    name: "leaves-a-postgres-that-nobody-wants",
+    file: "src/core/lease/leaving.ts",
+    find: 'following !== null && postgres.streaming ? null : "it neither leads nor streams"',
+    replace: "null",
+    why: "DESIGN 7: a primary that has just left office is fenced, not left to itself",
+    script: "leave_is_not_for_everybody.txt",
+  },
 ];
