@@ -48,6 +48,10 @@ describe("nodes come and go while the cluster runs", () => {
     expect(await order(cluster, "remove", dead)).toMatchObject({ code: 0, ok: true });
     await cluster.killNode(other);
     await load.goesOn();
+    // Begun in the moment in which nobody has missed it yet, it would be taken back instead.
+    await cluster.untilStatus(`${other} to be missed`, ({ nodes }) =>
+      nodes.some(({ id, reachable }) => id === other && !reachable),
+    );
     const refused = await order(cluster, "remove", leader);
     expect(refused).toMatchObject({ code: 4, ok: false, refusal: { code: "not_connected", missing: [other] } });
     cluster.start(other);

@@ -19,6 +19,9 @@ interface AnswerHeard {
   readonly key: string;
 }
 
+/** XLOG_BLCKSZ of every Postgres that is packaged. */
+const WAL_PAGE_BYTES = 8192n;
+
 /** What the records of several nodes say about one another, collected while they are replayed. */
 export class Facts {
   /** Who began to lead a term, by attempt. */
@@ -48,7 +51,11 @@ export class Facts {
     const term = history.timeline;
     const known = this.established.get(term) ?? [];
     const own = known.find((e) => e.node === node);
-    const decided = { timeline: term, lsn: quorumLsn };
+    // WAL is flushed up to the end of a record, or, in the background, up to the end of a page in the middle of one. Nobody
+    // was told anything for half a record.
+    const isPageEnd = quorumLsn % WAL_PAGE_BYTES === 0n;
+    if (isPageEnd && own !== undefined) return;
+    const decided = { timeline: term, lsn: isPageEnd ? 0n : quorumLsn };
     if (own === undefined) this.established.set(term, [...known, { node, term, history, decided }]);
     else if (own.decided.lsn < quorumLsn) own.decided = decided;
   }
