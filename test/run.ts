@@ -130,23 +130,23 @@ function postgresSources(): readonly string[] {
   return system ? ["system", "npm"] : ["npm"];
 }
 
-/** What needs no Postgres, beside what waits for Postgres most of the time; told when it is over. */
-async function withoutPostgres(): Promise<void> {
+/** The simulator, beside what waits for Postgres most of the time. */
+async function simulate(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "quorate-test-log-"));
   const path = join(folder, "log");
   const log = openSync(path, "w");
-  await vitest("unit", {}, [], { log });
   await check("sim", ["--seeds", SEEDS], { log });
   closeSync(log);
-  beside = await readFile(path, "utf8");
+  simulated = await readFile(path, "utf8");
   await rm(folder, { recursive: true, force: true });
 }
 
-let beside = "";
+let simulated = "";
 
 try {
   for (const script of CHECKS) await check(script);
-  const rest = withoutPostgres();
+  await vitest("unit");
+  const rest = simulate();
   // Tests of one Postgres take every version at hand in one run; clusters are made of one version each.
   process.stdout.write("tests on real Postgres: one node, every version\n");
   await vitest("pg", {}, ["test/pg/process_", "test/pg/replication_"]);
@@ -154,9 +154,9 @@ try {
     process.stdout.write(`tests on real Postgres: clusters, ${source}\n`);
     await vitest("pg", { QUORATE_TEST_POSTGRES: source }, ALL || index === 0 ? CLUSTERS : CLUSTERS_TELLING);
   }
-  process.stdout.write("unit tests and the simulator\n");
+  process.stdout.write("the simulator, beside all these\n");
   await rest;
-  process.stdout.write(beside);
+  process.stdout.write(simulated);
 } catch (error) {
   process.stdout.write(`the test run broke: ${error instanceof Error ? error.stack : String(error)}\n`);
   tally.failed += 1;

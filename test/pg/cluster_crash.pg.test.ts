@@ -81,7 +81,9 @@ describe("something of a cluster under load dies", () => {
     expectFencedAnew(cluster, victim, orphaned);
   });
 
-  test("a follower's sidecar alone: commits go on, and started again it goes on with what it finds", async ({ expect }) => {
+  test("a follower's sidecar alone: commits go on, and started again it goes on with what it finds", async ({
+    expect,
+  }) => {
     const cluster = shared();
     const load = await loadOn(cluster);
     const { leader, term } = await cluster.healed();
