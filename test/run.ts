@@ -86,12 +86,7 @@ async function check(script: string, args: readonly string[] = [], beside: Place
 }
 
 /** Counts what vitest reports; a run that ended badly without a failed test (a crash, no report) counts as one failure. */
-async function vitest(
-  project: string,
-  env: NodeJS.ProcessEnv = {},
-  filters: readonly string[] = [],
-  beside: Place = null,
-): Promise<void> {
+async function vitest(project: string, env: NodeJS.ProcessEnv = {}, filters: readonly string[] = []): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "quorate-test-report-"));
   const report = join(folder, "report.json");
   const code = await run(
@@ -110,7 +105,6 @@ async function vitest(
       `--outputFile.json=${report}`,
     ],
     env,
-    beside,
   );
   const counts = await readFile(report, "utf8")
     .then((text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number })
