@@ -130,6 +130,8 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
     await n3.start({ standby: true });
     await establish();
     await n3.follow(n1, 2n, { slot: true });
+    // A clean stop waits for those that stream, and for nobody who has not dialled yet.
+    await caughtUp(n1, n3);
     await n1.stop();
     await n2.revoke();
     await n3.revoke();
