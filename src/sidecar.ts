@@ -19,6 +19,7 @@ import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
 import { mayLeave } from "./departing.js";
 import { Endpoints, snapshotOptions, timedStore } from "./endpoints.js";
+import { handOverFirst } from "./handing_over_first.js";
 import { findBinaries } from "./postgres/binaries.js";
 import { Fuse } from "./postgres/fuse.js";
 import type { LocalPostgres } from "./postgres/local_postgres.js";
@@ -36,9 +37,15 @@ import { openCertificates, transportOf } from "./transport_of_node.js";
 
 const STDERR = 2;
 
+/** What becomes of Postgres when its sidecar is stopped. */
+export type Ending = "fence" | "hand_over" | "leave";
+
 export interface Sidecar {
-  /** Ends everything of ours: Postgres is fenced first, or left running for the next sidecar. The first call counts. */
-  stop(postgres: "fence" | "leave"): Promise<void>;
+  /**
+   * Ends everything of ours: Postgres is fenced, at once or when another node leads, or left running for the next sidecar.
+   * The first call counts.
+   */
+  stop(postgres: Ending): Promise<void>;
   /** Resolves with the reason when the sidecar ended by itself: an invariant broke, or the disk failed. */
   readonly failed: Promise<string>;
 }
@@ -146,8 +153,9 @@ type Parts = {
   record: RecordFile | null;
 };
 
-async function stopAll(parts: Parts, asked: "fence" | "leave"): Promise<void> {
+async function stopAll(parts: Parts, asked: Ending): Promise<void> {
   const { loop, postgres, transport, certificates, endpoints, fuse, clock, ground, log, record } = parts;
+  if (asked === "hand_over") await handOverFirst({ loop, clock });
   const how =
     asked === "leave" &&
     (await mayLeave({ loop, clock, fuse, ground, warn: (text, err) => log.logger.warn({ err }, text) }))

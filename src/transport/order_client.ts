@@ -1,9 +1,11 @@
+import type { CohortOrder } from "../core/leader/ordered_cohort.js";
 import type { HandoverRequest, HandoverResult, Mandate, Pause } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { ChangeResult } from "../core/ruleset/wanted.js";
 import type { TlsMaterial } from "../tls/material.js";
 import { callUnary, openChannel } from "./channel.js";
 import { PROTOCOL, strangeness } from "./envelope.js";
-import type { Codec } from "./messages.js";
+import { type Codec, changeCohortRequest, changeCohortResponse } from "./messages.js";
 import { handoverRequest, handoverResponse, setPauseRequest, setPauseResponse } from "./orders_codec.js";
 import { RAW_ADMIN, type RawMethod } from "./raw_service.js";
 
@@ -34,6 +36,11 @@ export function orderHandover(
 export async function orderPause(to: OrderTo, paused: boolean): Promise<OrderReply<Pause>> {
   const reply = await order(to, RAW_ADMIN.setPause, setPauseRequest, setPauseResponse, paused);
   return reply.ok ? { ok: true, result: reply.result.pause } : reply;
+}
+
+/** Asks a leader for other nodes in its cohort. Never rejects. */
+export function orderCohort(to: OrderTo, request: CohortOrder): Promise<OrderReply<ChangeResult>> {
+  return order(to, RAW_ADMIN.changeCohort, changeCohortRequest, changeCohortResponse, request);
 }
 
 function order<Q, A>(

@@ -2,29 +2,38 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DemoStatus } from "../../src/demo/cluster_status.js";
+import type { TestCluster } from "./cluster/cluster.js";
 import { quorate } from "./cluster/command.js";
 import { loadOn, ownCluster, sharedCluster } from "./cluster/scenarios.js";
 
 describe("a sidecar is stopped", () => {
   const shared = sharedCluster();
 
-  test("SIGTERM of the leader's, with --stop-postgres: it fences its Postgres and ends well, and the others elect", async () => {
+  test("SIGTERM of the leader's, with --stop-postgres: it hands over first; SIGINT: it fences, and the others elect", async () => {
     const cluster = shared();
     const load = await loadOn(cluster);
     const stopped = await cluster.leader();
     expect(await cluster.stopSidecar(stopped)).toBe("exit code 0");
     cluster.start(stopped, ["--stop-postgres"]);
-    await cluster.healed();
-    expect(await cluster.leader()).toBe(stopped);
+    const { leader, term } = await cluster.healed();
+    expect(leader).toBe(stopped);
+    const drained = cluster.marks(stopped, "drained").length;
     expect(await cluster.stopSidecar(stopped)).toBe("exit code 0");
     expect(cluster.postgresOf(stopped)).toEqual([]);
-    await cluster.untilLed([stopped]);
+    // Another one was established when it ended, by one election, and it had the whole log.
+    const next = await cluster.untilLed([stopped]);
+    expect(cluster.marks(stopped, "drained").length).toBe(drained + 1);
     await load.goesOn();
     cluster.start(stopped);
+    const after = await cluster.healed();
+    expect([after.leader, after.term]).toEqual([next, Number(term) + 1]);
+    // It says itself that it leads no more: nobody has to wait for its silence.
+    expect(await cluster.stopSidecar(next, "SIGINT")).toBe("exit code 130");
+    expect(cluster.postgresOf(next)).toEqual([]);
+    await cluster.untilLed([next]);
+    expect(suspectedBy(cluster, next).length).toBeGreaterThan(0);
+    cluster.start(next);
     await load.settle();
-    // It said itself that it leads no more: nobody had to wait for its silence.
-    const heard = cluster.logs().filter(({ mark, text }) => mark === "suspected_first_hand" && text.includes(stopped));
-    expect(heard.length).toBeGreaterThan(0);
   });
 
   test("a second one on a running node's state directory is refused; the cluster does not notice", async () => {
@@ -86,6 +95,11 @@ describe("a node comes back with less than it had", () => {
     expect(cluster.postgresOf(wiped)).toEqual([]);
   });
 });
+
+/** Who heard from this leader itself that it leads no more. */
+function suspectedBy(cluster: TestCluster, leader: string) {
+  return cluster.logs().filter(({ mark, text }) => mark === "suspected_first_hand" && text.includes(leader));
+}
 
 /** A leader in office, and this node named with the reason why it does not vote. */
 function refuses(id: string, reason: RegExp): (status: DemoStatus) => boolean {

@@ -3,7 +3,7 @@ import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import { parseDuration } from "../../config/duration.js";
 import type { ChangeResult } from "../../core/ruleset/wanted.js";
 import type { TlsMaterial } from "../../tls/material.js";
-import { type ChangeReply, orderCohort } from "../../transport/change_client.js";
+import { type OrderReply, orderCohort } from "../../transport/order_client.js";
 import { requireMaterial } from "../certificates.js";
 import type { CohortJson } from "../cohort_schema.js";
 import { type CliContext, CommandFailed } from "../context.js";
@@ -130,7 +130,7 @@ async function findLeader({ config, tls }: Asked): Promise<NodeConfig> {
 }
 
 /** Says on stderr how far it is, while the answer is awaited. */
-async function watched(context: CliContext, asked: Asked, leader: NodeConfig): Promise<ChangeReply> {
+async function watched(context: CliContext, asked: Asked, leader: NodeConfig): Promise<OrderReply<ChangeResult>> {
   const { config, tls, verb, node, waitMs, cause } = asked;
   const to = { ...leader, cluster: config.cluster, deadlineMs: waitMs + ANSWER_MARGIN_MS, tls };
   let ended = false;
@@ -152,7 +152,7 @@ function progressOf(status: StatusJson | null): string {
   return change == null ? "" : `${change.stage}${change.waits_for === null ? "" : `: ${change.waits_for}`}`;
 }
 
-function outcomeOf(reply: ChangeReply): Pick<Outcome, "ok" | "number" | "refusal" | "reason"> {
+function outcomeOf(reply: OrderReply<ChangeResult>): Pick<Outcome, "ok" | "number" | "refusal" | "reason"> {
   const nothing = { ok: false, number: null, refusal: null, reason: null };
   if (!reply.ok) return { ...nothing, reason: `the leader did not say what became of it: ${reply.reason}; ${LOOK}` };
   return { ...nothing, ...resultOf(reply.result) };

@@ -8,7 +8,7 @@ import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from
 
 /** What `run` needs of the sidecar; main.ts hands it in. */
 export interface RunningSidecar {
-  stop(postgres: "fence" | "leave"): Promise<void>;
+  stop(postgres: "fence" | "hand_over" | "leave"): Promise<void>;
   readonly failed: Promise<string>;
 }
 
@@ -21,8 +21,8 @@ Examples:
   quorate run -c quorate.yaml                 on the host whose name or address is one node's
 
 SIGTERM ends the sidecar alone: its Postgres goes on, and a sidecar that is started again soon goes on with it, in the same
-term. Start it with --stop-postgres, or send SIGINT (Ctrl-C), to have Postgres stopped as well: the others elect a leader
-meanwhile.
+term. Started with --stop-postgres it stops its Postgres as well, and lets another node lead first if it leads. SIGINT (Ctrl-C)
+stops both at once, and the others elect.
 Logs are JSON lines on standard error.
 
 --record FILE appends what the core saw and did, for \`npm run -s sim -- --replay FILE...\` of the repository: some 4 MB an hour
@@ -43,7 +43,7 @@ export function registerRun(
     const command = program
       .command("run")
       .description("be the sidecar of one node: start its Postgres, and keep the cluster available")
-      .option("--stop-postgres", "at SIGTERM stop Postgres as well; the others elect a leader first if this one leads")
+      .option("--stop-postgres", "at SIGTERM stop Postgres as well; a leader hands over first")
       .option("--record <file>", "append what the core sees and does to this file, to be replayed and checked")
       .addHelpText("after", EXAMPLES);
     addCommonOptions(command).action(async (_: unknown, self: Command) => {
@@ -56,7 +56,7 @@ export function registerRun(
       const node = requireNode(context, config, chosen.id);
       const trouble = await dataDirTrouble(node, config.file);
       if (trouble !== null) throw new CommandFailed(EXIT.failed, trouble);
-      const atTerm = options.stopPostgres === true ? "fence" : "leave";
+      const atTerm = options.stopPostgres === true ? "hand_over" : "leave";
       await runUntilStopped(context, atTerm, () =>
         start(config, node, { record: options.record ?? null, version: context.version }),
       );
@@ -66,7 +66,7 @@ export function registerRun(
 
 async function runUntilStopped(
   context: CliContext,
-  atTerm: "fence" | "leave",
+  atTerm: "hand_over" | "leave",
   start: () => Promise<RunningSidecar>,
 ): Promise<void> {
   const stopped = untilSignal();
