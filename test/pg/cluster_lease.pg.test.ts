@@ -147,4 +147,26 @@ describe("an old leader serves no read once the next one is established", () => 
     expect(String(cluster.marks(old, "stepped_down").at(-1)?.data.reason)).toMatch(/^its Postgres has not answered/);
     await expectAllThere();
   });
+
+  test("its sidecar alone is frozen: its fuse ends Postgres before the next leader acknowledges anything", async () => {
+    const old = await cluster.leader();
+    const { pgPort } = cluster.node(old);
+    const sessions = await openSessions(pgPort);
+    const reader = new EagerReader();
+    reader.start(pgPort);
+    await waitFor("it to be read", HEAL_MS, () => reader.answers.length > 0);
+    const before = new Set(cluster.postgresOf(old).map(({ pid }) => pid));
+    const sidecar = cluster.sidecarOf(old);
+    sendSignal(sidecar, "SIGSTOP");
+    const frozenMs = performance.now();
+
+    const { atMs } = await firstAck(cluster.others(old));
+    expect(cluster.postgresOf(old).filter(({ pid }) => before.has(pid))).toEqual([]);
+    expect(reader.since(frozenMs).length, "reads while its lease went on").toBeGreaterThan(0);
+    await waitFor("the sessions to be over", HEAL_MS, () => sessions.every(({ over }) => over()));
+    expect(reader.since(atMs), "reads that the old leader served").toEqual([]);
+    await reader.stop();
+    sendSignal(sidecar, "SIGCONT");
+    await expectAllThere();
+  });
 });
