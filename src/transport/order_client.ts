@@ -1,10 +1,17 @@
-import type { HandoverRequest, HandoverResult, Mandate, Pause } from "../core/orders.js";
+import type { HandoverRequest, HandoverResult, Mandate, Pause, RestartRequest, RestartResult } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { TlsMaterial } from "../tls/material.js";
 import { callUnary, openChannel } from "./channel.js";
 import { PROTOCOL, strangeness } from "./envelope.js";
 import type { Codec } from "./messages.js";
-import { handoverRequest, handoverResponse, setPauseRequest, setPauseResponse } from "./orders_codec.js";
+import {
+  handoverRequest,
+  handoverResponse,
+  restartRequest,
+  restartResponse,
+  setPauseRequest,
+  setPauseResponse,
+} from "./orders_codec.js";
 import { RAW_ADMIN, type RawMethod } from "./raw_service.js";
 
 /** The sidecar that an order is given to. */
@@ -28,6 +35,11 @@ export function orderHandover(
   request: HandoverRequest,
 ): Promise<OrderReply<HandoverResult>> {
   return order(to, RAW_ADMIN[kind], handoverRequest, handoverResponse, request);
+}
+
+/** Orders that the Postgres of the node that is asked is started again. Never rejects. */
+export function orderRestart(to: OrderTo, request: RestartRequest): Promise<OrderReply<RestartResult>> {
+  return order(to, RAW_ADMIN.restart, restartRequest, restartResponse, request);
 }
 
 /** Orders that nobody elects by itself, or that everybody does again. Never rejects. */
