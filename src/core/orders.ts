@@ -105,6 +105,7 @@ export type RestartRefusalCode =
   | "commits_would_wait"
   | "followers_first"
   | "leads_now"
+  | "not_looked"
   | "too_slow";
 
 export type RestartRefusal = Refused<RestartRefusalCode>;

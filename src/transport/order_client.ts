@@ -37,9 +37,13 @@ export function orderHandover(
   return order(to, RAW_ADMIN[kind], handoverRequest, handoverResponse, request);
 }
 
-/** Orders that the Postgres of the node that is asked is started again. Never rejects. */
-export function orderRestart(to: OrderTo, request: RestartRequest): Promise<OrderReply<RestartResult>> {
-  return order(to, RAW_ADMIN.restart, restartRequest, restartResponse, request);
+/** Orders that the Postgres of the node that is asked is started again. Never rejects. The signal ends the waiting, not the order. */
+export function orderRestart(
+  to: OrderTo,
+  request: RestartRequest,
+  signal: AbortSignal,
+): Promise<OrderReply<RestartResult>> {
+  return order(to, RAW_ADMIN.restart, restartRequest, restartResponse, request, signal);
 }
 
 /** Orders that nobody elects by itself, or that everybody does again. Never rejects. */
@@ -54,13 +58,16 @@ function order<Q, A>(
   question: Codec<Q>,
   answer: Codec<A>,
   body: Q,
+  signal?: AbortSignal,
 ): Promise<OrderReply<A>> {
   const here = { cluster, protocol: PROTOCOL };
   const bytes = question.encode({ ...here, sender: null, to: id }, body);
   const dial = tls === null ? null : { cluster, expected: id, material: tls };
   const channel = openChannel({ host, port, tls: dial });
   return new Promise((resolve) => {
-    callUnary({ channel, method, bytes, deadlineMs }, (reply) => {
+    const cancel = () => call.cancel();
+    const call = callUnary({ channel, method, bytes, deadlineMs }, (reply) => {
+      signal?.removeEventListener("abort", cancel);
       channel.close();
       if (!reply.ok) return resolve({ ok: false, reason: reply.reason });
       const decoded = answer.decode(reply.bytes);
@@ -68,5 +75,6 @@ function order<Q, A>(
       const reason = strangeness(decoded.value.envelope, here);
       resolve(reason === undefined ? { ok: true, result: decoded.value.body } : { ok: false, reason });
     });
+    signal?.addEventListener("abort", cancel, { once: true });
   });
 }

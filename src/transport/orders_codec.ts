@@ -110,6 +110,7 @@ const RESTART_CODES: Readonly<Record<RestartRefusalCode, true>> = {
   commits_would_wait: true,
   followers_first: true,
   leads_now: true,
+  not_looked: true,
   too_slow: true,
 };
 

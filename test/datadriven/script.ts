@@ -49,7 +49,7 @@ import { World } from "./world.js";
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
  *   switchover|failover N CALL [to n2] [deadline MS] · pause|resume N CALL   an operator orders N (order_text.ts)
  *   restart-postgres N CALL [force] [pending] [deadline MS]   an operator wants N's Postgres started again
- *   setting N NAME FROM TO                     N's adapter sees a setting that waits for that
+ *   setting N NAME FROM TO                     N's adapter sees a setting that waits for that; none: nothing
  *   cohort N CALL +n4 -n3 [wait MS]            an operator asks N to take these in, or out
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
@@ -238,7 +238,11 @@ export class Script {
         return;
       case "setting": {
         const [, name = "", from = "", to = ""] = args;
-        const settings = { postmasterPid: first().postgres.starts, pending: [{ name, from, to }], held: [] };
+        const settings = {
+          postmasterPid: first().postgres.starts,
+          pending: name === "none" ? [] : [{ name, from, to }],
+          held: [],
+        };
         first().loop?.deliver({ kind: "postgres", report: { kind: "settings_seen", settings } });
         return world.settle();
       }

@@ -22,10 +22,12 @@ import { answerRestart, refuseRestart } from "./restart_answer.js";
 export function onRestart(turn: Turn, call: string, request: RestartRequest): void {
   const { leading, restart } = turn.volatile;
   if (restart?.call === call) return;
+  const looked = turn.postgres.settings?.postmasterPid === turn.postgres.postmasterPid;
   const { pending = [] } = settingsShown(turn.postgres).settings ?? {};
-  if (request.pendingOnly && pending.length === 0) return answerRestart(turn, call, { kind: "not_needed" });
+  if (request.pendingOnly && looked && pending.length === 0) return answerRestart(turn, call, { kind: "not_needed" });
   const { force, deadlineMs, cause } = request;
-  const refusal = notNow(turn) ?? (force ? null : unsafe(turn));
+  const unseen = request.pendingOnly && !looked ? notLooked() : null;
+  const refusal = notNow(turn) ?? unseen ?? (force ? null : unsafe(turn));
   if (refusal !== null) return refuseRestart(turn, call, refusal);
   turn.note("info", "restart_asked", `is to start its Postgres again: ${cause}`, { force });
   const untilMs = turn.nowMs + deadlineMs;
@@ -44,6 +46,10 @@ function no(
   missing: readonly NodeId[] = [],
 ): RestartRefusal {
   return { code, reason, missing, nextStep };
+}
+
+function notLooked(): RestartRefusal {
+  return no("not_looked", "it has not been seen yet which settings wait for a restart", "ask again in a moment");
 }
 
 /** Whatever the operator insists on. */

@@ -7,8 +7,8 @@ export const POSTGRES_RESTART_MUTANTS: readonly Mutant[] = [
   {
     name: "restart-without-a-quorum",
     file: RESTARTING,
-    find: "notNow(turn) ?? (force ? null : unsafe(turn))",
-    replace: "notNow(turn)",
+    find: "notNow(turn) ?? unseen ?? (force ? null : unsafe(turn))",
+    replace: "notNow(turn) ?? unseen",
     why: "a follower without which no commit could complete is not stopped",
     script: "restart_needs_a_quorum.txt",
   },
