@@ -6,6 +6,7 @@ import { registerExplain } from "./cli/commands/explain.js";
 import { registerFailover, registerSwitchover } from "./cli/commands/handover.js";
 import { registerHistory } from "./cli/commands/history.js";
 import { registerPause, registerResume } from "./cli/commands/pause.js";
+import { registerRestart } from "./cli/commands/restart.js";
 import { registerRun } from "./cli/commands/run.js";
 import { registerStatus } from "./cli/commands/status.js";
 import { registerWatch } from "./cli/commands/watch.js";
@@ -53,6 +54,7 @@ process.exitCode = await runCli(
     registerExplain,
     registerSwitchover,
     registerFailover,
+    registerRestart(process),
     registerPause,
     registerResume,
     registerJoin,

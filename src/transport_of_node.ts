@@ -95,6 +95,7 @@ function transportEvents(
     recruitResult: (peer, request, result) => loop()?.deliver({ kind: "recruit_result", peer, request, result }),
     promoteResult: (peer, request, result) => loop()?.deliver({ kind: "promote_result", peer, request, result }),
     handover: (kind, call, request) => loop()?.deliver({ kind, call, request }),
+    restart: (call, request) => loop()?.deliver({ kind: "restart", call, request }),
     setPause: (call, paused) => loop()?.deliver({ kind: "set_pause", call, paused }),
     catchUp: (call, from, request) => loop()?.deliver({ kind: "catch_up", call, from, request }),
     catchUpResult: (peer, request, result) => loop()?.deliver({ kind: "catch_up_result", peer, request, result }),

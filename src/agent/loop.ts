@@ -184,6 +184,7 @@ export class Loop {
       case "answer_follow":
       case "answer_change":
       case "answer_handover":
+      case "answer_restart":
       case "answer_pause":
         this.answer(effect);
         return;
@@ -215,6 +216,8 @@ export class Loop {
         return transport.answerChange(call, effect.result);
       case "answer_handover":
         return transport.answerHandover(call, effect.result);
+      case "answer_restart":
+        return transport.answerRestart(call, effect.result);
       case "answer_pause":
         return transport.answerPause(call, effect.result);
     }

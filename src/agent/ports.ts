@@ -12,7 +12,14 @@ import type {
   RecruitResult,
   Sender,
 } from "../core/messages.js";
-import type { HandoverRequest, HandoverResult, Mandate, PauseResult } from "../core/orders.js";
+import type {
+  HandoverRequest,
+  HandoverResult,
+  Mandate,
+  PauseResult,
+  RestartRequest,
+  RestartResult,
+} from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ChangeResult } from "../core/ruleset/wanted.js";
 import type { Durable } from "../core/state.js";
@@ -42,6 +49,8 @@ export interface TransportEvents {
   /** An operator wants another leader, or a pause. */
   handover(kind: Mandate["kind"], call: CallId, request: HandoverRequest): void;
   setPause(call: CallId, paused: boolean): void;
+  /** An operator wants this node's Postgres started again. */
+  restart(call: CallId, request: RestartRequest): void;
   /** An operator wants other nodes in the cohort. */
   changeCohort(call: CallId, request: CohortOrder): void;
   recruitResult(peer: NodeId, request: RecruitRequest, result: RecruitResult | Unreachable): void;
@@ -74,6 +83,7 @@ export interface TransportPort {
   /** To the operator who asked for another leader. */
   answerHandover(call: CallId, result: HandoverResult): void;
   answerPause(call: CallId, result: PauseResult): void;
+  answerRestart(call: CallId, result: RestartResult): void;
   /** Pushes to every stream at once; the transport repeats the last one as a heartbeat. */
   publish(status: NodeStatus): void;
 }

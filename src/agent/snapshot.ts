@@ -13,7 +13,7 @@ import { memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
 import { enoughToGoOn, spareFollowers } from "./enough.js";
-import { leaseJson, phasesJson, rejoinJson, uriOf } from "./snapshot_parts.js";
+import { leaseJson, phasesJson, rejoinJson, settingsJson, uriOf } from "./snapshot_parts.js";
 
 /** A node of the configuration, for those that were never heard. */
 export interface KnownPlace {
@@ -226,6 +226,7 @@ function nodeJson(
     data_dir: status?.facts.dataDir ?? place.dataDir,
     phases: phasesJson(status),
     rejoin: rejoinJson(status),
+    ...settingsJson(reachable ? status : null),
   };
 }
 

@@ -24,6 +24,13 @@ export function rejoinJson(status: NodeStatus | null) {
     : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
 }
 
+/** Of a Postgres that nobody hears of it is not known. */
+export function settingsJson(status: NodeStatus | null) {
+  if (status === null) return { pending_restart: null, held_settings: null };
+  const { pending = [], held = [] } = status.settings ?? {};
+  return { pending_restart: pending.map((s) => ({ ...s })), held_settings: held.map((s) => ({ ...s })) };
+}
+
 /** Only a leader knows how long it may serve. */
 export function leaseJson(state: State) {
   const lease = leaseOf(state);

@@ -2,6 +2,7 @@
 import { clusterState } from "../core/cluster_state.js";
 import { type Answer, best } from "./commands/status.js";
 import type { ExplainJson } from "./insight_schemas.js";
+import { restartNext, settingLines } from "./pending_settings.js";
 import type { StatusJson } from "./schemas.js";
 
 type NodeJson = StatusJson["nodes"][number];
@@ -39,10 +40,15 @@ export function explain({ cluster, answers, start }: ExplainOptions): ExplainJso
   return {
     ...{ ...common, state: clusterState(status), leader, term, writable },
     summary: summaryOf(status, writable),
-    reasons: [...(blocked === null ? paused : [blocked.reason]), ...wrongs(status), ...disagreements],
+    reasons: [
+      ...(blocked === null ? paused : [blocked.reason]),
+      ...wrongs(status),
+      ...disagreements,
+      ...settingLines(status),
+    ],
     missing: blocked?.missing ?? [],
     enough: blocked?.enough ?? [],
-    next_step: blocked?.next_step ?? (status.paused ? RESUME : null),
+    next_step: blocked?.next_step ?? (status.paused ? RESUME : restartNext(status)),
     may_die: {
       without_pause: writable ? (status.spare ?? []) : [],
       with_failover: writable ? status.survives.filter((set) => set.includes(leader)) : [],

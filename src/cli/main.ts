@@ -16,6 +16,7 @@ Examples:
   quorate history -c quorate.yaml               who led when and why?
   quorate tls init -c quorate.yaml              certificates, for hosts that talk over a network
   quorate switchover -c quorate.yaml --to n2    let n2 lead, without losing a write
+  quorate restart n2 --pending -c quorate.yaml  start n2's Postgres again, if a setting waits for it
   quorate pause -c quorate.yaml                 let nobody elect by itself; resume ends it
 
 Exit codes: 0 done, 1 failed, 3 nobody answered, 4 refused because it would not be safe now,

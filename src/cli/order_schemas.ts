@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { pendingSetting } from "./schemas.js";
 
 /* The JSON of commands that order something; loose as the other shapes are (schemas.ts). */
 
@@ -35,5 +36,26 @@ export const pauseShape = z.looseObject({
   missing: z.array(id),
 });
 
+/** `quorate restart -o json`: exit code 0 if `ok`, 4 with a refusal, else 1. */
+export const restartShape = z.looseObject({
+  schema: z.literal("quorate.restart/1"),
+  ok: z.boolean(),
+  node: id,
+  /** Null if that is not known. */
+  restarted: z.boolean().nullable(),
+  /** It led when it was asked. */
+  handed_over: z.boolean(),
+  /** Whom it streams from now, or itself; null if nothing was done or that is not known. */
+  leader: id.nullable(),
+  term: count.nullable(),
+  /** What waited for the restart when it was asked for. */
+  pending: z.array(pendingSetting).readonly(),
+  took_ms: z.number().nonnegative(),
+  /** Nothing was done. */
+  refusal: refusal.nullable(),
+  reason: z.string().nullable(),
+});
+
+export type RestartJson = z.infer<typeof restartShape>;
 export type HandoverJson = z.infer<typeof handoverShape>;
 export type PauseJson = z.infer<typeof pauseShape>;

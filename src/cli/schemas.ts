@@ -15,6 +15,8 @@ const pid = z.number().int().positive();
 /** What the shapes of other files are made of. */
 export const parts = { id, lsn, count, ms };
 
+export const pendingSetting = z.looseObject({ name: z.string(), from: z.string(), to: z.string() });
+
 const policy = z.union([z.literal("majority"), z.looseObject({ at_least: count })]);
 
 export const versionShape = z.looseObject({
@@ -87,6 +89,13 @@ const statusNode = z.looseObject({
   sidecar_pid: pid.nullable(),
   postmaster_pid: pid.nullable(),
   data_dir: z.string(),
+  /** Settings that its Postgres takes up with its next start; null while that is not known. */
+  pending_restart: z.array(pendingSetting).nullable().optional(),
+  /** Written somewhere, and not what a restart would bring either. */
+  held_settings: z
+    .array(z.looseObject({ name: z.string(), wanted: z.string(), runs: z.string(), why: z.string() }))
+    .nullable()
+    .optional(),
 });
 
 /** `quorate status -o json` */

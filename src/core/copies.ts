@@ -39,6 +39,7 @@ export function changedVolatile(v: Volatile, change: Partial<Volatile>): Volatil
     publishSoon: v.publishSoon,
     publishedMs: v.publishedMs,
     blockedNoted: v.blockedNoted,
+    restart: v.restart,
     awayMs: v.awayMs,
   };
   return Object.assign(copy, change);
@@ -69,6 +70,7 @@ export function changedPostgres(p: LocalPostgres, change: Partial<LocalPostgres>
     replayLsn: p.replayLsn,
     postmasterPid: p.postmasterPid,
     observing: p.observing,
+    settings: p.settings,
   };
   return Object.assign(copy, change);
 }

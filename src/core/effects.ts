@@ -10,7 +10,7 @@ import type {
   RecruitRequest,
   RecruitResult,
 } from "./messages.js";
-import type { HandoverResult, PauseResult } from "./orders.js";
+import type { HandoverResult, PauseResult, RestartResult } from "./orders.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { Seat } from "./ruleset/seats.js";
 import type { ChangeResult } from "./ruleset/wanted.js";
@@ -39,6 +39,7 @@ export type Reply =
   | { readonly kind: "answer_change"; readonly call: string; readonly result: ChangeResult }
   /** To the operator who asked for another leader. */
   | { readonly kind: "answer_handover"; readonly call: string; readonly result: HandoverResult }
+  | { readonly kind: "answer_restart"; readonly call: string; readonly result: RestartResult }
   | { readonly kind: "answer_pause"; readonly call: string; readonly result: PauseResult };
 
 /** One note is one log line, one counter and one coverage mark of the simulator. */
@@ -114,6 +115,8 @@ export type PostgresAction =
    */
   | { readonly kind: "rewind"; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: "fence" }
+  /** Of a standby: a clean stop, and a fence if that takes too long. */
+  | { readonly kind: "stop" }
   /** The Postgres that was found running is ours: it is watched, and worked with. No report. */
   | { readonly kind: "adopt"; readonly followers: readonly Seat[] }
   /** The same with SIGKILL at once, whatever else is under way: what is fails by it. Reports `gone` and nothing else. */
@@ -121,7 +124,7 @@ export type PostgresAction =
   | { readonly kind: "observe"; readonly everyMs: number; readonly as: "leader" | "follower" | "idle" }
   /** A small WAL record: releases waiters that a reconnected follower would leave hanging (trap 13). */
   | { readonly kind: "nudge" }
-  /** Reports `checkpointed` when it is done, and nothing if it failed. */
+  /** Of a standby, a restartpoint. Reports `checkpointed` when it is done, and nothing if it failed. */
   | { readonly kind: "checkpoint" };
 
 /** What is known of a finished clone. */

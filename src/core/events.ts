@@ -16,10 +16,11 @@ import type {
   RecruitResult,
   Sender,
 } from "./messages.js";
-import type { HandoverRequest } from "./orders.js";
+import type { HandoverRequest, RestartRequest } from "./orders.js";
 import type { RejoinMeans } from "./postgres_known.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { ChangeRequest } from "./ruleset/wanted.js";
+import type { SettingsSeen } from "./settings_seen.js";
 
 /** A monotone clock that counts suspended time, in ms, and a random number for jitter: both handed in by the shell. */
 export interface Stamp {
@@ -73,6 +74,8 @@ export type Event =
   | { readonly kind: "change_ruleset"; readonly call: string; readonly request: ChangeRequest }
   /** An operator wants another leader: with the help of this one, or without anybody's. */
   | { readonly kind: "switchover" | "failover"; readonly call: string; readonly request: HandoverRequest }
+  /** An operator wants the Postgres of this node started again. */
+  | { readonly kind: "restart"; readonly call: string; readonly request: RestartRequest }
   /** An operator wants no elections, or wants them again; any node takes the order. */
   | { readonly kind: "set_pause"; readonly call: string; readonly paused: boolean }
   /** An operator wants other nodes in the cohort. */
@@ -126,9 +129,11 @@ export type KeeperReport =
   /** Stopped again; where it stands the next standstill tells. */
   | { readonly kind: "rewound"; readonly op: OpId }
   | { readonly kind: "rewind_progress"; readonly op: OpId; readonly percent: number }
-  | { readonly kind: "fenced"; readonly op: OpId }
+  | { readonly kind: "fenced" | "stopped"; readonly op: OpId }
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }
+  /** Not asked for: which settings wait for a restart, whenever that changes. */
+  | { readonly kind: "settings_seen"; readonly settings: SettingsSeen }
   /** Not asked for: the postmaster is gone, or our session to it closed and no other could be opened. */
   | { readonly kind: "exited"; readonly reason: string }
   /** Not asked for: every process of the one that exited has ended too, so that nobody is served by it any more. */

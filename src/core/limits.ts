@@ -29,3 +29,6 @@ export const REWIND_FROM_BYTES = 2 ** 31;
 
 /** Observers that a leader serves: each takes one of its walsenders and a slot. */
 export const OBSERVERS_MAX = 5;
+
+/** A leader that is to be restarted waits no longer for the one that is to lead: as `quorate switchover` does by default. */
+export const RESTART_HANDOVER_MS = 10_000;

@@ -3,6 +3,7 @@ import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import type { Pause } from "./orders.js";
 import type { Incarnation, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "./ruleset/ruleset.js";
+import type { SettingsSeen } from "./settings_seen.js";
 
 /**
  * What nodes say to one another, as plain values. The transport turns them into protobuf and back,
@@ -211,6 +212,8 @@ export interface NodeStatus {
   /** Of a leader: the change of the rules under way, and what its Postgres was told to wait for. For people. */
   readonly change: ChangeShown | null;
   readonly enforced: Enforced | null;
+  /** What waits for a restart of its Postgres; absent: nothing, or nobody has looked. */
+  readonly settings?: Pick<SettingsSeen, "pending" | "held">;
   readonly facts: NodeFacts;
 }
 

@@ -22,6 +22,7 @@ import { checkInvariants } from "./invariants.js";
 import { onFound } from "./keeper/adoption.js";
 import { keep } from "./keeper/keeper.js";
 import { onReport } from "./keeper/reports.js";
+import { advanceRestart, onFlushed, onRestart, restartTicksMs } from "./keeper/restarting.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
 import { awaitsQuorum } from "./leader/change_state.js";
@@ -69,6 +70,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   callFollowers(turn, false);
   advanceLeader(turn);
   dropCatchUp(turn);
+  advanceRestart(turn);
   keep(turn);
   answerCatchUp(turn);
   answerPending(turn);
@@ -124,6 +126,8 @@ function route(turn: Turn, event: Event): void {
       return onSwitchover(turn, event.call, event.request);
     case "failover":
       return onFailover(turn, event.call, event.request);
+    case "restart":
+      return onRestart(turn, event.call, event.request);
     case "set_pause":
       return onSetPause(turn, event.call, event.paused);
     case "change_cohort":
@@ -175,6 +179,7 @@ function onPostgres(turn: Turn, report: PostgresReport): void {
     case "record_written":
       return onRecordWritten(turn, report.lsn);
     case "checkpointed":
+      onFlushed(turn, report.op);
       return onCheckpointed(turn, report.op);
     case "records_seen":
       return onRecordsSeen(turn, report.records);
@@ -245,6 +250,7 @@ export function nextTickMs(state: State): number {
   };
   for (const ms of leaseTicksMs(state)) at(ms);
   for (const ms of mandateTicksMs(state)) at(ms);
+  for (const ms of restartTicksMs(state)) at(ms);
   if (volatile.postgres.op === null) {
     atIfAhead(volatile.postgres.retryAtMs);
     atIfAhead(volatile.postgres.restartAtMs);

@@ -1,4 +1,5 @@
-/** What an operator may order beyond other rules: another leader, or that nobody elects one. */
+/** What an operator may order beyond other rules: another leader, that nobody elects one, or a Postgres started again. */
+import type { OpId } from "./effects.js";
 import type { Term } from "./log/position.js";
 import type { NodeId } from "./ruleset/ruleset.js";
 
@@ -30,12 +31,14 @@ export type HandoverRefusalCode =
   | "no_cluster"
   | "stopping";
 
-export interface HandoverRefusal {
-  readonly code: HandoverRefusalCode;
+interface Refused<Code extends string> {
+  readonly code: Code;
   readonly reason: string;
   readonly missing: readonly NodeId[];
   readonly nextStep: string;
 }
+
+export type HandoverRefusal = Refused<HandoverRefusalCode>;
 
 export type HandoverResult =
   | { readonly kind: "done"; readonly leader: NodeId; readonly term: Term }
@@ -80,4 +83,53 @@ export const NEVER_PAUSED: Pause = Object.freeze({ paused: false, number: 0, by:
 
 export interface PauseResult {
   readonly pause: Pause;
+}
+
+/** The Postgres of the node that is asked is to be stopped, and started again with its present settings. */
+export interface RestartRequest {
+  /** Although commits wait meanwhile, or others had better be restarted first. */
+  readonly force: boolean;
+  /** Only if a setting waits for it. */
+  readonly pendingOnly: boolean;
+  /** After so many ms the order is refused if nothing was done yet, and else what became of it is not waited for. */
+  readonly deadlineMs: number;
+  readonly cause: string;
+}
+
+export type RestartRefusalCode =
+  | HandoverRefusalCode
+  | "restart_under_way"
+  | "no_postgres"
+  | "not_running"
+  | "no_leader"
+  | "commits_would_wait"
+  | "followers_first"
+  | "leads_now"
+  | "not_looked"
+  | "too_slow";
+
+export type RestartRefusal = Refused<RestartRefusalCode>;
+
+export type RestartResult =
+  /** It was started again, and streams, or leads. `handedOver`: it led when it was asked. */
+  | { readonly kind: "done"; readonly leader: NodeId; readonly term: Term; readonly handedOver: boolean }
+  /** No setting waits for a restart, and only then was one wanted: nothing was done. */
+  | { readonly kind: "not_needed" }
+  | { readonly kind: "refused"; readonly refusal: RestartRefusal }
+  /** It was stopped, and does not stream yet. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly nextStep: string };
+
+/**
+ * A restart that is being carried out: flushing (a checkpoint, so that it is stopped quickly; nothing is done yet) → due (it
+ * is stopped as soon as nothing else is being done to it) → returning (it is started, and dials its leader). A leader hands
+ * over in the place of the first two: what led is never gone on with, so its Postgres is started again by that.
+ */
+export interface RestartOrder {
+  readonly stage: "handing_over" | "flushing" | "due" | "returning";
+  readonly call: string;
+  readonly force: boolean;
+  /** The term that it led when it was asked; null if it did not. */
+  readonly led: Term | null;
+  readonly flush: OpId | null;
+  readonly untilMs: number;
 }

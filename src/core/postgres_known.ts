@@ -3,6 +3,7 @@ import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
+import type { SettingsSeen } from "./settings_seen.js";
 
 /** What is known of the Postgres beside this sidecar. */
 export interface LocalPostgres {
@@ -41,6 +42,8 @@ export interface LocalPostgres {
   readonly replayLsn: Lsn | null;
   readonly postmasterPid: number | null;
   readonly observing: string;
+  /** Of the process that runs, or of one before it. */
+  readonly settings: SettingsSeen | null;
 }
 
 /** What a sidecar finds in its data directory before its first step. */
@@ -101,5 +104,6 @@ export function postgresUnseen(data: BootData): LocalPostgres {
     replayLsn: null,
     postmasterPid: null,
     observing: "idle",
+    settings: null,
   };
 }

@@ -20,7 +20,7 @@ import type {
   Seen,
 } from "./messages.js";
 import { BOOT_UNKNOWN } from "./messages.js";
-import type { Mandate, Pause } from "./orders.js";
+import type { Mandate, Pause, RestartOrder } from "./orders.js";
 import { NEVER_PAUSED } from "./orders.js";
 import type { BootData, LocalPostgres } from "./postgres_known.js";
 import { postgresUnseen } from "./postgres_known.js";
@@ -115,6 +115,7 @@ export interface Volatile {
   readonly suspicion: Suspicion | null;
   /** What an operator ordered this node to do about the leader, until it is answered. */
   readonly mandate: Mandate | null;
+  readonly restart: RestartOrder | null;
   /** When this node last saw a leader in office, or its own start. */
   readonly leaderSeenMs: number;
   readonly peers: Readonly<Record<NodeId, Peer>>;
@@ -235,6 +236,7 @@ export function initialState(config: NodeConfig, durable: Durable, data: BootDat
       election: { stage: "idle", notBeforeMs: nowMs, fruitless: 0 },
       suspicion: null,
       mandate: null,
+      restart: null,
       leaderSeenMs: nowMs,
       peers: {},
       outside: false,

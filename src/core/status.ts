@@ -7,6 +7,7 @@ import { askOf, stampDue } from "./lease/holding.js";
 import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
+import type { LocalPostgres } from "./postgres_known.js";
 import { initialRulesetText } from "./ruleset/ruleset.js";
 import type { Peer, State } from "./state.js";
 import { hasLostItsData, hasLostItsRulesets, hasVote } from "./state.js";
@@ -51,6 +52,7 @@ export function statusOf(state: State): NodeStatus {
     pause: durable.pause,
     change: leading === null ? null : changeShown(leading),
     enforced: leading === null ? null : enforcedShown(leading, config.self),
+    ...settingsShown(postgres),
     facts: {
       postgresVersion: config.postgresVersion,
       host: config.host,
@@ -63,6 +65,13 @@ export function statusOf(state: State): NodeStatus {
       rejoin: volatile.rejoin,
     },
   };
+}
+
+/** Of the process that runs: what another one waited for is over. */
+export function settingsShown({ settings, postmasterPid }: LocalPostgres): Pick<NodeStatus, "settings"> {
+  if (settings === null || settings.postmasterPid !== postmasterPid) return {};
+  const { pending, held } = settings;
+  return pending.length + held.length === 0 ? {} : { settings: { pending, held } };
 }
 
 /** Final while Postgres stands still, an estimate while WAL arrives. */
@@ -204,6 +213,8 @@ function shown(stands: boolean, s: NodeStatus): string {
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
     ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, stands],
     ...[s.change?.stage, s.change?.waitsFor, s.enforced?.names],
+    ...(s.settings?.pending ?? []).map(({ name, from, to }) => `${name} ${from} ${to}`),
+    ...(s.settings?.held ?? []).map(({ name, wanted }) => `${name} ${wanted}`),
     ...s.seen.map(({ node, term, boot, end }) => `${node} ${term} ${boot} ${end?.lsn}`),
   ].join();
 }

@@ -57,6 +57,11 @@ function ownSamples({ own }: View): readonly Sample[] {
     ["quorate_postgres_up", "1 if the local Postgres runs and was seen to answer lately", flag(own.alive)],
     ["quorate_primary", "1 if clients that write may be sent here: what /primary says", flag(servesWrites(own))],
     ["quorate_replica", "1 if clients that read may be sent here: what /replica says", flag(servesReads(own))],
+    [
+      "quorate_postgres_pending_restart",
+      "Settings of the local Postgres that wait for its restart; status names them",
+      status.settings?.pending.length ?? 0,
+    ],
     ["quorate_streaming", "1 if this node receives WAL from the leader of its term", flag(status.streaming)],
     ["quorate_voter", "0 if this node has lost data that may have counted, and does not vote", flag(status.voter)],
     ["quorate_term", "Term that this node leads or follows, 0 for neither", Number(status.term)],

@@ -9,6 +9,7 @@ import type { Lsn } from "../core/log/lsn.js";
 import { parseLsn } from "../core/log/lsn.js";
 import type { NodeStatus } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import type { PendingSetting } from "../core/settings_seen.js";
 import { servesReads, servesWrites } from "./health.js";
 import type { Own, View } from "./view.js";
 
@@ -51,6 +52,7 @@ export function memberBody(view: View, { cluster, version }: PatroniOptions): ob
     cluster_unlocked: seen.leader === null || !seen.established,
     ...(Object.keys(status.facts.labels).length === 0 ? {} : { tags: status.facts.labels }),
     database_system_identifier: status.systemIdentifier,
+    ...pendingRestart(status.settings?.pending ?? []),
     patroni: { version, scope: cluster, name: own.id },
     quorate: {
       role: status.role,
@@ -65,6 +67,13 @@ export function memberBody(view: View, { cluster, version }: PatroniOptions): ob
       blocked: seen.blocked,
     },
   };
+}
+
+/** Left out where nothing waits, as there. */
+function pendingRestart(pending: readonly PendingSetting[]): object {
+  if (pending.length === 0) return {};
+  const reasons = pending.map(({ name, from, to }) => [name, { old_value: from, new_value: to }] as const);
+  return { pending_restart: true, pending_restart_reason: Object.fromEntries(reasons) };
 }
 
 function xlogOf({ status, leads }: Own): object {
@@ -105,6 +114,7 @@ export function clusterBody(view: View, { cluster, apiUrlOf }: PatroniOptions): 
         port: node.port,
         ...(node.timeline === null ? {} : { timeline: node.timeline }),
         ...(Object.keys(node.labels).length === 0 ? {} : { tags: node.labels }),
+        ...pendingRestart(node.pending_restart ?? []),
         ...(node.id === seen.leader ? {} : lagOf(node, end)),
       };
     }),

@@ -36,6 +36,8 @@ export async function patroniText(view: View, scope: string): Promise<string> {
   gauge("postgres_server_version", "server_version_num", versionNumber(status.facts.postgresVersion));
   gauge("cluster_unlocked", "1 if there is no leader", Number(seen.leader === null || !seen.established));
   gauge("postgres_timeline", "Timeline of the last record", Number(status.position.timeline));
+  const waits = (status.settings?.pending.length ?? 0) > 0;
+  gauge("pending_restart", "1 if a setting waits for a restart of Postgres", Number(waits));
   gauge("is_paused", "1 if automatic failover is off", Number(seen.paused));
   gauge("postgres_state", "Numeric state of Postgres", own.alive ? STATE_NUMBERS.running : stateNumber(view));
   return registry.metrics();

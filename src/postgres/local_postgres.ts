@@ -42,7 +42,7 @@ export class LocalPostgres implements PostgresPort {
   private readonly observer: Observer;
   private readonly leaderships: LeadershipKeeper;
   private readonly queue = new OneAtATime<Queued>(async (next) => {
-    await this.fencing;
+    await Promise.all([this.fencing, this.operations.adopting]);
     await this.carryOut(next);
   });
   private catchingUp = new AbortController();
@@ -61,6 +61,7 @@ export class LocalPostgres implements PostgresPort {
         this.observer.pause();
         options.report({ kind: "exited", reason });
       },
+      settings: (settings) => options.report({ kind: "settings_seen", settings }),
     });
     this.sources = new Sources({
       ...{ self: options.self, replicationUser: options.start.hba.replicationUser, placeOf: options.placeOf },
@@ -254,8 +255,9 @@ export class LocalPostgres implements PostgresPort {
         });
         return { kind: "rewound", op };
       case "fence":
-        await this.operations.fence();
-        return { kind: "fenced", op };
+      case "stop":
+        await this.operations[action.kind]();
+        return { kind: action.kind === "stop" ? "stopped" : "fenced", op };
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);
     }

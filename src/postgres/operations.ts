@@ -5,15 +5,16 @@ import type { History } from "../core/log/history.js";
 import type { Position } from "../core/log/position.js";
 import { comparePositions, formatPosition } from "../core/log/position.js";
 import type { Seat } from "../core/ruleset/seats.js";
+import type { SettingsSeen } from "../core/settings_seen.js";
 import { catchUp } from "./catch_up.js";
 import { holdsData } from "./data_dir.js";
 import { fence } from "./fence.js";
 import type { Candidate } from "./found.js";
 import { foundAnew } from "./founding.js";
 import { Instance } from "./instance.js";
-import type { LocalOptions, RevokedFacts } from "./local_options.js";
+import type { LocalOptions, LocalPostgresOptions, RevokedFacts } from "./local_options.js";
 import type { Promoted } from "./promote.js";
-import { promote } from "./promote.js";
+import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
 import type { RevokeWays } from "./revoke.js";
 import { finalPosition, revoke } from "./revoke.js";
@@ -21,6 +22,7 @@ import { type RewindOptions, rewind } from "./rewind_job.js";
 import { RewindMeans } from "./rewind_means.js";
 import { readRulesets } from "./ruleset_table.js";
 import { RunningOperations } from "./running_operations.js";
+import { applySettings, SettingsLook } from "./settings_look.js";
 import type { Place } from "./sources.js";
 import { upstream } from "./upstream.js";
 import { waysOf } from "./ways.js";
@@ -28,6 +30,11 @@ import { waysOf } from "./ways.js";
 /** Replay is part of an outage and may take long; this bounds a hang, not the work. */
 const REVOKE_DEADLINE_MS = 600_000;
 const PROMOTE_DEADLINE_MS = 10_000;
+
+interface Watcher {
+  readonly gone: (reason: string) => void;
+  readonly settings: (seen: SettingsSeen) => void;
+}
 
 /** Each operation of the core, done to a real Postgres, one at a time: here those that change what it is. */
 export class Operations extends RunningOperations {
@@ -38,11 +45,23 @@ export class Operations extends RunningOperations {
   readonly cloneDir: string;
   readonly oldDir: string;
   readonly means: RewindMeans;
-  private readonly watcher: { gone(reason: string): void };
+  private readonly watcher: Watcher;
+  private readonly warn: LocalPostgresOptions["warn"];
+  private readonly settings: SettingsLook;
+  /** What an adopted one needs first: a reload of ours must not be mistaken for that of an operation. */
+  adopting: Promise<void> = Promise.resolve();
 
-  constructor(options: LocalOptions, watcher: { gone(reason: string): void }) {
+  constructor(options: LocalOptions & Pick<LocalPostgresOptions, "warn">, watcher: Watcher) {
     super(options);
     this.watcher = watcher;
+    this.warn = options.warn;
+    const ending = this.closing.signal;
+    this.settings = new SettingsLook({
+      instance: () => this.instance,
+      seen: watcher.settings,
+      warn: options.warn,
+      ending,
+    });
     this.cloneDir = `${options.start.dataDir}.clone`;
     this.oldDir = `${options.start.dataDir}.old`;
     this.means = new RewindMeans(options.start, options.rewindFromBytes ?? REWIND_FROM_BYTES);
@@ -56,6 +75,15 @@ export class Operations extends RunningOperations {
     this.archiver.history = this.maybePrimary ? facts.history : null;
     this.followers = followers;
     this.watch(instance);
+    this.adopting = applySettings(instance)
+      .catch((error: unknown) => this.warn("settings of the configuration are not in force", error))
+      .then(() => this.settings.look());
+  }
+
+  /** To be started again: whatever a clean stop does not end in time is killed. */
+  async stop(): Promise<void> {
+    await this.stopCleanly().catch((error: unknown) => this.warn("Postgres did not stop by itself", error));
+    await this.fence();
   }
 
   /** `names`: what a promotion under the term that is being recruited would need in force; they take the same reload. */
@@ -201,6 +229,11 @@ export class Operations extends RunningOperations {
     await swap({ dataDir, cloneDir: this.cloneDir, oldDir: this.oldDir, user: this.options.start.user });
   }
 
+  /** Of a standby a restartpoint, so that a stop or a crash has little left to do. */
+  override checkpoint(): Promise<void> {
+    return this.maybePrimary ? super.checkpoint() : this.need().fresh(checkpoint);
+  }
+
   async fence(): Promise<void> {
     const { instance } = this;
     this.instance = null;
@@ -220,6 +253,7 @@ export class Operations extends RunningOperations {
     const instance = await Instance.start({ start, superuser: start.hba.superuser });
     this.stopped();
     this.watch(instance);
+    void this.settings.look();
     return instance;
   }
 

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { archiveCommandOf } from "./archiving.js";
 import { hasCode, writeFileDurably } from "./durable_files.js";
 import { findPostmaster, readPostmasterPid } from "./postmaster_pid.js";
 import { listByDataDir, type ProcessId } from "./proc_table.js";
@@ -69,8 +70,13 @@ export async function bootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 }
 
-/** A minor version that was installed meanwhile counts: whoever restarts the sidecar for it wants it to run. */
+/**
+ * A minor version that was installed meanwhile counts: whoever restarts the sidecar for it wants it to run. Other settings
+ * do not: they are put in force by a reload, or shown as waiting for a restart (settings_look.ts). Archiving is not one of
+ * them, since it is switched on at a start.
+ */
 function digest({ binaries, port, listenAddresses, hba, userSettings }: SafeStartOptions): string {
-  const said = { version: binaries.version, port, listenAddresses, hba, userSettings: userSettings ?? {} };
+  const archives = archiveCommandOf(userSettings);
+  const said = { version: binaries.version, port, listenAddresses, hba, archives };
   return createHash("sha256").update(JSON.stringify(said)).digest("hex");
 }

@@ -20,7 +20,8 @@ import { identify } from "./proc_table.js";
 import type { PostgresChild } from "./process.js";
 import { spawnPostgres } from "./process.js";
 import { isTorn } from "./rewind_marker.js";
-import { commandLine, NAMES_NOBODY } from "./settings.js";
+import { commandLine, inFile, NAMES_NOBODY } from "./settings.js";
+import { settingsFileOf, writeSettingsFile } from "./settings_file.js";
 import { clearSockets, makeSocketDir, socketDirFor } from "./socket_dir.js";
 import { probe } from "./startup_probe.js";
 
@@ -94,12 +95,16 @@ export async function safeStart(options: SafeStartOptions): Promise<Started> {
   await writeHba(places.hbaFile, { ...options.hba, door: "shut" }, options.user);
   await makeStandby(dataDir, options.user);
   const settings = standbySettings(options.synchronousStandbyNames ?? NAMES_NOBODY);
-  await writeAutoConf(dataDir, { ...settings, ...options.receive }, options.user);
+  await writeSettingsFile(options);
+  // The configuration beats what somebody altered; on the command line it always did.
+  const ours = Object.fromEntries(Object.keys(inFile(options.userSettings)).map((name) => [name, null]));
+  await writeAutoConf(dataDir, { ...ours, ...settings, ...options.receive }, options.user);
   const normalized = await normalize(dataDir);
   const logFrom = await logSize(places.logFile);
   const args = commandLine({
     ...options,
     ...places,
+    configFile: settingsFileOf(options.stateDir),
     major: options.binaries.major,
     floors: (await readControlData(dataDir)).primarySettings,
   });

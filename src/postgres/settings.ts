@@ -1,3 +1,4 @@
+import { AS_HIGH_AS_THE_PRIMARY } from "../core/settings_seen.js";
 import { refuseSetting } from "../settings/managed_settings.js";
 import { archiveCommandOf } from "./archiving.js";
 
@@ -11,6 +12,8 @@ export interface CommandLineOptions {
   readonly listenAddresses: readonly string[];
   readonly socketDir: string;
   readonly hbaFile: string;
+  /** Of ours (settings_file.ts). */
+  readonly configFile: string;
   /** The user's own settings; what the configuration would refuse is left out here. */
   readonly userSettings?: Readonly<Record<string, string>>;
   /** Smaller buffers for a demo on one machine; never less durable. */
@@ -23,15 +26,33 @@ export interface CommandLineOptions {
   readonly platform?: NodeJS.Platform;
 }
 
+/** Must stand on the command line, since ALTER SYSTEM beats every file: durability, and what a standby would not start without. */
+const ON_COMMAND_LINE: ReadonlySet<string> = new Set([
+  ...["fsync", "full_page_writes", "synchronous_commit", "wal_level", "max_replication_slots"],
+  ...["superuser_reserved_connections", ...AS_HIGH_AS_THE_PRIMARY],
+]);
+
+/** The user's settings that stand in our file. Only an established leader has archive_command in force (archiving.ts). */
+export function inFile(userSettings: CommandLineOptions["userSettings"]): Record<string, string> {
+  const entries = Object.entries(userSettings ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return Object.fromEntries(
+    entries.filter(
+      ([name, value]) =>
+        name !== "archive_command" && !ON_COMMAND_LINE.has(name) && refuseSetting(name, value, 0) === undefined,
+    ),
+  );
+}
+
 /** The `-c name=value` arguments of Postgres, without `-D`. On the command line since nothing but a restart overrides it. */
 export function commandLine(options: CommandLineOptions): string[] {
-  const chosen: Record<string, string> = { ...overridable(options) };
+  const filed = inFile(options.userSettings);
+  const chosen = Object.fromEntries(
+    Object.entries(overridable(options)).filter(([name]) => !Object.hasOwn(filed, name)),
+  );
   for (const [name, value] of Object.entries(options.userSettings ?? {})) {
     const key = name.toLowerCase();
-    // Only an established leader has it in force (archiving.ts).
-    if (key === "archive_command") continue;
     // Too small a number is raised below.
-    if (refuseSetting(key, value, 0) === undefined) chosen[key] = value;
+    if (ON_COMMAND_LINE.has(key) && refuseSetting(key, value, 0) === undefined) chosen[key] = value;
   }
   for (const [name, floor] of [...Object.entries(AT_LEAST), ...Object.entries(options.floors ?? {})]) {
     chosen[name] = atLeast(chosen[name], floor);
@@ -82,6 +103,7 @@ function managed(options: CommandLineOptions): Record<string, string> {
     port: String(options.port),
     unix_socket_directories: options.socketDir,
     hba_file: options.hbaFile,
+    config_file: options.configFile,
     hot_standby: "on",
     wal_log_hints: "on",
     fsync: "on",

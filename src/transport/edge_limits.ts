@@ -23,6 +23,8 @@ export const EDGE_LIMITS = Object.freeze({
   passwordChars: 1024,
   /** Calls taken in and not answered yet. A node has at most a few peers with one call of each kind. */
   openCalls: 64,
+  /** Settings that one node says wait for a restart: a list for people. */
+  settings: 64,
   /** Streams to those who watch this node. */
   watchers: 64,
   /** HTTP/2 streams that one connection may hold open. */

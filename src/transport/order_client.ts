@@ -1,12 +1,19 @@
 import type { CohortOrder } from "../core/leader/ordered_cohort.js";
-import type { HandoverRequest, HandoverResult, Mandate, Pause } from "../core/orders.js";
+import type { HandoverRequest, HandoverResult, Mandate, Pause, RestartRequest, RestartResult } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ChangeResult } from "../core/ruleset/wanted.js";
 import type { TlsMaterial } from "../tls/material.js";
 import { callUnary, openChannel } from "./channel.js";
 import { PROTOCOL, strangeness } from "./envelope.js";
 import { type Codec, changeCohortRequest, changeCohortResponse } from "./messages.js";
-import { handoverRequest, handoverResponse, setPauseRequest, setPauseResponse } from "./orders_codec.js";
+import {
+  handoverRequest,
+  handoverResponse,
+  restartRequest,
+  restartResponse,
+  setPauseRequest,
+  setPauseResponse,
+} from "./orders_codec.js";
 import { RAW_ADMIN, type RawMethod } from "./raw_service.js";
 
 /** The sidecar that an order is given to. */
@@ -32,6 +39,15 @@ export function orderHandover(
   return order(to, RAW_ADMIN[kind], handoverRequest, handoverResponse, request);
 }
 
+/** Orders that the Postgres of the node that is asked is started again. Never rejects. The signal ends the waiting, not the order. */
+export function orderRestart(
+  to: OrderTo,
+  request: RestartRequest,
+  signal: AbortSignal,
+): Promise<OrderReply<RestartResult>> {
+  return order(to, RAW_ADMIN.restart, restartRequest, restartResponse, request, signal);
+}
+
 /** Orders that nobody elects by itself, or that everybody does again. Never rejects. */
 export async function orderPause(to: OrderTo, paused: boolean): Promise<OrderReply<Pause>> {
   const reply = await order(to, RAW_ADMIN.setPause, setPauseRequest, setPauseResponse, paused);
@@ -49,13 +65,16 @@ function order<Q, A>(
   question: Codec<Q>,
   answer: Codec<A>,
   body: Q,
+  signal?: AbortSignal,
 ): Promise<OrderReply<A>> {
   const here = { cluster, protocol: PROTOCOL };
   const bytes = question.encode({ ...here, sender: null, to: id }, body);
   const dial = tls === null ? null : { cluster, expected: id, material: tls };
   const channel = openChannel({ host, port, tls: dial });
   return new Promise((resolve) => {
-    callUnary({ channel, method, bytes, deadlineMs }, (reply) => {
+    const cancel = () => call.cancel();
+    const call = callUnary({ channel, method, bytes, deadlineMs }, (reply) => {
+      signal?.removeEventListener("abort", cancel);
       channel.close();
       if (!reply.ok) return resolve({ ok: false, reason: reply.reason });
       const decoded = answer.decode(reply.bytes);
@@ -63,5 +82,6 @@ function order<Q, A>(
       const reason = strangeness(decoded.value.envelope, here);
       resolve(reason === undefined ? { ok: true, result: decoded.value.body } : { ok: false, reason });
     });
+    signal?.addEventListener("abort", cancel, { once: true });
   });
 }

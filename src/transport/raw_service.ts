@@ -40,6 +40,7 @@ export const RAW_ADMIN = {
   history: raw(AdminService.history),
   switchover: raw(AdminService.switchover),
   failover: raw(AdminService.failover),
+  restart: raw(AdminService.restart),
   setPause: raw(AdminService.setPause),
   changeCohort: raw(AdminService.changeCohort),
 };

@@ -32,12 +32,14 @@ import {
   watchUpdate,
 } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
-import { handoverRequest, setPauseRequest } from "./orders_codec.js";
+import { handoverRequest, restartRequest, setPauseRequest } from "./orders_codec.js";
 import type { TransportLog } from "./peers.js";
 import { RAW_ADMIN, RAW_CONSENSUS } from "./raw_service.js";
 import { Refusals } from "./refusals.js";
 import { TlsListener } from "./tls_listener.js";
 import { Watchers } from "./watchers.js";
+
+type Served = "recruit" | "promote" | "catchUp" | "follow" | "handover" | "restart" | "setPause" | "changeCohort";
 
 export interface PeerServerOptions {
   readonly self: NodeId;
@@ -49,10 +51,7 @@ export interface PeerServerOptions {
   readonly sender: () => Sender;
   readonly snapshot: () => string;
   readonly history: () => Promise<string>;
-  readonly events: Pick<
-    TransportEvents,
-    "recruit" | "promote" | "catchUp" | "follow" | "handover" | "setPause" | "changeCohort"
-  >;
+  readonly events: Pick<TransportEvents, Served>;
   /** A peer opened its stream, so it is up and can be dialled; at this address, if it says so. */
   readonly watched: (peer: NodeId, address: Address | null) => void;
 }
@@ -111,6 +110,7 @@ export class PeerServer {
       history: this.admin(historyRequest, historyResponse, options.history),
       switchover: this.order(handoverRequest, (call, request) => events.handover("switchover", call, request)),
       failover: this.order(handoverRequest, (call, request) => events.handover("failover", call, request)),
+      restart: this.order(restartRequest, (call, request) => events.restart(call, request)),
       setPause: this.order(setPauseRequest, (call, paused) => events.setPause(call, paused)),
       changeCohort: this.order(changeCohortRequest, (call, request) => events.changeCohort(call, request)),
     };

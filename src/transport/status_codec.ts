@@ -23,6 +23,7 @@ import { askToCore, grantToCore } from "./lease_codec.js";
 import { allSeenToCore, promisesToCore, seenToWire } from "./memory_codec.js";
 import { pauseToCore, pauseToWire } from "./pause_codec.js";
 import { labelsToCore, labelsToWire, recordsToCore, recordToWire } from "./ruleset_codec.js";
+import { settingsToCore, settingsToWire } from "./settings_codec.js";
 
 /** What a sidecar tells of its node, proto ↔ core. */
 
@@ -82,6 +83,7 @@ export function statusToWire(status: NodeStatus): wire.NodeStatus {
     pause: pauseToWire(status.pause),
     change: changeToWire(status.change),
     enforced: enforcedToWire(status.enforced),
+    ...settingsToWire(status),
     facts: factsToWire(status.facts),
   };
 }
@@ -123,6 +125,7 @@ export function statusToCore(value: wire.NodeStatus | undefined): NodeStatus {
     pause: orNull(status.pause, "pause", pauseToCore) ?? NEVER_PAUSED,
     change: orNull(status.change, "change", changeToCore),
     enforced: orNull(status.enforced, "enforced", enforcedToCore),
+    ...settingsToCore(status),
     facts: factsToCore(present(status.facts, "facts")),
   };
 }

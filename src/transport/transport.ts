@@ -6,7 +6,7 @@ import type { TlsSource } from "../tls/reloaded.js";
 import type { ProtocolRange } from "./envelope.js";
 import type { Address } from "./messages.js";
 import { catchUpResult, changeCohortResponse, followResult, promoteResult, recruitResult } from "./messages.js";
-import { handoverResponse, setPauseResponse } from "./orders_codec.js";
+import { handoverResponse, restartResponse, setPauseResponse } from "./orders_codec.js";
 import type { PeerAddress } from "./peer_link.js";
 import type { TransportLog } from "./peers.js";
 import { Peers } from "./peers.js";
@@ -105,6 +105,7 @@ export function createTransport(options: TransportOptions): Transport {
     answerFollow: (call, result) => server.answer(call, followResult, result),
     answerChange: (call, result) => server.answer(call, changeCohortResponse, result),
     answerHandover: (call, result) => server.answer(call, handoverResponse, result),
+    answerRestart: (call, result) => server.answer(call, restartResponse, result),
     answerPause: (call, result) => server.answer(call, setPauseResponse, result),
     publish: (status) => server.publish(status),
   };

@@ -63,6 +63,7 @@ export class Scripted {
         answerFollow: (call, result) => this.saw(`answer ${call} ${result.ok ? "yes" : result.refusal.code}`),
         answerChange: (call, result) => this.saw(`answer ${call} ${result.kind}`),
         answerHandover: (call, result) => this.saw(`answer ${call} ${result.kind}`),
+        answerRestart: (call, result) => this.saw(`answer ${call} ${result.kind}`),
         answerPause: (call, { pause }) => this.saw(`answer ${call} ${pause.number}`),
         publish: (status) => this.saw(`publish promise ${status.promise}`),
       },

@@ -28,6 +28,8 @@ export class PostgresTable {
   system: string | null = null;
   log: readonly Entry[] = [];
   running = false;
+  /** How often it was stopped, for the number of its process. */
+  starts = 1;
   /** The term under which it is a primary. */
   primary: Term | null = null;
   receiver: { readonly leader: NodeId; readonly term: Term } | null = null;
@@ -91,6 +93,7 @@ export class PostgresTable {
   }
 
   stop(): void {
+    if (this.running) this.starts++;
     this.running = false;
     this.primary = null;
     this.receiver = null;
@@ -125,7 +128,7 @@ export class PostgresTable {
     const { lsn } = this.position;
     const { streaming, rulesets } = this;
     return {
-      ...{ flushLsn: lsn, replayLsn: lsn, postmasterPid: 1, streaming, rulesets },
+      ...{ flushLsn: lsn, replayLsn: lsn, postmasterPid: this.starts, streaming, rulesets },
       names: this.foreignNames,
       senders: [...senders, ...this.strangers],
     };
@@ -141,7 +144,7 @@ export class PostgresTable {
       primary !== null || receiver === null
         ? ({ kind: "primary", names, senders: this.observation().senders, servesUntilMs } as const)
         : ({ kind: "standby", ...receiver } as const);
-    const common = { history: this.history, flushLsn: position.lsn, postmasterPid: 1, door, rulesets };
+    const common = { history: this.history, flushLsn: position.lsn, postmasterPid: this.starts, door, rulesets };
     return { ...common, systemIdentifier: system ?? "?", as };
   }
 
@@ -185,8 +188,7 @@ export class PostgresTable {
       case "rewind":
         return this.rewind(op, leaderOf(action.leader));
       case "checkpoint":
-        if (this.primary === null) return undefined;
-        this.checkpointed = this.primary;
+        if (this.primary !== null) this.checkpointed = this.primary;
         return { kind: "checkpointed", op };
       case "emergency_fence": {
         const { running } = this;
@@ -196,6 +198,9 @@ export class PostgresTable {
       case "fence":
         this.stop();
         return { kind: "fenced", op };
+      case "stop":
+        this.stop();
+        return { kind: "stopped", op };
       default:
         return undefined;
     }

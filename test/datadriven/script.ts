@@ -48,6 +48,8 @@ import { World } from "./world.js";
  *   afresh                                     another world, in which nothing has happened
  *   change N CALL [policy] [{n1 n2! n3=n3-b}] [wait MS]  an operator asks N for other rules (change_text.ts)
  *   switchover|failover N CALL [to n2] [deadline MS] · pause|resume N CALL   an operator orders N (order_text.ts)
+ *   restart-postgres N CALL [force] [pending] [deadline MS]   an operator wants N's Postgres started again
+ *   setting N NAME FROM TO                     N's adapter sees a setting that waits for that; none: nothing
  *   cohort N CALL +n4 -n3 [wait MS]            an operator asks N to take these in, or out
  *   admit-observers                            before the start: strangers are taken in
  *   ack A->B                                   what A acknowledged while `hold ack A->B` arrives at B now
@@ -160,6 +162,11 @@ export class Script {
         asked.loop?.deliver(orderFrom(verb, args.slice(1)));
         return this.world.settle();
       }
+      case "restart-postgres": {
+        const asked = args[0] === "leader" ? newestLeader(this.world) : first();
+        asked.loop?.deliver(orderFrom("restart", args.slice(1)));
+        return this.world.settle();
+      }
       case "cohort": {
         const asked = args[0] === "leader" ? newestLeader(this.world) : first();
         asked.loop?.deliver({ kind: "change_cohort", call: args[1] ?? "", request: cohortFrom(args.slice(2)) });
@@ -229,6 +236,16 @@ export class Script {
       case "clock":
         first().clockRate = Number(args[1]);
         return;
+      case "setting": {
+        const [, name = "", from = "", to = ""] = args;
+        const settings = {
+          postmasterPid: first().postgres.starts,
+          pending: name === "none" ? [] : [{ name, from, to }],
+          held: [],
+        };
+        first().loop?.deliver({ kind: "postgres", report: { kind: "settings_seen", settings } });
+        return world.settle();
+      }
       case "gone":
         first().loop?.deliver({ kind: "postgres", report: { kind: "gone" } });
         return world.settle();

@@ -1,13 +1,13 @@
 import type { Ports } from "../../src/agent/ports.js";
 import type { Effect, PostgresAction } from "../../src/core/effects.js";
-import type { HandoverResult, PauseResult } from "../../src/core/orders.js";
+import type { HandoverResult, PauseResult, RestartResult } from "../../src/core/orders.js";
 import type { NodeId } from "../../src/core/ruleset/ruleset.js";
 import type { ChangeResult } from "../../src/core/ruleset/wanted.js";
 import type { Durable } from "../../src/core/state.js";
 import { changeText } from "./change_text.js";
 import type { Machine } from "./machine.js";
 import type { answerText, Request } from "./message_text.js";
-import { handoverText, pauseText } from "./order_text.js";
+import { handoverText, pauseText, restartText } from "./order_text.js";
 import type { World } from "./world.js";
 
 /** The ports of one sidecar, onto the tables of this world. */
@@ -50,6 +50,8 @@ export function portsOf(world: World, machine: Machine): Ports {
       answerChange: (call: string, result: ChangeResult) => world.say(`${id} answers ${call}: ${changeText(result)}`),
       answerHandover: (call: string, result: HandoverResult) =>
         world.say(`${id} answers ${call}: ${handoverText(result)}`),
+      answerRestart: (call: string, result: RestartResult) =>
+        world.say(`${id} answers ${call}: ${restartText(result)}`),
       answerPause: (call: string, { pause }: PauseResult) => world.say(`${id} answers ${call}: ${pauseText(pause)}`),
       publish: () => {},
     },

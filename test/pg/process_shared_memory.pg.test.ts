@@ -47,8 +47,15 @@ describe.each(testBinaries)(
       expect(await segments()).toContain(segment);
 
       const operations = new Operations(
-        { self: "n1", incarnation: "0", start: instance.startOptions(), walSegmentSizeMb: 1, timed: () => undefined },
-        { gone: () => undefined },
+        {
+          self: "n1",
+          incarnation: "0",
+          start: instance.startOptions(),
+          walSegmentSizeMb: 1,
+          timed: () => undefined,
+          warn: () => undefined,
+        },
+        { gone: () => undefined, settings: () => undefined },
       );
       await operations.promote({
         kind: "promote",

@@ -43,7 +43,15 @@ describe("archive_command", () => {
 
   it("never stands on the command line, where every node would have it in force; the mode does", () => {
     const line = (userSettings: Record<string, string>) =>
-      commandLine({ major: 15, port: 1, listenAddresses: [], socketDir: "/s", hbaFile: "/h", userSettings });
+      commandLine({
+        major: 15,
+        port: 1,
+        listenAddresses: [],
+        socketDir: "/s",
+        hbaFile: "/h",
+        configFile: "/c",
+        userSettings,
+      });
     const set = line({ archive_command: "cp %p /a/%f" });
     expect(set).toContain("archive_mode=on");
     expect(set.some((arg) => arg.startsWith("archive_command"))).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandLine } from "../../src/postgres/settings.js";
+import { commandLine, inFile } from "../../src/postgres/settings.js";
 
 const OPTIONS = {
   major: 18,
@@ -7,6 +7,7 @@ const OPTIONS = {
   listenAddresses: ["10.0.0.1", "127.0.0.1"],
   socketDir: "/run/q",
   hbaFile: "/run/q/hba",
+  configFile: "/run/q/conf",
   platform: "linux" as const,
 };
 
@@ -60,8 +61,8 @@ describe("the command line of Postgres", () => {
       fsync: "off",
       hba_file: "/x",
     };
+    expect(inFile(userSettings)).toEqual({ work_mem: "8MB" });
     expect(settings({ userSettings })).toMatchObject({
-      work_mem: "8MB",
       wal_level: "logical",
       synchronous_commit: "on",
       wal_keep_size: "1GB",
@@ -69,8 +70,15 @@ describe("the command line of Postgres", () => {
       fsync: "on",
       hba_file: "/run/q/hba",
     });
-    for (const name of ["Restart_After_Crash", "full_page_writes"])
+    for (const name of ["Restart_After_Crash", "full_page_writes", "work_mem"])
       expect(settings({ userSettings })).not.toHaveProperty(name);
+  });
+
+  it("leaves to the file what a reload can change, and there is no older value in its way", () => {
+    const userSettings = { wal_sender_timeout: "7s", synchronous_commit: "remote_apply", max_connections: "200" };
+    expect(inFile(userSettings)).toEqual({ wal_sender_timeout: "7s" });
+    expect(settings({ userSettings })).not.toHaveProperty("wal_sender_timeout");
+    expect(settings({ userSettings })).toMatchObject({ synchronous_commit: "remote_apply", max_connections: "200" });
   });
 
   it("never goes below what followers and the control data need", () => {

@@ -70,10 +70,12 @@ export type Action =
   | {
       readonly at: number;
       readonly kind: "order";
-      readonly what: "switchover" | "failover" | "pause" | "resume";
+      readonly what: "switchover" | "failover" | "pause" | "resume" | "restart";
       readonly node: number;
       readonly target?: number;
       readonly deadlineMs: number;
+      /** Of a restart: whatever commits wait for it. */
+      readonly force?: boolean;
     };
 
 export const CHANGE_KINDS = [

@@ -16,6 +16,7 @@ const INITDB: Range = [200_000, 600_000];
 const DOOR: Range = [3_000, 50_000];
 const DRAIN: Range = [2_000, 5_000];
 const SWAP: Range = [20_000, 100_000];
+const FLUSH: Range = [2_000, 200_000];
 const NUDGE: Range = [500, 3_000];
 
 /**
@@ -52,6 +53,9 @@ export class Operations extends Standstill {
         });
         return;
       case "checkpoint":
+        // Of a standby: asked for before it is stopped.
+        if (postgres.primary === null)
+          return this.take(FLUSH, () => postgres.report({ kind: "checkpointed", op }, boot));
         postgres.rewind.checkpointed(() => postgres.report({ kind: "checkpointed", op }, boot));
         return;
       case "discard_old":
@@ -133,9 +137,10 @@ export class Operations extends Standstill {
       case "rewind":
         return this.rewind(action.leader);
       case "fence":
+      case "stop":
         return this.takeStep(FENCE, () => {
-          this.killed("fence");
-          this.finish({ kind: "fenced" });
+          this.killed(action.kind);
+          this.finish({ kind: action.kind === "stop" ? "stopped" : "fenced" });
         });
       default:
         throw new Error(`${action.kind} is not an operation of the queue`);

@@ -1,5 +1,5 @@
 import type { Event } from "../../src/core/events.js";
-import type { HandoverResult } from "../../src/core/orders.js";
+import type { HandoverResult, RestartResult } from "../../src/core/orders.js";
 import { type Action, LEADER } from "./action.js";
 import type { SimConfig } from "./config.js";
 import type { Machine } from "./machine.js";
@@ -9,6 +9,17 @@ import type { World } from "./world.js";
 const ORDERS = ["switchover", "switchover", "failover", "pause", "resume"] as const satisfies readonly Order["what"][];
 const ORDERS_MAX = 6;
 type Order = Extract<Action, { readonly kind: "order" }>;
+
+/** Restarts of one Postgres, by a generator of their own as well, in one seed of four. */
+export function drawRestarts({ seed, chaosUs, nodes, detectMs }: SimConfig): Order[] {
+  const rng = new Rng(seed, "restarts");
+  if (rng.below(4) !== 0) return [];
+  return Array.from({ length: rng.between(1, ORDERS_MAX) }, () => ({
+    ...{ at: rng.below(chaosUs), kind: "order" as const, what: "restart" as const },
+    ...{ node: rng.below(3) === 0 ? LEADER : rng.below(nodes), deadlineMs: rng.below(8 * detectMs) },
+    force: rng.below(4) === 0,
+  }));
+}
 
 /** In one seed of three, by a generator of their own: the others are the runs that they were. */
 export function drawOrders({ seed, chaosUs, nodes, detectMs }: SimConfig): Order[] {
@@ -28,6 +39,8 @@ export function drawOrders({ seed, chaosUs, nodes, detectMs }: SimConfig): Order
 /** Operators who want another leader, or a pause; each order is answered once, and *done* is held against who leads. */
 export class Orders {
   private readonly asked = new Map<string, Order>();
+  /** By call, which process it was to end. */
+  private readonly ends = new Map<string, number>();
   private given = 0;
   private paused = false;
 
@@ -43,16 +56,32 @@ export class Orders {
     const to = order.target === undefined ? null : world.machine(order.target).id;
     const request = { to, deadlineMs: order.deadlineMs, cause: call };
     const { what } = order;
+    const { deadlineMs, force = false } = order;
     const event: Event =
-      what === "pause" || what === "resume"
-        ? { kind: "set_pause", call, paused: what === "pause" }
-        : { kind: what, call, request };
+      what === "restart"
+        ? { kind: "restart", call, request: { force, pendingOnly: false, deadlineMs, cause: call } }
+        : what === "pause" || what === "resume"
+          ? { kind: "set_pause", call, paused: what === "pause" }
+          : { kind: what, call, request };
     const { boot } = machine;
     machine.whenAwake(() => {
       if (machine.boot !== boot) return;
       world.say(`${machine.id} is ordered a ${what}${to === null ? "" : ` to ${to}`} (${call})`);
+      this.ends.set(call, machine.postgres.epoch);
       machine.deliver(event);
     });
+  }
+
+  restarted(machine: Machine, call: string, result: RestartResult): void {
+    const { world } = this;
+    world.mark(`restart ${result.kind}`);
+    world.say(`${machine.id} answers ${call}: ${result.kind}`);
+    if (!this.asked.delete(call)) return world.violate("ledger", `${call} was answered twice, or never given`);
+    if (result.kind === "refused") world.mark(`restart_refused ${result.refusal.code}`);
+    if (result.kind !== "done") return;
+    if (result.handedOver) world.mark("restarted_a_leader");
+    if (this.ends.get(call) === machine.postgres.epoch)
+      world.violate("ledger", `${call}: the Postgres of ${machine.id} was never started again`);
   }
 
   answered(machine: Machine, call: string, result: HandoverResult): void {

@@ -141,6 +141,9 @@ function transportOf(world: World, machine: Machine, dies: () => boolean): Ports
     answerHandover: (call, result) => {
       if (!dies()) world.orders.answered(machine, call, result);
     },
+    answerRestart: (call, result) => {
+      if (!dies()) world.orders.restarted(machine, call, result);
+    },
     answerPause: () => void dies(),
     publish: (status) => {
       if (dies()) return;

@@ -2,7 +2,7 @@ import type { Action } from "./action.js";
 import { CHANGE_KINDS, LEADER } from "./action.js";
 import type { FaultKind, SimConfig } from "./config.js";
 import { FAULT_KINDS } from "./config.js";
-import { drawOrders } from "./orders.js";
+import { drawOrders, drawRestarts } from "./orders.js";
 import { Rng } from "./prng.js";
 import { drawScenes } from "./scenes.js";
 
@@ -18,7 +18,7 @@ export function drawSchedule(config: SimConfig): Action[] {
     actions.push({ at: clients.below(config.chaosUs), kind: "write", client: clients.below(4) });
   for (let i = 0; i < config.reads; i++)
     actions.push({ at: clients.below(config.chaosUs), kind: "read", client: clients.below(4) });
-  actions.push(...drawChanges(config), ...drawScenes(config), ...drawOrders(config));
+  actions.push(...drawChanges(config), ...drawScenes(config), ...drawOrders(config), ...drawRestarts(config));
   return actions.sort((a, b) => a.at - b.at);
 }
 

@@ -39,6 +39,8 @@ const WORLD = [
   ...["no_core_left", "founded_under_fire", "change done", "change refused", "change voided", "change unknown"],
   ...["joint_rule_in_force", "acknowledged_under_a_joint_rule", "found_undecided_finished", "leader_removed"],
   ...["order done", "order failed", "order refused", "order unknown", "operation_failed_after drain"],
+  ...["restart done", "restart refused", "restart unknown", "restarted_a_leader", "operation_failed_after stop"],
+  ...["restart_refused commits_would_wait", "restart_refused no_leader"],
   ...["wiped_node_put_back", "observer_streams", "caught_up", "follower_put_out"],
   ...["lease_waited_out", "lease_over_by_then", "lease_released_first_hand", "lease_of_a_recruited_leader"],
   ...["lease_of_an_unknown_leader_waited_for", "lease_under_a_joint_rule", "leader_yields"],

@@ -17,7 +17,7 @@ import type {
   Refusal,
   Sender,
 } from "../../src/core/messages.js";
-import type { HandoverRequest, HandoverResult, Pause } from "../../src/core/orders.js";
+import type { HandoverRequest, HandoverResult, Pause, RestartRequest, RestartResult } from "../../src/core/orders.js";
 import type { Member, Policy, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
 import type { ChangeRefusal, ChangeResult } from "../../src/core/ruleset/wanted.js";
 import type { Envelope } from "../../src/transport/envelope.js";
@@ -206,7 +206,33 @@ export const handedOver: fc.Arbitrary<HandoverResult> = fc.oneof(
   fc.record({ kind: fc.constant("unknown" as const), reason: words(80), nextStep: words(80) }),
 );
 
-export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
+export const restart: fc.Arbitrary<RestartRequest> = fc.record({
+  force: fc.boolean(),
+  pendingOnly: fc.boolean(),
+  deadlineMs: fc.nat(1e6),
+  cause: words(80),
+});
+export const restarted: fc.Arbitrary<RestartResult> = fc.oneof(
+  fc.record({ kind: fc.constant("done" as const), leader: id, term: leadable, handedOver: fc.boolean() }),
+  fc.record({ kind: fc.constant("not_needed" as const) }),
+  fc.record({
+    kind: fc.constant("refused" as const),
+    refusal: fc.record({
+      code: fc.constantFrom("commits_would_wait", "followers_first", "nobody_to_lead"),
+      reason: words(80),
+      missing: fc.array(id, { maxLength: 5 }),
+      nextStep: words(80),
+    }),
+  }),
+  fc.record({ kind: fc.constant("unknown" as const), reason: words(80), nextStep: words(80) }),
+);
+
+const settings = fc.record({
+  pending: fc.array(fc.record({ name: words(40), from: words(40), to: words(40) }), { minLength: 1, maxLength: 3 }),
+  held: fc.array(fc.record({ name: words(40), wanted: words(40), runs: words(40), why: words(80) }), { maxLength: 3 }),
+});
+
+const withoutSettings: fc.Arbitrary<NodeStatus> = fc.record({
   node: id,
   incarnation: drawn,
   boot: drawn,
@@ -252,6 +278,10 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   enforced: orNull(fc.record({ names: words(80), exact: fc.boolean() })),
   facts,
 });
+export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.oneof(
+  withoutSettings,
+  fc.tuple(withoutSettings, settings).map(([status, waiting]) => ({ ...status, settings: waiting })),
+);
 
 const ids = fc.uniqueArray(id, { minLength: 2, maxLength: 6 });
 export const cohortOrder: fc.Arbitrary<CohortOrder> = fc

@@ -55,6 +55,7 @@ export function party({ id, port, peers, on = {}, ...rest }: PartyOptions): Part
     catchUp: event("catchUp"),
     catchUpResult: event("catchUpResult"),
     handover: event("handover"),
+    restart: event("restart"),
     setPause: event("setPause"),
     changeCohort: event("changeCohort"),
     recruitResult: event("recruitResult"),

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HandoverRequest, HandoverResult } from "../../src/core/orders.js";
 import type { Codec } from "../../src/transport/messages.js";
-import { orderHandover, orderPause } from "../../src/transport/order_client.js";
+import { orderHandover, orderPause, orderRestart } from "../../src/transport/order_client.js";
 import * as codecs from "../../src/transport/orders_codec.js";
 import * as any from "./arbitraries.js";
 import { callOf, closeAll, freePort, HOST, party, until } from "./cluster_of_transports.js";
@@ -24,6 +24,8 @@ function roundTrips<T>(name: string, codec: Codec<T>, body: fc.Arbitrary<T>): vo
 describe("orders", () => {
   roundTrips("order", codecs.handoverRequest, any.handover);
   roundTrips("answer to an order", codecs.handoverResponse, any.handedOver);
+  roundTrips("order to restart", codecs.restartRequest, any.restart);
+  roundTrips("answer to an order to restart", codecs.restartResponse, any.restarted);
   roundTrips("order to pause", codecs.setPauseRequest, fc.boolean());
   roundTrips("answer to an order to pause", codecs.setPauseResponse, fc.record({ pause: any.pause }));
 
@@ -64,6 +66,26 @@ describe("orders", () => {
     const pause = { paused: true, number: 3, by: "n1" };
     n1.transport.answerPause(callOf(seen), { pause });
     expect(await reply).toEqual({ ok: true, result: pause });
+  });
+
+  it("an order to restart as well; who waits no longer takes nothing back", async () => {
+    const port = await freePort();
+    const n1 = party({ id: "n1", port, peers: [] });
+    await n1.transport.start();
+    const to = { id: "n1", host: HOST, port, cluster: "shop", deadlineMs: 5000, tls: null };
+    const request = { force: true, pendingOnly: false, deadlineMs: 1000, cause: "a test" };
+    const reply = orderRestart(to, request, new AbortController().signal);
+    await until("the order", () => n1.of("restart").length === 1);
+    const [seen] = n1.of("restart");
+    expect(seen?.args[1]).toEqual(request);
+    n1.transport.answerRestart(callOf(seen), { kind: "not_needed" });
+    expect(await reply).toEqual({ ok: true, result: { kind: "not_needed" } });
+    const over = new AbortController();
+    const given = orderRestart(to, request, over.signal);
+    await until("the other order", () => n1.of("restart").length === 2);
+    over.abort();
+    expect(await given).toMatchObject({ ok: false });
+    expect(n1.of("restart").length).toBe(2);
   });
 
   it("an order for another node, or another cluster, is refused with the reason", async () => {

@@ -10,6 +10,7 @@ import type { CliContext } from "../context.js";
 import { STATUS_EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
 import { type Paint, paintFor } from "../paint.js";
+import { restartNext, settingLines } from "../pending_settings.js";
 import { parseJson, renderFields, renderTable, writeJson, writeLines } from "../render.js";
 import { type StatusJson, statusShape } from "../schemas.js";
 
@@ -244,6 +245,9 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
     status.blocked === null
       ? ""
       : `\n${paint.red("blocked")}: ${status.blocked.reason}\nnext: ${status.blocked.next_step}\n`;
+  const settings = settingLines(status).map((line) => `${line}\n`);
+  const next = settings.length === 0 ? null : restartNext(status);
+  if (next !== null) settings.push(`next: ${next}\n`);
   const warnings = (status.warnings ?? []).map((text) => `${paint.yellow("warning")}: ${text}\n`).join("");
-  return `${paused}${head}\n\n${table}\n${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
+  return `${paused}${head}\n\n${table}\n${settings.length === 0 ? "" : `\n${settings.join("")}`}${blocked}${warnings === "" ? "" : `\n${warnings}`}`;
 }

@@ -36,7 +36,11 @@ export function onReport(turn: Turn, report: KeeperReport): void {
       return onRewound(turn);
     case "rewind_progress":
       return onRewindProgress(turn, report.op, report.percent);
+    case "settings_seen":
+      turn.setPostgres({ settings: report.settings });
+      return;
     case "fenced":
+    case "stopped":
       turn.setPostgres({
         process: "stopped",
         primaryGone: true,

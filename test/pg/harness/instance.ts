@@ -141,6 +141,7 @@ export class Instance {
       listenAddresses: ["127.0.0.1"],
       socketDir,
       hbaFile: join(this.stateDir, "postgres", "pg_hba.conf"),
+      configFile: join(this.stateDir, "postgres", "postgresql.conf"),
       fast: true,
     });
     return spawnPostgres({

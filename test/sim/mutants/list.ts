@@ -6,6 +6,7 @@ import { KEEPER_MUTANTS } from "./list_keeper.js";
 import { LEADER_MUTANTS } from "./list_leader.js";
 import { LEASE_MUTANTS } from "./list_lease.js";
 import { ORDER_MUTANTS } from "./list_orders.js";
+import { POSTGRES_RESTART_MUTANTS } from "./list_postgres_restart.js";
 import { QUORUM_MUTANTS } from "./list_quorum.js";
 import { RESTART_MUTANTS } from "./list_restart.js";
 import { REWIND_MUTANTS } from "./list_rewind.js";
@@ -23,5 +24,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...KEEPER_MUTANTS,
   ...RESTART_MUTANTS,
   ...ORDER_MUTANTS,
+  ...POSTGRES_RESTART_MUTANTS,
   ...REWIND_MUTANTS,
 ];

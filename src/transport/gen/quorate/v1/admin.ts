@@ -151,6 +151,40 @@ export interface ChangeUnknown {
   nextStep: string;
 }
 
+export interface RestartRequest {
+  envelope:
+    | Envelope
+    | undefined;
+  /** Although commits wait meanwhile, or others had better be restarted first. */
+  force: boolean;
+  /** Only if a setting waits for it. */
+  pendingOnly: boolean;
+  deadlineMs: number;
+  cause: string;
+}
+
+export interface RestartResponse {
+  /** The node that answers. */
+  envelope: Envelope | undefined;
+  result: { $case: "done"; value: RestartDone } | //
+  /** No setting waits for it: nothing was done. */
+  { $case: "notNeeded"; value: RestartNotNeeded } | //
+  /** Nothing was done. */
+  { $case: "refused"; value: HandoverRefused } | //
+  /** It was stopped, and does not stream yet. */
+  { $case: "unknown"; value: HandoverUnknown } | undefined;
+}
+
+export interface RestartDone {
+  leader: string;
+  term: bigint;
+  /** It led when it was asked. */
+  handedOver: boolean;
+}
+
+export interface RestartNotNeeded {
+}
+
 function createBaseStatusRequest(): StatusRequest {
   return { envelope: undefined };
 }
@@ -1227,6 +1261,294 @@ export const ChangeUnknown: MessageFns<ChangeUnknown> = {
   },
 };
 
+function createBaseRestartRequest(): RestartRequest {
+  return { envelope: undefined, force: false, pendingOnly: false, deadlineMs: 0, cause: "" };
+}
+
+export const RestartRequest: MessageFns<RestartRequest> = {
+  encode(message: RestartRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    if (message.pendingOnly !== false) {
+      writer.uint32(24).bool(message.pendingOnly);
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(33).double(message.deadlineMs);
+    }
+    if (message.cause !== "") {
+      writer.uint32(42).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pendingOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.deadlineMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRestartResponse(): RestartResponse {
+  return { envelope: undefined, result: undefined };
+}
+
+export const RestartResponse: MessageFns<RestartResponse> = {
+  encode(message: RestartResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envelope !== undefined) {
+      Envelope.encode(message.envelope, writer.uint32(10).fork()).join();
+    }
+    switch (message.result?.$case) {
+      case "done":
+        RestartDone.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "notNeeded":
+        RestartNotNeeded.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+      case "refused":
+        HandoverRefused.encode(message.result.value, writer.uint32(34).fork()).join();
+        break;
+      case "unknown":
+        HandoverUnknown.encode(message.result.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envelope = Envelope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "done", value: RestartDone.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "notNeeded", value: RestartNotNeeded.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.result = { $case: "refused", value: HandoverRefused.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.result = { $case: "unknown", value: HandoverUnknown.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRestartDone(): RestartDone {
+  return { leader: "", term: 0n, handedOver: false };
+}
+
+export const RestartDone: MessageFns<RestartDone> = {
+  encode(message: RestartDone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== "") {
+      writer.uint32(10).string(message.leader);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.handedOver !== false) {
+      writer.uint32(24).bool(message.handedOver);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartDone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartDone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.handedOver = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRestartNotNeeded(): RestartNotNeeded {
+  return {};
+}
+
+export const RestartNotNeeded: MessageFns<RestartNotNeeded> = {
+  encode(_: RestartNotNeeded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartNotNeeded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartNotNeeded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** What command lines ask of a sidecar. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -1268,6 +1590,16 @@ export const AdminService = {
     responseSerialize: (value: HandoverResponse): Buffer => Buffer.from(HandoverResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HandoverResponse => HandoverResponse.decode(value),
   },
+  /** To any node: its Postgres is to be started again. Answered when it streams, or it was refused. */
+  restart: {
+    path: "/quorate.v1.Admin/Restart" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestartRequest): Buffer => Buffer.from(RestartRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestartRequest => RestartRequest.decode(value),
+    responseSerialize: (value: RestartResponse): Buffer => Buffer.from(RestartResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestartResponse => RestartResponse.decode(value),
+  },
   /** To any node: nobody elects by itself, or everybody again. */
   setPause: {
     path: "/quorate.v1.Admin/SetPause" as const,
@@ -1298,6 +1630,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   switchover: handleUnaryCall<HandoverRequest, HandoverResponse>;
   /** To any member: another node is to lead, whatever the leader does. */
   failover: handleUnaryCall<HandoverRequest, HandoverResponse>;
+  /** To any node: its Postgres is to be started again. Answered when it streams, or it was refused. */
+  restart: handleUnaryCall<RestartRequest, RestartResponse>;
   /** To any node: nobody elects by itself, or everybody again. */
   setPause: handleUnaryCall<SetPauseRequest, SetPauseResponse>;
   /** To the leader: other nodes are to be in the cohort. Answered when they are, or it was refused or taken back. */
@@ -1366,6 +1700,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HandoverResponse) => void,
+  ): ClientUnaryCall;
+  /** To any node: its Postgres is to be started again. Answered when it streams, or it was refused. */
+  restart(
+    request: RestartRequest,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
+  ): ClientUnaryCall;
+  restart(
+    request: RestartRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
+  ): ClientUnaryCall;
+  restart(
+    request: RestartRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestartResponse) => void,
   ): ClientUnaryCall;
   /** To any node: nobody elects by itself, or everybody again. */
   setPause(

@@ -413,6 +413,21 @@ export interface Enforced {
   exact: boolean;
 }
 
+/** In force only after the next start of Postgres. */
+export interface PendingSetting {
+  name: string;
+  from: string;
+  to: string;
+}
+
+/** Written somewhere, and not what a restart would put in force either. */
+export interface HeldSetting {
+  name: string;
+  wanted: string;
+  runs: string;
+  why: string;
+}
+
 export interface NodeStatus {
   node: string;
   incarnation: string;
@@ -463,6 +478,9 @@ export interface NodeStatus {
     | undefined;
   /** Of a leader: it has checkpointed since its promotion, so that others may rewind from it. */
   checkpointed: boolean;
+  /** What waits for a restart of its Postgres. */
+  pendingSettings: PendingSetting[];
+  heldSettings: HeldSetting[];
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2420,6 +2438,153 @@ export const Enforced: MessageFns<Enforced> = {
   },
 };
 
+function createBasePendingSetting(): PendingSetting {
+  return { name: "", from: "", to: "" };
+}
+
+export const PendingSetting: MessageFns<PendingSetting> = {
+  encode(message: PendingSetting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.from !== "") {
+      writer.uint32(18).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(26).string(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingSetting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingSetting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHeldSetting(): HeldSetting {
+  return { name: "", wanted: "", runs: "", why: "" };
+}
+
+export const HeldSetting: MessageFns<HeldSetting> = {
+  encode(message: HeldSetting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.wanted !== "") {
+      writer.uint32(18).string(message.wanted);
+    }
+    if (message.runs !== "") {
+      writer.uint32(26).string(message.runs);
+    }
+    if (message.why !== "") {
+      writer.uint32(34).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeldSetting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeldSetting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.wanted = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runs = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseNodeStatus(): NodeStatus {
   return {
     node: "",
@@ -2456,6 +2621,8 @@ function createBaseNodeStatus(): NodeStatus {
     change: undefined,
     enforced: undefined,
     checkpointed: false,
+    pendingSettings: [],
+    heldSettings: [],
   };
 }
 
@@ -2589,6 +2756,12 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.checkpointed !== false) {
       writer.uint32(264).bool(message.checkpointed);
+    }
+    for (const v of message.pendingSettings) {
+      PendingSetting.encode(v!, writer.uint32(402).fork()).join();
+    }
+    for (const v of message.heldSettings) {
+      HeldSetting.encode(v!, writer.uint32(410).fork()).join();
     }
     return writer;
   },
@@ -2876,6 +3049,22 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.checkpointed = reader.bool();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.pendingSettings.push(PendingSetting.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.heldSettings.push(HeldSetting.decode(reader, reader.uint32()));
             continue;
           }
         }
