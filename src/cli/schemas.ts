@@ -35,6 +35,8 @@ export const configShape = z.discriminatedUnion("ok", [
     policy,
     tolerance: z.looseObject({ copies: count, commits_survive: count, failover_survives: count }),
     insecure: z.boolean(),
+    /** The cluster exists: nobody founds another one. */
+    founded: z.boolean().optional(),
     timings: z.looseObject({
       detect_ms: ms,
       heartbeat_ms: ms,
@@ -87,6 +89,8 @@ const statusNode = z.looseObject({
   sidecar_pid: pid.nullable(),
   postmaster_pid: pid.nullable(),
   data_dir: z.string(),
+  /** Of whom it would found a cluster, were they all empty; null: it founds none, or that is not known. */
+  founds: z.array(id).nullable().optional(),
 });
 
 /** `quorate status -o json` */
