@@ -106,6 +106,6 @@ export function createTransport(options: TransportOptions): Transport {
     answerChange: (call, result) => server.answer(call, changeCohortResponse, result),
     answerHandover: (call, result) => server.answer(call, handoverResponse, result),
     answerPause: (call, result) => server.answer(call, setPauseResponse, result),
-    publish: (status) => server.publish(status),
+    publish: (status) => server.publish({ status, others: peers.reachedBy(status) }),
   };
 }
