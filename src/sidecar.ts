@@ -236,7 +236,8 @@ function configuredPasswords(node: NodeConfig): Partial<Credentials> {
 }
 
 function initialRuleset(config: ClusterConfig): InitialRuleset {
-  return { policy: config.policy, nodes: config.nodes.map((n) => ({ id: n.id, labels: n.labels })) };
+  const nodes = config.nodes.map((n) => ({ id: n.id, labels: n.labels }));
+  return { policy: config.policy, nodes, founded: config.founded };
 }
 
 /** Never over data: a directory that this node's own word knows nothing of belongs to somebody else. */

@@ -9,7 +9,7 @@ import { subsetsOfSize, suffices } from "../core/quorum/sufficiency.js";
 import type { InForce } from "../core/ruleset/in_force.js";
 import { inForce } from "../core/ruleset/in_force.js";
 import type { NodeId, Policy } from "../core/ruleset/ruleset.js";
-import { memberOf } from "../core/ruleset/ruleset.js";
+import { foundersNamed, memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
 import { enoughToGoOn, spareFollowers } from "./enough.js";
@@ -227,6 +227,7 @@ function nodeJson(
     phases: phasesJson(status),
     rejoin: rejoinJson(status),
     ...settingsJson(reachable ? status : null),
+    founds: status === null ? null : foundersNamed(status.initial),
   };
 }
 

@@ -19,6 +19,8 @@ export const cohortShape = z.looseObject({
     .nullable(),
   /** What became of it, if it was written and does not hold, or that is not known. */
   reason: z.string().nullable(),
+  /** What is to be written into the files, once it holds. */
+  next_step: z.string().nullable().optional(),
 });
 
 export type CohortJson = z.infer<typeof cohortShape>;

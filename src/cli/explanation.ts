@@ -60,6 +60,7 @@ function summaryOf({ leader, term, established, blocked, ruleset }: StatusJson, 
   if (writable) return `${leader} leads term ${term}: writes are acknowledged`;
   if (leader !== null && established) return `${leader} leads term ${term}, and every commit waits`;
   if (leader !== null) return `${leader} was promoted under term ${term} and is not established yet: nobody may write`;
+  if (blocked?.code === "founded_already") return "the cluster exists, and nobody who is heard holds its data";
   if (ruleset === null) return "the cluster does not exist yet";
   return blocked === null ? "no leader is heard; one is being elected" : "no leader is heard, and none can be elected";
 }

@@ -37,6 +37,8 @@ export const configShape = z.discriminatedUnion("ok", [
     policy,
     tolerance: z.looseObject({ copies: count, commits_survive: count, failover_survives: count }),
     insecure: z.boolean(),
+    /** The cluster exists: nobody founds another one. */
+    founded: z.boolean().optional(),
     timings: z.looseObject({
       detect_ms: ms,
       heartbeat_ms: ms,
@@ -96,6 +98,8 @@ const statusNode = z.looseObject({
     .array(z.looseObject({ name: z.string(), wanted: z.string(), runs: z.string(), why: z.string() }))
     .nullable()
     .optional(),
+  /** Of whom it would found a cluster, were they all empty; null: it founds none, or that is not known. */
+  founds: z.array(id).nullable().optional(),
 });
 
 /** `quorate status -o json` */

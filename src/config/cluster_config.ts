@@ -47,6 +47,8 @@ export interface ClusterConfig {
   readonly nodes: readonly NodeConfig[];
   readonly policy: CountingPolicy;
   readonly insecure: boolean;
+  /** The cluster exists: no node of this file founds another one, whatever became of its disks. */
+  readonly founded: boolean;
   readonly timings: Timings;
   /** As it was named on the command line. */
   readonly file: string;

@@ -96,6 +96,7 @@ export function resolveCluster(
       .map((id) => resolveNode(file, top, id, passwords)),
     policy,
     insecure: top.insecure ?? false,
+    founded: top.founded ?? false,
     timings: deriveTimings(top.timings?.detect ?? DETECT_DEFAULT_MS),
     file,
   };

@@ -165,6 +165,7 @@ export const fileSchema = z.strictObject(
     // Judged in policy.ts: a policy is a word or a map, and each kind has refusals of its own.
     policy: z.unknown().optional(),
     insecure: z.boolean({ error: not("true or false", "write `insecure: true` or remove it") }).optional(),
+    founded: z.boolean({ error: not("true or false", "write `founded: true` or remove it") }).optional(),
   },
   { error: not("a configuration", "write a map that begins with `cluster: NAME`") },
 );

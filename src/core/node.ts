@@ -39,6 +39,7 @@ import { exchangeLease, keepLease, leaseTicksMs } from "./lease/lease.js";
 import { onLeave, watchLeaving } from "./lease/leaving.js";
 import { LSN_ZERO } from "./log/lsn.js";
 import { hearPause, onSetPause } from "./pause.js";
+import { rememberCluster } from "./ruleset/founding.js";
 import { compact, inForce } from "./ruleset/in_force.js";
 import { noteMembership } from "./ruleset/membership.js";
 import type { RulesetRecord } from "./ruleset/ruleset.js";
@@ -91,6 +92,7 @@ function route(turn: Turn, event: Event): void {
     case "peer_status":
       hearPeer(turn, event.peer, event.status);
       hearPause(turn, event.status);
+      rememberCluster(turn, event.status);
       for (const seen of event.status.seen) recall(turn, event.peer, seen);
       return exchangeLease(turn, event.peer, event.status);
     case "peer_lost":

@@ -56,6 +56,8 @@ export interface Durable {
    * that starts with a shorter one answers for this one. Absent in files that are older than leases.
    */
   readonly leaseMs?: number;
+  /** Before it held any data it heard that the cluster exists: it founds none. Absent in older files. */
+  readonly sawCluster?: boolean;
   /** Whether elections are paused, as far as this node has heard. */
   readonly pause: Pause;
 }

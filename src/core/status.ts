@@ -8,7 +8,7 @@ import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
 import type { LocalPostgres } from "./postgres_known.js";
-import { initialRulesetText } from "./ruleset/ruleset.js";
+import { foundingText, foundsNothing } from "./ruleset/founding.js";
 import type { Peer, State } from "./state.js";
 import { hasLostItsData, hasLostItsRulesets, hasVote } from "./state.js";
 import type { Turn } from "./turn.js";
@@ -23,7 +23,7 @@ export function statusOf(state: State): NodeStatus {
     incarnation: durable.incarnation,
     boot: config.boot,
     systemIdentifier: durable.systemIdentifier,
-    initial: initialRulesetText(config.initial),
+    initial: foundingText(state),
     promise: durable.promise.term,
     promises: durable.promises,
     role,
@@ -114,7 +114,16 @@ function whyNot(state: State): string | null {
     return "it was restored from the past and has forgotten what it promised, or was rewound: it votes again once it has caught up with a leader";
   if (hasLostItsRulesets(state))
     return "its table of rulesets was dropped or emptied, and which of them oblige at its position is not known: it votes again once it has followed a leader that has written them again";
-  return state.volatile.postgres.fault;
+  return state.volatile.postgres.fault ?? whyEmpty(state);
+}
+
+/** It knows that there is a cluster, from its file or because it saw it: then it has somewhere to take data from. */
+function whyEmpty(state: State): string | null {
+  const { postgres, following, leading } = state.volatile;
+  const waits = postgres.data === "absent" && postgres.clone === null && following === null && leading === null;
+  if (!waits || !foundsNothing(state)) return null;
+  const told = state.config.initial.founded === true ? "its file says (founded: true)" : "it saw before";
+  return `it has no data, and ${told} that the cluster exists: it waits for a leader to clone from, and founds nothing`;
 }
 
 function whyTorn({ volatile: { postgres, rejoin } }: State): string {

@@ -44,6 +44,7 @@ function isDurable(value: unknown): value is Durable {
     typeof value.joining === "bigint" &&
     typeof value.held === "boolean" &&
     (value.leaseMs === undefined || typeof value.leaseMs === "number") &&
+    (value.sawCluster === undefined || typeof value.sawCluster === "boolean") &&
     isPause(value.pause)
   );
 }

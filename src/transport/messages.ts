@@ -31,6 +31,7 @@ import * as admin from "./gen/quorate/v1/admin.js";
 import * as consensus from "./gen/quorate/v1/consensus.js";
 import { leasesToCore, leasesToWire } from "./lease_codec.js";
 import { seenToCore, seenToWire } from "./memory_codec.js";
+import type { PeerAddress } from "./peer_link.js";
 import { historyToWire, numberToCore, rulesetToCore, rulesetToWire } from "./ruleset_codec.js";
 import { statusToCore, statusToWire } from "./status_codec.js";
 
@@ -223,11 +224,26 @@ export const watchRequest: Codec<Address | null> = codec(
   (m) => (m.address === undefined ? null : addressToCore(m.address)),
 );
 
-export const watchUpdate: Codec<NodeStatus> = codec(
+/** A status, and where its sender reached those whom its rulesets name. */
+export interface Told {
+  readonly status: NodeStatus;
+  readonly others: readonly PeerAddress[];
+}
+
+export const watchUpdate: Codec<Told> = codec(
   "status",
   consensus.WatchUpdate,
-  (status) => ({ status: statusToWire(status) }),
-  (m) => statusToCore(m.status),
+  ({ status, others }) => ({
+    status: statusToWire(status),
+    others: others.map(({ id, host, port }) => ({ node: id, address: { host, port } })),
+  }),
+  (m) => ({
+    status: statusToCore(m.status),
+    others: list(m.others, "others", EDGE_LIMITS.members, (place, field) => ({
+      id: nodeId(place.node, `${field}.node`),
+      ...addressToCore(present(place.address, `${field}.address`)),
+    })),
+  }),
 );
 
 export const statusRequest: Codec<null> = codec(

@@ -23,6 +23,11 @@ export interface PeerAddress {
   readonly port: number;
 }
 
+/** Whether two addresses are one, as they are written. */
+function samePlace(a: Omit<PeerAddress, "id">, b: Omit<PeerAddress, "id">): boolean {
+  return a.host === b.host && a.port === b.port;
+}
+
 export type ReadStatus = { readonly ok: true; readonly status: NodeStatus } | ({ readonly ok: false } & Failure);
 
 export interface PeerLinkOptions {
@@ -65,23 +70,47 @@ export class PeerLink {
   private lastBytes: Buffer | null = null;
   private lastStatus: NodeStatus | null = null;
   private closed = false;
+  private first: PeerAddress;
   /** Where the peer says it is, if that is not where it was known to be. */
   private second: PeerAddress | null = null;
   private elsewhere = false;
+  /** Where its last status came from. */
+  private reached: PeerAddress | null = null;
   /** Since a status came. A hint does not change it, as it does the back-off. */
   private missed = 0;
 
   constructor(private readonly options: PeerLinkOptions) {
+    this.first = options.peer;
     this.channel = this.dial();
   }
 
   /** The peer says where it is. Tried only once what is known does not work: it may be reached by another way from here. */
   learn({ host, port }: Omit<PeerAddress, "id">): void {
-    const { peer } = this.options;
-    if (this.second?.host === host && this.second.port === port) return;
-    this.second = peer.host === host && peer.port === port ? null : { id: peer.id, host, port };
+    const { first } = this;
+    if (this.second !== null && samePlace(this.second, { host, port })) return;
+    this.second = samePlace(first, { host, port }) ? null : { id: first.id, host, port };
     if (this.second === null) this.elsewhere = false;
     else if (!this.up && this.missed >= TRY_ELSEWHERE_AFTER) this.turn();
+  }
+
+  /** Where it is was known from others only, and now it says so itself: a place where it was not heard is forgotten. */
+  correct({ host, port }: Omit<PeerAddress, "id">): void {
+    const heardAt = this.up && !samePlace(this.place, { host, port }) ? this.place : null;
+    const same = samePlace(this.place, { host, port });
+    this.first = { id: this.first.id, host, port };
+    this.second = heardAt;
+    this.elsewhere = heardAt !== null;
+    if (!same && heardAt === null) this.replaceChannel();
+  }
+
+  /** Where it was heard last; null: it never was. */
+  get reachedAt(): PeerAddress | null {
+    return this.reached;
+  }
+
+  /** Where it is dialled now. */
+  get place(): PeerAddress {
+    return (this.elsewhere ? this.second : null) ?? this.first;
   }
 
   get isElsewhere(): boolean {
@@ -154,6 +183,7 @@ export class PeerLink {
       this.lastStatus = read.status;
     }
     this.up = true;
+    this.reached = this.place;
     this.told = null;
     this.failures = 0;
     this.missed = 0;
@@ -226,9 +256,8 @@ export class PeerLink {
   }
 
   private dial(): Client {
-    const { tls } = this.options;
-    const peer = (this.elsewhere ? this.second : null) ?? this.options.peer;
-    return openChannel({ host: peer.host, port: peer.port, tls: tls() });
+    const { host, port } = this.place;
+    return openChannel({ host, port, tls: this.options.tls() });
   }
 
   /** Calls still on their way are ended: they would wait for their deadlines on a connection given up. */

@@ -4,18 +4,20 @@ import { TERM_NONE } from "../core/log/position.js";
 import type {
   CatchUpRequest,
   FollowRequest,
+  NodeStatus,
   PromoteRequest,
   RecruitRequest,
   Refusal,
   Sender,
 } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
+import { memberOf } from "../core/ruleset/ruleset.js";
 import type { TlsSource } from "../tls/reloaded.js";
 import type { Reply } from "./channel.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
 import type { Belonging, Envelope } from "./envelope.js";
 import { strangeness } from "./envelope.js";
-import type { Address, Codec } from "./messages.js";
+import type { Address, Codec, Told } from "./messages.js";
 import {
   catchUpRequest,
   catchUpResult,
@@ -62,9 +64,18 @@ interface Exchange<Q, A> {
   readonly deadlineMs: number;
 }
 
+/** Those of these places whose nodes a ruleset of this status names. */
+function placesNamed({ rulesets }: NodeStatus, places: readonly PeerAddress[]): PeerAddress[] {
+  return places.filter(({ id }) =>
+    rulesets.some(({ ruleset }) => ruleset !== null && memberOf(ruleset, id) !== undefined),
+  );
+}
+
 /** The dialling half: one link to each peer. Every request ends in exactly one result, whatever happens. */
 export class Peers {
   private readonly links = new Map<NodeId, PeerLink>();
+  /** Those of whom only others have said where they are: the least that may be known of an address. */
+  private readonly hearsay = new Set<NodeId>();
   private closed = false;
 
   constructor(private readonly options: PeersOptions) {
@@ -85,12 +96,46 @@ export class Peers {
   watchedBy(peer: NodeId, address: Address | null): void {
     const known = this.links.get(peer);
     if (known !== undefined) {
-      if (address !== null) known.learn(address);
+      if (address !== null && this.hearsay.delete(peer)) known.correct(address);
+      else if (address !== null) known.learn(address);
       return known.hint();
     }
-    if (address === null || this.closed || this.links.size >= EDGE_LIMITS.members) return;
-    const link = this.link({ id: peer, ...address });
-    this.links.set(peer, link);
+    if (address !== null && this.hasRoom()) this.dial({ id: peer, ...address });
+  }
+
+  /**
+   * A peer says where others are that its rulesets name. Of two nodes that joined, neither need name the other in its
+   * configuration: each learns of the other by those who know both, and at the other end the name is held against what is
+   * shown there. A second word for it is tried in turn with the first; what a node said of itself, or a configuration, stands.
+   */
+  private told({ status, others }: Told): void {
+    for (const place of placesNamed(status, others)) {
+      if (place.id === this.options.self || place.id === status.node) continue;
+      const known = this.links.get(place.id);
+      if (known !== undefined && this.hearsay.has(place.id)) known.learn(place);
+      if (known !== undefined || !this.hasRoom()) continue;
+      this.hearsay.add(place.id);
+      this.options.log.info(
+        { peer: place.id, by: status.node },
+        `${status.node} says where ${place.id} is: it is dialled`,
+      );
+      this.dial(place);
+    }
+  }
+
+  /** Where those were heard whom the rulesets of this status name: for peers that know less. */
+  reachedBy(status: NodeStatus): PeerAddress[] {
+    const reached = [...this.links.values()].flatMap((link) => (link.reachedAt === null ? [] : [link.reachedAt]));
+    return placesNamed(status, reached).slice(0, EDGE_LIMITS.members);
+  }
+
+  private hasRoom(): boolean {
+    return !this.closed && this.links.size < EDGE_LIMITS.members;
+  }
+
+  private dial(peer: PeerAddress): void {
+    const link = this.link(peer);
+    this.links.set(peer.id, link);
     link.open();
   }
 
@@ -189,8 +234,10 @@ export class Peers {
     const { envelope, body } = decoded.value;
     const fault = this.impostor(peer, envelope);
     if (fault !== undefined) return { ok: false, kind: "refused", reason: fault };
-    if (body.node !== peer) return { ok: false, kind: "lost", reason: `${peer} sent the status of ${body.node}` };
-    return { ok: true, status: body };
+    const { status } = body;
+    if (status.node !== peer) return { ok: false, kind: "lost", reason: `${peer} sent the status of ${status.node}` };
+    this.told(body);
+    return { ok: true, status };
   }
 
   /** The other end checks what it is sent, so this only shows where a proxy or a bug mixes up answers. */

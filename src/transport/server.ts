@@ -7,7 +7,7 @@ import type {
 } from "@grpc/grpc-js";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { CallId, TransportEvents } from "../agent/ports.js";
-import type { NodeStatus, Sender } from "../core/messages.js";
+import type { Sender } from "../core/messages.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import { notNode } from "../tls/identity.js";
 import type { TlsSource } from "../tls/reloaded.js";
@@ -17,7 +17,7 @@ import type { Belonging, Envelope } from "./envelope.js";
 import { misdelivery, strangeness } from "./envelope.js";
 import type { Decoded } from "./fields.js";
 import { listenAddresses, listenError } from "./listening.js";
-import type { Address, Codec, Parcel } from "./messages.js";
+import type { Address, Codec, Parcel, Told } from "./messages.js";
 import {
   catchUpRequest,
   changeCohortRequest,
@@ -148,7 +148,7 @@ export class PeerServer {
     this.calls.answer(call, () => codec.encode(this.envelope(), body));
   }
 
-  publish(newest: NodeStatus): void {
+  publish(newest: Told): void {
     if (!this.closed) this.watchers.publish(watchUpdate.encode(this.envelope(), newest));
   }
 

@@ -107,6 +107,6 @@ export function createTransport(options: TransportOptions): Transport {
     answerHandover: (call, result) => server.answer(call, handoverResponse, result),
     answerRestart: (call, result) => server.answer(call, restartResponse, result),
     answerPause: (call, result) => server.answer(call, setPauseResponse, result),
-    publish: (status) => server.publish(status),
+    publish: (status) => server.publish({ status, others: peers.reachedBy(status) }),
   };
 }

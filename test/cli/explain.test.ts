@@ -66,6 +66,11 @@ describe("why nothing happens", () => {
     expect(cannot.summary).toBe("no leader is heard, and none can be elected");
     expect(explained(answersOf(statusOf(lost))).summary).toBe("no leader is heard; one is being elected");
     expect(explained(answersOf(statusOf({ ...lost, ruleset: null }))).summary).toBe("the cluster does not exist yet");
+    const told = { ...NO_QUORUM, code: "founded_already", reason: "nobody who answers holds the data" };
+    expect(explained(answersOf(statusOf({ ...lost, ruleset: null, blocked: told })))).toMatchObject({
+      summary: "the cluster exists, and nobody who is heard holds its data",
+      reasons: expect.arrayContaining(["nobody who answers holds the data"]),
+    });
     const early = statusOf({ established: false });
     expect(explained(answersOf(early)).summary).toMatch(/not established yet: nobody may write/);
   });

@@ -65,6 +65,19 @@ describe("config check", () => {
     );
   });
 
+  test("says who may found the cluster, and nobody once the file says that it exists", async () => {
+    const { stdout } = await cli(["config", "check", await file(GOOD)]);
+    expect(stdout).toMatch(/^founding +by n1, n2, n3, once all of them are there and empty$/m);
+    expect(stdout).toMatch(/^ +once the cluster exists, `founded: true` at the top keeps wiped nodes from/m);
+    const told = await file(`${GOOD}founded: true\n`);
+    expect((await cli(["config", "check", told])).stdout).toMatch(/^founding +never: the file says that/m);
+    const json = JSON.parse((await cli(["config", "check", told, "-o", "json"])).stdout);
+    expect(json).toMatchObject({ founded: true });
+    expect((await cli(["config", "check", await file(`${GOOD}founded: yes\n`)])).stderr).toMatch(
+      /founded: "yes" is not true or false; write `founded: true` or remove it/,
+    );
+  });
+
   test("prints the bounds that follow from detect, and that below a second there are no leases", async () => {
     const { stdout } = await cli(["config", "check", await file(GOOD)]);
     expect(stdout).toMatch(/^lease +1177 ms, asked for every 300 ms; .* ends its Postgres after 1077 ms$/m);

@@ -1,15 +1,16 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { registerStatus, render } from "../../src/cli/commands/status.js";
+import { registerStatus, render, shownOf } from "../../src/cli/commands/status.js";
 import { paintFor } from "../../src/cli/paint.js";
 import { type StatusJson, statusShape } from "../../src/cli/schemas.js";
+import type { ClusterConfig } from "../../src/config/cluster_config.js";
 import { freePorts } from "../../src/demo/free_ports.js";
 import { tempDir } from "../temp_dir.js";
 import { ADMIN, authority, material, node, source } from "../transport/certificates.js";
 import { closeAll, party } from "../transport/cluster_of_transports.js";
 import { cli } from "./cli_run.js";
-import { statusOf } from "./statuses.js";
+import { answersOf, type NodeJson, statusOf } from "./statuses.js";
 
 afterEach(closeAll);
 
@@ -88,6 +89,21 @@ describe("quorate status", () => {
     expect(stdout).toMatch(/\nwarning: the certificate of n1 expires in 1[12] days .*; renew it/);
     const json = statusShape.parse(JSON.parse((await status("-c", file, "-o", "json")).stdout));
     expect(json.warnings).toEqual([expect.stringMatching(/^the certificate of n1 expires/)]);
+  });
+
+  test("warns while the file of a node does not name whom the rules count, and says no word of the others", () => {
+    const config = { nodes: [] } as unknown as ClusterConfig;
+    const cohort = ["n1", "n2", "n3"];
+    const warned = (founds: NodeJson["founds"], decided = true) => {
+      const rules = { number: [3, 1] as [number, number], decided, policy: "majority" as const, cohort };
+      return shownOf(config, answersOf(statusOf({ ruleset: rules }, { n1: { founds } })), null).warnings;
+    };
+    expect(warned(["n1", "n2"])).toEqual([
+      expect.stringMatching(/^the file of n1 does not name n3: write `founded: true` into .*: n1, n2, n3$/),
+    ]);
+    expect(warned(["n1", "n2"], false)).toEqual([]);
+    expect(warned(["n1", "n2", "n3", "n4"])).toEqual([]);
+    expect(warned(null)).toEqual([]);
   });
 
   test("a node that is not in the file is a refused configuration, as for run", async () => {

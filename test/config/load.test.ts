@@ -50,7 +50,8 @@ policy: majority
 describe("a configuration that is right", () => {
   test("the one of the manual gets every default", async () => {
     const config = await good(GOOD);
-    expect(config).toMatchObject({ cluster: "shop", policy: { kind: "majority" }, insecure: true });
+    expect(config).toMatchObject({ cluster: "shop", policy: { kind: "majority" }, insecure: true, founded: false });
+    expect(await good(`${GOOD}founded: true\n`)).toMatchObject({ founded: true });
     expect(config.timings).toEqual({
       detect_ms: 1500,
       heartbeat_ms: 500,

@@ -6,7 +6,7 @@ import { comparePositions, isEmptyPosition, POSITION_EMPTY } from "../../src/cor
 import { compileNative } from "../../src/core/quorum/sync_standby_names.js";
 import { inForce } from "../../src/core/ruleset/in_force.js";
 import type { InitialRuleset, Ruleset, RulesetRecord } from "../../src/core/ruleset/ruleset.js";
-import { initialRulesetText } from "../../src/core/ruleset/ruleset.js";
+import { FOUNDS_NOTHING, foundersNamed, initialRulesetText } from "../../src/core/ruleset/ruleset.js";
 import { anyRuleset, everySubset, holdsCopy, ids } from "./rulesets.js";
 
 const INITIAL: InitialRuleset = {
@@ -250,10 +250,29 @@ describe("founding", () => {
     ];
     for (const [change, code] of [
       [{ voter: false }, "founding_incomplete"],
+      [{ initial: FOUNDS_NOTHING }, "founded_already"],
       [{ initial: "majority; n2{}" }, "different_configuration"],
       [{ position: { timeline: 2n, lsn: 1n }, rulesets, systemIdentifier: "s" }, "needs_catch_up"],
     ] as const)
       expect(decide(but(change), INITIAL, byName)).toMatchObject({ ok: false, blocked: { code } });
+  });
+});
+
+describe("the nodes named by what somebody would found", () => {
+  it("are those of the configuration, whatever its labels say; nobody's where nothing is founded", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9-]{0,9}$/), { minLength: 1, maxLength: 5 }),
+        fc.string(),
+        fc.boolean(),
+        (names, label, witness) => {
+          const nodes = names.map((id) => ({ id, labels: { zone: label }, witness }));
+          const text = initialRulesetText({ policy: { kind: "at_least", copies: 2 }, nodes });
+          expect(foundersNamed(text)).toEqual([...names].sort());
+        },
+      ),
+    );
+    expect(foundersNamed(FOUNDS_NOTHING)).toBeNull();
   });
 });
 

@@ -23,7 +23,7 @@ import { World } from "./world.js";
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   drop-rulesets N                            somebody drops the table there: a record of its WAL, like a write
  *   wipe N · wipe-data N                       disk and data, or the data alone
- *   configure N n1 n2.. [policy]               another configuration file on this machine
+ *   configure N n1 n2.. [policy] [founded]     another configuration file on this machine; told that the cluster exists
  *   disk-hangs N · disk-works N                what is persisted waits
  *   freeze N · thaw N · clock N RATE           sidecar and Postgres stand still; how fast its clock runs (before `start`)
  *   detect N MS                                what its next start is configured with
@@ -337,5 +337,5 @@ function configuration(words: readonly string[]): InitialRuleset {
   const nodes = words
     .filter((w) => /^n\d!?$/.test(w))
     .map((w) => ({ id: w.slice(0, 2), labels: {}, ...(w.endsWith("!") ? { witness: true } : {}) }));
-  return { policy: policyFrom(words), nodes };
+  return { policy: policyFrom(words), nodes, ...(words.includes("founded") ? { founded: true } : {}) };
 }

@@ -205,7 +205,7 @@ export class Machine {
     const config = {
       self: this.id,
       boot: `${this.id}.${this.boot}`,
-      initial: world.initial,
+      initial: world.fileNow,
       witness: this.witness,
       timings: timingsFrom(world.detectMs, world.config),
       host: this.id,

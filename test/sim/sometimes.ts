@@ -8,7 +8,7 @@ const NOTES = [
   ...["promised", "recruited", "recruiting", "recruit_refused", "chosen", "elected", "election_ended", "promoting"],
   ...["promoted", "established", "decided", "stepped_down", "stopping", "follows", "follow_refused", "streaming"],
   ...["cloning", "swapped", "suspected", "suspected_first_hand", "postgres_exited", "postgres_failed"],
-  ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node"],
+  ...["blocked_founding_incomplete", "blocked_not_enough", "blocked_wiped_node", "saw_cluster"],
   ...["change_asked", "change_joint", "change_proposed", "change_marked", "change_done", "change_refused"],
   ...["change_voided", "change_abandoned", "change_waits", "change_needless", "change_left_undecided"],
   ...["paused", "resumed", "switchover_asked", "failover_asked", "handover_refused", "draining", "drained"],

@@ -74,6 +74,12 @@ export class World {
     return loweredDetectMs > 0 && this.nowUs >= this.chaosFromUs + loweredAfterUs ? loweredDetectMs : detectMs;
   }
 
+  /** The file that a sidecar starts with now: in half of the seeds its operator has written down that the cluster exists. */
+  get fileNow(): InitialRuleset {
+    const told = this.config.founded && this.nowUs >= this.chaosFromUs && this.rng("told").below(2) === 0;
+    return told ? { ...this.initial, founded: true } : this.initial;
+  }
+
   rng(concern: string): Rng {
     return new Rng(this.config.seed, concern);
   }

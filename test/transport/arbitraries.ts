@@ -25,7 +25,7 @@ import type { Envelope } from "../../src/transport/envelope.js";
 /** Every message that nodes can send, well-formed. */
 
 const words = (maxLength: number) => fc.string({ unit: "grapheme", maxLength });
-const id = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
+export const id = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
 const drawn = fc.stringMatching(/^[\x21-\x7e]{1,64}$/);
 const lsn = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 const anyTerm = fc.bigInt({ min: 0n, max: TERM_MAX });

@@ -21,6 +21,8 @@ const ATTEMPT = { node: "n1", nonce: "x1" };
 const MEMBER = { id: "n1", incarnation: "i1", labels: {}, eligible: true };
 const RULESET: Ruleset = { policy: { kind: "majority" }, cohort: [MEMBER] };
 
+const told = (status: NodeStatus): codecs.Told => ({ status, others: [] });
+
 function roundTrips<T>(name: string, codec: Codec<T>, body: fc.Arbitrary<T>): void {
   it(`${name}: what is decoded is what was encoded`, () => {
     fc.assert(
@@ -51,15 +53,16 @@ describe("round trips", () => {
   roundTrips("Watch", codecs.watchRequest, fc.option(fc.record({ host, port }), { nil: null }));
   roundTrips("ChangeCohort", codecs.changeCohortRequest, any.cohortOrder);
   roundTrips("answer to ChangeCohort", codecs.changeCohortResponse, any.changeResult);
-  roundTrips("status", codecs.watchUpdate, any.nodeStatus);
+  const others = fc.array(fc.record({ id: any.id, host, port }), { maxLength: 9 });
+  roundTrips("status", codecs.watchUpdate, fc.record({ status: any.nodeStatus, others }));
   roundTrips("answer to Status", codecs.statusResponse, fc.string({ unit: "grapheme" }));
   roundTrips("answer to History", codecs.historyResponse, fc.string({ unit: "grapheme" }));
 
   it("a label may be called as an object's own property is", () => {
     const labels = JSON.parse('{"__proto__":"a","constructor":"b"}') as Record<string, string>;
     const status: NodeStatus = { ...sampleStatus("n1"), facts: { ...sampleStatus("n1").facts, labels } };
-    const decoded = codecs.watchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, status));
-    expect(decoded.ok && Object.entries(decoded.value.body.facts.labels)).toEqual(Object.entries(labels));
+    const decoded = codecs.watchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, told(status)));
+    expect(decoded.ok && Object.entries(decoded.value.body.status.facts.labels)).toEqual(Object.entries(labels));
   });
 });
 
@@ -84,7 +87,7 @@ describe("malformed messages become a reason", () => {
     const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }), keep: fc.nat() });
     fc.assert(
       fc.property(any.nodeStatus, change, (status, { at, to, keep }) => {
-        const bytes = codecs.watchUpdate.encode(ENVELOPE, status);
+        const bytes = codecs.watchUpdate.encode(ENVELOPE, told(status));
         bytes[at % bytes.length] = to;
         codecs.watchUpdate.decode(bytes);
         codecs.watchUpdate.decode(bytes.subarray(0, keep % bytes.length));
@@ -146,7 +149,17 @@ describe("malformed messages become a reason", () => {
   it("a proposal without its ruleset", () => {
     const record = { number: { term: 2n, subterm: 0 }, state: "proposed" as const, ruleset: null, writtenBy: "n1" };
     const status = { ...sampleStatus("n1"), rulesets: [record] };
-    expect(refusalOf(codecs.watchUpdate, status)).toMatch(/rulesets\[0\]\.ruleset of a proposal is missing/);
+    expect(refusalOf(codecs.watchUpdate, told(status))).toMatch(/rulesets\[0\]\.ruleset of a proposal is missing/);
+  });
+
+  it("a place that is none, or too many of them", () => {
+    const status = sampleStatus("n1");
+    const said = (...others: codecs.Told["others"]) => refusalOf(codecs.watchUpdate, { status, others });
+    expect(said({ id: "n4", host: "10.0.0.4", port: 0 })).toMatch(/port is no port: 0/);
+    expect(said({ id: "n4", host: "-o evil", port: 1 })).toMatch(/no name or address of a host/);
+    expect(said({ id: "N 4", host: "10.0.0.4", port: 1 })).toMatch(/others\[0\]\.node/);
+    const many = Array.from({ length: EDGE_LIMITS.members + 1 }, () => ({ id: "n4", host: "10.0.0.4", port: 1 }));
+    expect(said(...many)).toMatch(/entries/);
   });
 
   it("a history that cannot be", () => {
@@ -164,7 +177,7 @@ describe("malformed messages become a reason", () => {
   });
 
   it("an unknown enum value", () => {
-    const update = wire.WatchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, sampleStatus("n1")));
+    const update = wire.WatchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, told(sampleStatus("n1"))));
     if (update.status === undefined) throw new Error("no status");
     const status = { ...update.status, role: Role.UNRECOGNIZED };
     const bytes = wire.WatchUpdate.encode({ ...update, status }).finish();
@@ -190,7 +203,8 @@ describe("malformed messages become a reason", () => {
 
   it("a long sentence is cut by the sender instead, between whole characters", () => {
     const whyNot = `${"x".repeat(EDGE_LIMITS.textChars - 1)}😀`;
-    const decoded = codecs.watchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, { ...sampleStatus("n1"), whyNot }));
-    expect(decoded.ok && decoded.value.body.whyNot).toBe("x".repeat(EDGE_LIMITS.textChars - 1));
+    const status = { ...sampleStatus("n1"), whyNot };
+    const decoded = codecs.watchUpdate.decode(codecs.watchUpdate.encode(ENVELOPE, told(status)));
+    expect(decoded.ok && decoded.value.body.status.whyNot).toBe("x".repeat(EDGE_LIMITS.textChars - 1));
   });
 });

@@ -50,6 +50,82 @@ describe("a node that says itself where it is", () => {
   });
 });
 
+describe("a node of whom another one says where it is", () => {
+  const cohort = ["n1", "n4", "n5"].map((id) => ({ id, incarnation: `inc-${id}`, labels: {}, eligible: true }));
+  const naming = (...ids: string[]) => ({
+    rulesets: [
+      {
+        number: { term: 2n, subterm: 1 },
+        state: "proposed" as const,
+        ruleset: { policy: { kind: "majority" as const }, cohort: cohort.filter(({ id }) => ids.includes(id)) },
+        writtenBy: "n1",
+      },
+    ],
+  });
+  const heard = (by: Party, id: string) => by.of("peerStatus").findLast(({ args }) => args[0] === id);
+  const bootHeard = (by: Party, id: string) => (heard(by, id) === undefined ? null : statusOf(heard(by, id)).boot);
+
+  /** n1 names nobody; the others name it alone, and show themselves. */
+  async function joined(...ids: string[]): Promise<{ n1: Party; others: Party[] }> {
+    const n1 = party({ id: "n1", port: await freePort(), peers: [] });
+    await n1.transport.start();
+    const others: Party[] = [];
+    for (const id of ids) {
+      const other = party({ id, port: await freePort(), peers: [address("n1", n1.transport.port())] });
+      other.transport.publish(sampleStatus(id));
+      await other.transport.start();
+      await until(`${id} to be heard`, () => heard(n1, id) !== undefined);
+      others.push(other);
+    }
+    return { n1, others };
+  }
+
+  it("is dialled there if a ruleset of that one's status names it, and not otherwise", async () => {
+    const { n1, others } = await joined("n4", "n5");
+    const [n4, n5] = others as [Party, Party];
+    n1.transport.publish(sampleStatus("n1", { promise: 1n, ...naming("n1", "n4") }));
+    await until("the first word", () => [n4, n5].every((other) => heard(other, "n1") !== undefined));
+    // n5 learns of n4, which the ruleset names, and n4 of n5 by its hello.
+    await until("both to meet", () => heard(n4, "n5") !== undefined && heard(n5, "n4") !== undefined);
+    const n6 = party({ id: "n6", port: await freePort(), peers: [address("n1", n1.transport.port())] });
+    n6.transport.publish(sampleStatus("n6"));
+    await n6.transport.start();
+    await until("n6 to be heard", () => heard(n1, "n6") !== undefined);
+    n1.transport.publish(sampleStatus("n1", { promise: 2n, ...naming("n1", "n4", "n5") }));
+    await until("n6 to meet those who are named", () => heard(n6, "n4") !== undefined && heard(n6, "n5") !== undefined);
+  });
+
+  it("is heard where the configuration has it, whatever others say", async () => {
+    const { n1, others } = await joined("n5");
+    const n5 = party({ id: "n5", port: await freePort(), peers: [] });
+    n5.transport.publish(sampleStatus("n5", { boot: "configured" }));
+    await n5.transport.start();
+    const configured = [address("n1", n1.transport.port()), address("n5", n5.transport.port())];
+    const n4 = party({ id: "n4", port: await freePort(), peers: configured });
+    n4.transport.publish(sampleStatus("n4"));
+    await n4.transport.start();
+    n1.transport.publish(sampleStatus("n1", { promise: 1n, ...naming("n1", "n4", "n5") }));
+    await until("n1 and n5 to be heard", () => heard(n4, "n1") !== undefined && heard(n4, "n5") !== undefined);
+    expect(bootHeard(n4, "n5")).toBe("configured");
+    // Nobody dialled the other one, or it would have heard n4 by its hello.
+    expect(others.flatMap((other) => other.of("peerStatus").filter(({ args }) => args[0] === "n4"))).toEqual([]);
+  });
+
+  it("is heard where it says itself that it is, once it does", async () => {
+    const { n1, others } = await joined("n5");
+    await others[0]?.transport.close();
+    const n4 = party({ id: "n4", port: await freePort(), peers: [address("n1", n1.transport.port())] });
+    n4.transport.publish(sampleStatus("n4"));
+    await n4.transport.start();
+    n1.transport.publish(sampleStatus("n1", { promise: 1n, ...naming("n1", "n4", "n5") }));
+    await until("n5 to be looked for where it was", () => n4.of("peerLost").some(({ args }) => args[0] === "n5"));
+    const n5 = party({ id: "n5", port: await freePort(), peers: [address("n4", n4.transport.port())] });
+    n5.transport.publish(sampleStatus("n5", { boot: "moved" }));
+    await n5.transport.start();
+    await until("n5 to be heard", () => bootHeard(n4, "n5") === "moved", 1_000);
+  });
+});
+
 describe("the status stream", () => {
   it("carries every change at once and repeats the last one as a heartbeat", async () => {
     const { n1, n2 } = await watching();

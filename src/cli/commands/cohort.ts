@@ -11,7 +11,7 @@ import { EXIT, type ExitCode } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig } from "../options.js";
 import { writeJson, writeLines } from "../render.js";
 import type { StatusJson } from "../schemas.js";
-import { ask, best } from "./status.js";
+import { ask, best, FOUNDED_ADVICE } from "./status.js";
 
 const JOIN = {
   description: "take a node into the cohort: from then on its copy counts, it votes, and it may lead",
@@ -22,7 +22,8 @@ Examples:
   quorate join n4 -c quorate.yaml --wait 30m  and is waited for so long
 
 The new host's configuration names the other nodes beside its own; theirs need not name it. A node that was wiped comes
-back under its name by itself.`,
+back under its name by itself. Afterwards bring the files up to date, with \`founded: true\` in each: what is to be
+written is said at the end.`,
   wait: "5m",
 };
 
@@ -88,12 +89,14 @@ function register(program: Command, context: CliContext, verb: Verb, help: typeo
       const config = await requireConfig(context, { config: options.config, secrets: "skip" });
       const tls = await requireMaterial(context, config, options.node);
       const asked = { config, tls, verb, node, waitMs, cause: `${verb} ${node}: ${options.reason}` };
-      report(context, options, asked, await order(context, asked));
+      const outcome = await order(context, asked);
+      report(context, options, asked, { ...outcome, next_step: outcome.ok ? await whatToWrite(asked) : null });
     },
   );
 }
 
 type Outcome = Pick<CohortJson, "ok" | "asked" | "number" | "took_ms" | "refusal" | "reason">;
+type Reported = Outcome & Pick<CohortJson, "next_step">;
 
 /** A leader that was replaced since it was found did nothing: its successor is asked. */
 async function order(context: CliContext, asked: Asked): Promise<Outcome> {
@@ -175,14 +178,25 @@ function resultOf(result: ChangeResult): Partial<Outcome> {
   }
 }
 
-function report(context: CliContext, { output }: CohortOptions, { verb, node }: Asked, outcome: Outcome): void {
+/** The files do not change by themselves, and a stale one may found a second cluster. */
+async function whatToWrite({ config, tls }: Asked): Promise<string> {
+  const status = best(await ask(config, tls));
+  const cohort = status?.ruleset?.cohort ?? [];
+  const places = cohort.map((id) => {
+    const host = status?.nodes.find((node) => node.id === id)?.host;
+    return host === undefined ? id : `${id} (${host})`;
+  });
+  return `${FOUNDED_ADVICE}${places.length === 0 ? "" : `: ${places.join(", ")}`}`;
+}
+
+function report(context: CliContext, { output }: CohortOptions, { verb, node }: Asked, outcome: Reported): void {
   const { ok, refusal, reason, took_ms } = outcome;
   const code: ExitCode = ok ? EXIT.done : refusal !== null ? EXIT.refused : EXIT.failed;
   context.exitWith(code);
   if (output === "json") writeJson(context.stdout, { schema: `quorate.${verb}/1`, node, ...outcome });
   const done = verb === "join" ? `${node} is in the cohort` : `${node} is not in the cohort any more`;
   const said = ok
-    ? `${done}, after ${took_ms} ms`
+    ? `${done}, after ${took_ms} ms\nnext: ${outcome.next_step}`
     : refusal !== null
       ? `refused, nothing was changed: ${refusal.reason}; next: ${refusal.next_step}`
       : (reason ?? "");

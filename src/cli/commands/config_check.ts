@@ -66,6 +66,7 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
     policy: config.policy.kind === "majority" ? "majority" : { at_least: config.policy.copies },
     tolerance: toleranceOf(config.policy, config.nodes.length),
     insecure: config.insecure,
+    founded: config.founded,
     timings: config.timings,
     bounds: boundsOf(config.timings.detect_ms, config.nodes.length),
     nodes: config.nodes,
@@ -76,6 +77,19 @@ function describeConfig(config: ClusterConfig, warnings: readonly Problem[]): ob
 function security({ insecure, nodes }: ClusterConfig): string {
   if (nodes.some(({ tls }) => tls !== null)) return "mTLS: both ends show a certificate";
   return insecure ? "no TLS (insecure: true)" : "loopback only, no TLS";
+}
+
+/** Who may make the cluster; empty disks cannot tell that there is one. */
+function foundingFields({ founded, nodes }: ClusterConfig): [string, string][] {
+  if (founded)
+    return [
+      ["founding", "never: the file says that the cluster exists; a node without data waits for one that has it"],
+    ];
+  const ids = nodes.map(({ id }) => id).join(", ");
+  return [
+    ["founding", `by ${ids}, once all of them are there and empty`],
+    ["", "once the cluster exists, `founded: true` at the top keeps wiped nodes from founding another one"],
+  ];
 }
 
 function leaseFields({ timings, nodes }: ClusterConfig): [string, string][] {
@@ -123,6 +137,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
       "",
       `commits go on with ${lost(commits_survive, "follower")}, failover works with ${lost(failover_survives, "node")}`,
     ],
+    ...foundingFields(config),
     ["between sidecars", security(config)],
     ["detect", `${t.detect_ms} ms of silence make a suspicion`],
     ...leaseFields(config),

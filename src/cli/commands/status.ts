@@ -66,8 +66,31 @@ export interface Answer {
 
 /** What the best informed one says, or that nobody does; and what the certificates are warned of. */
 export function shownOf(config: ClusterConfig, answers: readonly Answer[], tls: TlsMaterial | null): StatusJson {
-  return { ...(best(answers) ?? silence(config, answers)), warnings: warningsOf(answers, tls) };
+  const status = best(answers) ?? silence(config, answers);
+  return { ...status, warnings: [...staleFiles(status), ...warningsOf(answers, tls)] };
 }
+
+/**
+ * Nodes whose files name others than those that have the data: wiped, all that such a file names would found a second
+ * cluster. A file that names more than the cohort is none of these: whom it names are not all empty.
+ */
+function staleFiles({ ruleset, nodes }: StatusJson): string[] {
+  if (ruleset === null || !ruleset.decided) return [];
+  const { cohort } = ruleset;
+  const stale = nodes.filter(({ founds }) => founds != null && cohort.some((id) => !founds.includes(id)));
+  if (stale.length === 0) return [];
+  const missing = cohort.filter((id) => stale.some(({ founds }) => founds?.includes(id) === false));
+  const whose = stale.length === 1 ? `the file of ${stale[0]?.id} does` : `the files of ${list(stale)} do`;
+  return [`${whose} not name ${missing.join(", ")}: ${FOUNDED_ADVICE}: ${cohort.join(", ")}`];
+}
+
+function list(nodes: readonly { readonly id: string }[]): string {
+  return nodes.map(({ id }) => id).join(", ");
+}
+
+/** The nodes of the cohort are to be named after it. */
+export const FOUNDED_ADVICE =
+  "write `founded: true` into the file of every node, so that none whose disks are lost founds a second cluster, and name the nodes that there are";
 
 function warningsOf(answers: readonly Answer[], tls: TlsMaterial | null): string[] {
   const own = tls === null ? [] : [{ whose: "this command", untilMs: tls.notAfterMs }];

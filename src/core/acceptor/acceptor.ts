@@ -17,7 +17,7 @@ import { comparePositions, formatPosition, POSITION_EMPTY, TERM_MAX, TERM_NONE }
 import type { FollowRequest, PromoteRequest, RecruitRequest, Refusal, RefusalCode, Sender } from "../messages.js";
 import { sameAttempt } from "../messages.js";
 import type { Still } from "../postgres_known.js";
-import { initialRulesetText } from "../ruleset/ruleset.js";
+import { foundingText, foundsNothing } from "../ruleset/founding.js";
 import { hasLostItsData, hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
 
@@ -101,7 +101,7 @@ export function answerPending(turn: Turn): void {
           voter: hasVote(turn),
           incarnation: turn.durable.incarnation,
           systemIdentifier: turn.durable.systemIdentifier,
-          initial: initialRulesetText(turn.config.initial),
+          initial: foundingText(turn),
           leases: leasesLeft(turn.state()),
           promises: turn.durable.promises,
           seen: allSeen(turn.state()),
@@ -171,6 +171,8 @@ export function onPromote(turn: Turn, call: string, from: Sender, request: Promo
   if (request.founding && turn.postgres.data === "present" && turn.durable.founding === TERM_NONE) {
     return reply("foreign_cluster", `${turn.self} holds a data directory that it did not found`);
   }
+  if (request.founding && foundsNothing(turn))
+    return reply("cannot_lead", `${turn.self} knows that the cluster exists: it founds none`);
   failPending(turn, "already_follows", `${turn.self} is promoted under term ${request.term}`);
   turn.promise({ promotionStarted: request.term, founding: request.founding ? request.term : turn.durable.founding });
   beginLease(turn, request.leases);

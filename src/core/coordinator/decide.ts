@@ -10,7 +10,7 @@ import { compileNative } from "../quorum/sync_standby_names.js";
 import type { InForce } from "../ruleset/in_force.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber, RulesetRecord } from "../ruleset/ruleset.js";
-import { initialRulesetText, memberOf } from "../ruleset/ruleset.js";
+import { FOUNDS_NOTHING, initialRulesetText, memberOf } from "../ruleset/ruleset.js";
 import { ifVoid, writersMissing } from "./void.js";
 
 /** One node's part in a recruitment. */
@@ -216,6 +216,8 @@ function missingBeside(rules: InForce, known: ReadonlySet<NodeId>): NodeId[][] {
 /** A new cluster needs all its nodes, all empty, all with the same initial ruleset (DESIGN 8, hole H9). */
 function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: NodeId, b: NodeId) => number): Decision {
   const missing = initial.nodes.map((n) => n.id).filter((id) => !voters.some((a) => a.id === id));
+  const told = voters.filter((a) => a.initial === FOUNDS_NOTHING).map((a) => a.id);
+  if (told.length > 0) return existsAlready(told, missing);
   if (missing.length > 0) {
     return blocked(
       "founding_incomplete",
@@ -263,6 +265,16 @@ function found(voters: readonly Answer[], initial: InitialRuleset, prefer: (a: N
       recruited: ids,
     },
   };
+}
+
+/** All that answer are empty, and one of them knows that there is a cluster: the data is elsewhere. */
+function existsAlready(told: readonly NodeId[], missing: readonly NodeId[]): Decision {
+  return blocked(
+    "founded_already",
+    `nobody who answers holds the data, and ${told.join(" and ")} ${told.length > 1 ? "know" : "knows"} that the cluster exists (founded: true in the file, or seen before): no other one is founded`,
+    missing,
+    `start ${[...missing, "a node that holds the data"].join(" or ")}. If there is none any more: remove the state directories and \`founded: true\` from the files, to begin anew`,
+  );
 }
 
 function blocked(code: string, reason: string, missing: readonly NodeId[], nextStep: string): Decision {

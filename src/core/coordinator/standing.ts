@@ -2,9 +2,9 @@ import { corroborates, isFresh } from "../detector/detector.js";
 import { isDoubted } from "../detector/peers.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
+import { foundingText } from "../ruleset/founding.js";
 import { mayCoordinate, rulesKnown } from "../ruleset/membership.js";
 import type { NodeId } from "../ruleset/ruleset.js";
-import { initialRulesetText } from "../ruleset/ruleset.js";
 import type { State, Suspicion } from "../state.js";
 import { hasVote } from "../state.js";
 import { postgresState } from "../status.js";
@@ -29,7 +29,7 @@ export function answersFromStatuses(state: State, reason: Suspicion): Answer[] {
       rulesets: volatile.postgres.rulesets,
       voter: hasVote(state),
       systemIdentifier: durable.systemIdentifier,
-      initial: initialRulesetText(config.initial),
+      initial: foundingText(state),
     });
   }
   for (const [id, peer] of Object.entries(volatile.peers)) {

@@ -61,6 +61,8 @@ export interface InitialNode {
 export interface InitialRuleset {
   readonly policy: Policy;
   readonly nodes: readonly InitialNode[];
+  /** An operator's word that the cluster exists: this node founds none, and none is founded with it (DESIGN 8). */
+  readonly founded?: boolean;
 }
 
 export function compareNumbers(a: RulesetNumber, b: RulesetNumber): number {
@@ -130,6 +132,9 @@ function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
 /** A configuration is fixed while its sidecar runs, and its text is part of every status. */
 const initialTexts = new WeakMap<InitialRuleset, string>();
 
+/** Instead of it, of a node that knows that the cluster exists: no other one is equal to it. */
+export const FOUNDS_NOTHING = "founded already";
+
 /** One canonical text of an initial ruleset: nodes found a cluster only if theirs are equal (DESIGN 8). */
 export function initialRulesetText(initial: InitialRuleset): string {
   const known = initialTexts.get(initial);
@@ -147,4 +152,11 @@ function textOf(initial: InitialRuleset): string {
       .map((k) => `${k}=${JSON.stringify(l[k])}`)
       .join(",");
   return `${policyText(initial.policy)}; ${nodes.map((n) => `${n.id}${n.witness === true ? "!" : ""}{${labels(n.labels)}}`).join(" ")}`;
+}
+
+/** The nodes of such a text; null if it founds nothing. For people: nothing is decided by it. */
+export function foundersNamed(text: string): NodeId[] | null {
+  if (text === FOUNDS_NOTHING) return null;
+  const nodes = text.slice(text.indexOf("; ") + 2).replace(/"(?:[^"\\]|\\.)*"/g, "");
+  return [...nodes.matchAll(/(?:^| )([a-z][a-z0-9-]*)!?\{/g)].map(([, id]) => id ?? "");
 }

@@ -6,6 +6,38 @@ const PAST = "src/core/acceptor/past.ts";
 /** A node's durable word. */
 export const ACCEPTOR_MUTANTS: readonly Mutant[] = [
   {
+    name: "told-and-founds",
+    file: "src/core/ruleset/founding.ts",
+    find: "config.initial.founded === true || ",
+    replace: "",
+    why: "DESIGN 8: a node that was told that the cluster exists founds none, and none is founded with it",
+    script: "founded_already.txt",
+  },
+  {
+    name: "told-and-promoted-to-found",
+    file: FILE,
+    find: "  if (request.founding && foundsNothing(turn))\n",
+    replace: "  if (false)\n",
+    why: "DESIGN 8: nor is it promoted for a founding that began before it was told",
+    script: "founded_already.txt",
+  },
+  {
+    name: "cluster-seen-and-forgotten",
+    file: "src/core/ruleset/founding.ts",
+    find: "(durable.sawCluster === true && !durable.held)",
+    replace: "false",
+    why: "DESIGN 8: a node that heard of the cluster before it held data founds none",
+    script: "founded_already_seen.txt",
+  },
+  {
+    name: "founding-that-failed-is-a-cluster",
+    file: "src/core/ruleset/founding.ts",
+    find: '  if (!status.established && !status.rulesets.some((record) => record.state === "decided")) return;\n',
+    replace: "",
+    why: "I9: only an established leader shows that the cluster exists; else nobody founds any more",
+    script: "bootstrap_founder_dies_before_its_first_record.txt",
+  },
+  {
     name: "recruited-below-its-promise",
     file: FILE,
     find: '  if (request.term < promise.term) return reply("stale_term", `${turn.self} has promised term ${promise.term}`);\n  if (request.term === promise.term) {',

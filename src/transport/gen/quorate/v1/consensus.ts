@@ -269,7 +269,16 @@ export interface Address {
 
 export interface WatchUpdate {
   envelope: Envelope | undefined;
-  status: NodeStatus | undefined;
+  status:
+    | NodeStatus
+    | undefined;
+  /** Where the sender reached the nodes that the rulesets of this status name: two of them may know of each other by it alone. */
+  others: Place[];
+}
+
+export interface Place {
+  node: string;
+  address: Address | undefined;
 }
 
 function createBaseRefusal(): Refusal {
@@ -1593,7 +1602,7 @@ export const Address: MessageFns<Address> = {
 };
 
 function createBaseWatchUpdate(): WatchUpdate {
-  return { envelope: undefined, status: undefined };
+  return { envelope: undefined, status: undefined, others: [] };
 }
 
 export const WatchUpdate: MessageFns<WatchUpdate> = {
@@ -1603,6 +1612,9 @@ export const WatchUpdate: MessageFns<WatchUpdate> = {
     }
     if (message.status !== undefined) {
       NodeStatus.encode(message.status, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.others) {
+      Place.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1634,6 +1646,71 @@ export const WatchUpdate: MessageFns<WatchUpdate> = {
             }
 
             message.status = NodeStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.others.push(Place.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlace(): Place {
+  return { node: "", address: undefined };
+}
+
+export const Place: MessageFns<Place> = {
+  encode(message: Place, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.address !== undefined) {
+      Address.encode(message.address, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Place {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = Address.decode(reader, reader.uint32());
             continue;
           }
         }
