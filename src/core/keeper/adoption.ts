@@ -9,6 +9,7 @@
 import type { SenderSeen } from "../events.js";
 import { onObserved } from "../leader/leader.js";
 import { openTerm } from "../leader/office.js";
+import type { LeftBehind } from "../lease/left_behind.js";
 import type { History } from "../log/history.js";
 import { switchPoint } from "../log/history.js";
 import type { Lsn } from "../log/lsn.js";
@@ -17,7 +18,7 @@ import { TERM_NONE } from "../log/position.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
 import { compact, type InForce, inForce } from "../ruleset/in_force.js";
 import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { memberOf, sameRuleset } from "../ruleset/ruleset.js";
+import { compareNumbers, memberOf, sameRuleset } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 
@@ -41,8 +42,8 @@ export interface FoundPrimary {
   readonly names: string;
   /** Who streams from it. */
   readonly senders: readonly SenderSeen[];
-  /** Until when the lease of the sidecar before lets it serve, in ms of this node's clock; null if nobody knows. */
-  readonly servesUntilMs: number | null;
+  /** What the sidecar before left it with; null if nobody knows. */
+  readonly left: LeftBehind | null;
 }
 
 /** It streams from this leader, under this term. */
@@ -98,19 +99,34 @@ function lead(turn: Turn, found: FoundPostgres, primary: FoundPrimary): string |
   const marked = found.rulesets.some((r) => r.state === "decided" && r.number.term === promise.term);
   if (!marked || !rules.newestDecided || rules.newestNumber.term !== promise.term || begun === undefined)
     return `nothing proves that it was established in term ${promise.term}`;
-  if (isChanging(found.rulesets, rules)) return "its rules were changed in this term, and may not be decided";
+  const left = stillLeft(turn, primary);
+  if (!isSettled(found.rulesets, rules, left) && isChanging(found.rulesets, rules))
+    return "its rules were changed in this term, and may not be decided";
   // A term whose door was shut is never resumed: it was being handed over (DESIGN 5).
   if (found.door === "shut") return "its door is shut: it was handing over, or was not open yet";
   const term = termFound(turn, found, rules, { names: primary.names, begun });
   if (typeof term === "string") return term;
-  if (leaseMs > 0 && (primary.servesUntilMs ?? 0) <= turn.nowMs) return "the lease that it was served under is over";
+  if (leaseMs > 0 && left === null) return "the lease that it was served under is over";
   turn.set({
     leading: { ...term, history: found.history, flushLsn: found.flushLsn, mark: found.flushLsn },
     leaderSeenMs: turn.nowMs,
-    lease: { ...turn.volatile.lease, servesUntilMs: primary.servesUntilMs ?? 0 },
+    lease: { ...turn.volatile.lease, servesUntilMs: left?.untilMs ?? 0 },
   });
   runs(turn, found);
   return null;
+}
+
+/** Of this very term, and as long as it holds: what is over was told of another time. */
+function stillLeft(turn: Turn, { left }: FoundPrimary): LeftBehind | null {
+  return left !== null && left.term === turn.durable.promise.term && left.untilMs > turn.nowMs ? left : null;
+}
+
+/** Whether the rules that the table ends with are the ones that alone obliged when the sidecar before ended. */
+function isSettled(records: readonly RulesetRecord[], rules: InForce, left: LeftBehind | null): boolean {
+  if (left === null) return false;
+  const { settled } = left;
+  const marked = records.some((r) => r.state === "decided" && compareNumbers(r.number, settled) === 0);
+  return marked && rules.newestDecided && compareNumbers(rules.newestNumber, settled) === 0;
 }
 
 /**
@@ -148,7 +164,7 @@ function termFound(
   return {
     ...openTerm(turn, request, [ruleset], names),
     ...{ stage: "established", establishedMs: turn.nowMs, systemIdentifier, voidWritten: true },
-    ...{ number: rules.newestNumber, subterm },
+    ...{ number: rules.newestNumber, subterm, sweepAtMs: turn.nowMs + turn.config.timings.heardAgainMs },
     // The first record came after the timeline's beginning, and a quorum had it.
     ...{ firstRecord: begun, quorumLsn: begun },
     // Put in force once more, behind the barrier: the sidecar before may have been in the middle of undoing a foreign value.
