@@ -53,6 +53,7 @@ export interface Machine {
   waitingPersist: (() => void) | null;
   /** What its fuse would write down if its sidecar ended now. */
   left: LeftBehind | null;
+  fuseDeaf: boolean;
   operations: Operation[];
   lastSeen: string;
 }

@@ -29,7 +29,7 @@ export function portsOf(world: World, machine: Machine): Ports {
     fatal: (reason: string) => world.say(`${id}: FATAL ${reason}`),
     fuse: {
       heed: (state: State) => {
-        machine.left = fuseWord(state, world.clock.nowMs * machine.clockRate).left;
+        if (!machine.fuseDeaf) machine.left = fuseWord(state, world.clock.nowMs * machine.clockRate).left;
       },
     },
     store: {

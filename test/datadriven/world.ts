@@ -59,7 +59,17 @@ export class World {
     postgres.nudged = progress;
     const time = { leases, progress, frozen: false, detectMs: DETECT_MS, clockRate: 1 };
     const rest = { ...time, incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
-    this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, left: null, ...rest });
+    this.machines.set(id, {
+      id,
+      postgres,
+      initial,
+      disk: null,
+      loop: null,
+      waitingPersist: null,
+      left: null,
+      fuseDeaf: false,
+      ...rest,
+    });
   }
 
   say(line: string): void {

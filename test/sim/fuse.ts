@@ -28,13 +28,13 @@ export class Fuse {
   /** After every step, before anything of it is done. */
   heed(state: State): void {
     const { world } = this.machine;
-    const { leading, postgres } = state.volatile;
+    const { leading } = state.volatile;
     const { allowanceMs, left } = fuseWord(state, this.machine.nowMs());
     this.left = left;
     if (!world.config.leases) return;
-    if (leading?.stage === "established" && allowanceMs !== null)
-      this.atUs = world.nowUs + this.machine.realUs(allowanceMs);
-    else if (leading === null && postgres.primaryGone) this.atUs = Number.POSITIVE_INFINITY;
+    if (allowanceMs === null) return;
+    const counts = leading?.stage === "established";
+    this.atUs = counts ? world.nowUs + this.machine.realUs(allowanceMs) : Number.POSITIVE_INFINITY;
     this.plan();
   }
 

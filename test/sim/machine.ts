@@ -226,7 +226,8 @@ export class Machine {
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
     this.loop.start(found);
-    const { leading } = this.loop.state.volatile;
+    const { leading, following } = this.loop.state.volatile;
+    if (found !== null && leading === null && following === null) postgres.kill("it is not gone on with");
     if (leading !== null && world.config.leases)
       world.mark(this.left ? "leader_adopted_under_a_lease" : "killed_leader_adopted_under_its_lease");
     if (leading !== null && leading.number.subterm > 0) world.mark("leader_adopted_after_a_change");

@@ -95,48 +95,24 @@ function lead(turn: Turn, found: FoundPostgres, primary: FoundPrimary): string |
   const rules = inForce(found.rulesets);
   if (rules === undefined) return "its table of rulesets is empty";
   const begun = switchPoint(found.history);
-  // Only an established leader marks its rules decided (DESIGN 5.5). A log's first ruleset counts as decided without a mark.
-  const marked = found.rulesets.some((r) => r.state === "decided" && r.number.term === promise.term);
-  if (!marked || !rules.newestDecided || rules.newestNumber.term !== promise.term || begun === undefined)
-    return `nothing proves that it was established in term ${promise.term}`;
-  const left = stillLeft(turn, primary);
-  if (!isSettled(found.rulesets, rules, left) && isChanging(found.rulesets, rules))
-    return "its rules were changed in this term, and may not be decided";
+  if (primary.left === null) return "nobody knows what the sidecar before left behind";
+  // Of this very term, and as long as it holds: what is over was told of another time.
+  const { term: of, untilMs, settled } = primary.left;
+  if (of !== promise.term || untilMs <= turn.nowMs) return "the lease that it was served under is over";
+  // Of records alone nobody can tell whether those before them were let go.
+  if (begun === undefined || compareNumbers(rules.newestNumber, settled) !== 0)
+    return `its rules are not those that were settled in term ${promise.term}`;
   // A term whose door was shut is never resumed: it was being handed over (DESIGN 5).
   if (found.door === "shut") return "its door is shut: it was handing over, or was not open yet";
   const term = termFound(turn, found, rules, { names: primary.names, begun });
   if (typeof term === "string") return term;
-  if (leaseMs > 0 && left === null) return "the lease that it was served under is over";
   turn.set({
     leading: { ...term, history: found.history, flushLsn: found.flushLsn, mark: found.flushLsn },
     leaderSeenMs: turn.nowMs,
-    lease: { ...turn.volatile.lease, servesUntilMs: left?.untilMs ?? 0 },
+    lease: { ...turn.volatile.lease, servesUntilMs: leaseMs > 0 ? untilMs : 0 },
   });
   runs(turn, found);
   return null;
-}
-
-/** Of this very term, and as long as it holds: what is over was told of another time. */
-function stillLeft(turn: Turn, { left }: FoundPrimary): LeftBehind | null {
-  return left !== null && left.term === turn.durable.promise.term && left.untilMs > turn.nowMs ? left : null;
-}
-
-/** Whether the rules that the table ends with are the ones that alone obliged when the sidecar before ended. */
-function isSettled(records: readonly RulesetRecord[], rules: InForce, left: LeftBehind | null): boolean {
-  if (left === null) return false;
-  const { settled } = left;
-  const marked = records.some((r) => r.state === "decided" && compareNumbers(r.number, settled) === 0);
-  return marked && rules.newestDecided && compareNumbers(rules.newestNumber, settled) === 0;
-}
-
-/**
- * Whether more than one set of rules may oblige: a mark of this term may not be durable, and then those before it count too.
- * Which of them the names in force are for cannot be told from outside.
- */
-function isChanging(records: readonly RulesetRecord[], rules: InForce): boolean {
-  const { term } = rules.newestNumber;
-  const unmarked = inForce(records.filter((r) => r.state !== "decided" || r.number.term !== term));
-  return unmarked === undefined || unmarked.all.some((ruleset) => !sameRuleset(ruleset, rules.newest));
 }
 
 /** The term in office as the sidecar before had it; or why the names in force are not its own. */

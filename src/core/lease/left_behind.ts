@@ -6,27 +6,25 @@ import { isHandingOver } from "../leader/hands_over.js";
 import type { Term } from "../log/position.js";
 import { TERM_NONE } from "../log/position.js";
 import type { RulesetNumber } from "../ruleset/ruleset.js";
-import type { Leading, State } from "../state.js";
+import type { State } from "../state.js";
 import { fuseAllowanceMs } from "./lease.js";
 
 export interface LeftBehind {
   readonly term: Term;
   /** Until when its Postgres may serve, in ms of this node's clock, which every sidecar of one boot shares. */
   readonly untilMs: number;
-  /** The ruleset that alone obliged: its mark was durable, and those before it were let go. */
+  /**
+   * The ruleset that was decided last: its mark was durable, and those before it were let go. A change that was under way shows
+   * itself, by a record that is newer or by names that are not this ruleset's.
+   */
   readonly settled: RulesetNumber;
 }
 
 /** Null of a node that does not lead, and of a term that is not to be gone on with. */
 export function leftBehind(state: State, untilMs: number): LeftBehind | null {
   const { leading } = state.volatile;
-  if (leading?.stage !== "established" || isHandingOver(state) || !isSettled(leading)) return null;
+  if (leading?.stage !== "established" || leading.mark !== "durable" || isHandingOver(state)) return null;
   return { term: leading.term, untilMs, settled: leading.number };
-}
-
-/** Whether its ruleset alone obliges, and nothing of another one was begun: not its names, and not its record. */
-function isSettled({ mark, change }: Leading): boolean {
-  return mark === "durable" && (change === null || change.stage === "waiting");
 }
 
 /** What the fuse is told. */
