@@ -22,7 +22,11 @@ describe("what the fuse is told", () => {
   it("of a leader: its lease, the term, and the rules that were decided last", () => {
     const { script, word } = led([]);
     const { allowanceMs, left } = word();
-    expect(left).toEqual({ term: 2n, untilMs: START_MS + 3000 + (allowanceMs ?? 0), settled: { term: 2n, subterm: 0 } });
+    expect(left).toEqual({
+      term: 2n,
+      untilMs: START_MS + 3000 + (allowanceMs ?? 0),
+      settled: { term: 2n, subterm: 0 },
+    });
     expect(allowanceMs).toBeGreaterThan(0);
     expect(allowanceMs).toBeLessThan(3000);
     script.run("change n1 c1 at_least 2 {n1 n2 n3}\nadvance 500");

@@ -227,6 +227,7 @@ export class Machine {
     world.streams.started(this);
     this.loop.start(found);
     const { leading, following } = this.loop.state.volatile;
+    // Before the fuse of the sidecar before is put out.
     if (found !== null && leading === null && following === null) postgres.kill("it is not gone on with");
     if (leading !== null && world.config.leases)
       world.mark(this.left ? "leader_adopted_under_a_lease" : "killed_leader_adopted_under_its_lease");
