@@ -85,7 +85,7 @@ export function timingsFrom(detectMs: number, { leases = false, progress = false
     unservedMs: Math.max(15_000, detectMs * 10),
     awayMs: detectMs * 6,
     fuseMs: detectMs * 4,
-    heardAgainMs: detectMs * 4,
+    heardAgainMs: detectMs * 2,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     // Rare enough that 16 MB of archive last for days, since a record is some 100 bytes.
     demandEveryMs: progress ? Math.max(60_000, detectMs * 20) : 0,
