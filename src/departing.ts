@@ -5,6 +5,7 @@ import type { Loop } from "./agent/loop.js";
 import { LEAVE_WITHIN_MS } from "./core/lease/bounds.js";
 import { mustFenceWithinMs } from "./core/lease/lease.js";
 import { departureOf } from "./core/lease/leaving.js";
+import { leftBehind } from "./core/lease/left_behind.js";
 import { recordDeparture } from "./postgres/departure.js";
 import type { Fuse } from "./postgres/fuse.js";
 import type { OsUser } from "./postgres/os_user.js";
@@ -37,11 +38,12 @@ export async function mayLeave({ loop, clock, fuse, ground, warn }: Leaving): Pr
   if (departureOf(loop.state) !== "leaves" || (leads && !fuse.lit)) return false;
   const nowMs = clock.nowMs();
   const untilMs = nowMs + Math.min(awayMs, mustFenceWithinMs(loop.state, nowMs));
+  const left = leftBehind(loop.state, untilMs);
   loop.end();
-  fuse.leave(untilMs - leaseFenceMs);
-  if (leads)
-    await recordDeparture(ground, { term: leading.term, untilMs }).catch((err: unknown) =>
+  if (left !== null)
+    await recordDeparture(ground, left).catch((err: unknown) =>
       warn("the lease that is left could not be written down: the next sidecar starts Postgres anew", err),
     );
+  fuse.leave(untilMs - leaseFenceMs);
   return true;
 }

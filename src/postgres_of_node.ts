@@ -7,6 +7,7 @@ import { REWIND_FROM_BYTES } from "./core/limits.js";
 import type { Durable } from "./core/state.js";
 import { termEvidence } from "./core/term_evidence.js";
 import type { Binaries } from "./postgres/binaries.js";
+import type { Fuse } from "./postgres/fuse.js";
 import { LocalPostgres } from "./postgres/local_postgres.js";
 import type { OsUser } from "./postgres/os_user.js";
 import { StartRefused } from "./state_of_node.js";
@@ -21,6 +22,7 @@ const REDO_DEADLINE_MS = 24 * 3_600_000;
 export interface Link {
   loop: Loop | null;
   transport: Transport | null;
+  fuse: Fuse | null;
   readonly clock: SystemClock;
   /** When Postgres was last seen to answer. */
   observedMs: number;

@@ -13,7 +13,7 @@ import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { coreTimings } from "./config/derive.js";
 import type { Note } from "./core/effects.js";
 import type { LeadershipLog } from "./core/leaderships.js";
-import { fuseAllowanceMs } from "./core/lease/lease.js";
+import { fuseWord } from "./core/lease/left_behind.js";
 import type { InitialRuleset } from "./core/ruleset/ruleset.js";
 import type { Durable, State } from "./core/state.js";
 import { initialState } from "./core/state.js";
@@ -63,7 +63,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const certificates = await openCertificates(config, node, log);
   const ground = await takeGround(config, node);
   const clock = new SystemClock();
-  const link: Link = { loop: null, transport: null, clock, observedMs: Number.NEGATIVE_INFINITY };
+  const link: Link = { loop: null, transport: null, fuse: null, clock, observedMs: Number.NEGATIVE_INFINITY };
   let fail: (reason: string) => void = () => undefined;
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
@@ -89,6 +89,8 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   const ports: Ports = {
     transport,
     postgres,
+    // Before it is lit there is nothing that it could be told and would not begin with.
+    fuse: { heed: (after) => link.fuse?.feed(fuseWord(after, clock.nowMs())) },
     store: timedStore({ persist: ground.persist }, metrics),
     clock,
     notes: {
@@ -110,12 +112,9 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
   // Until what runs is decided on, nothing is heard and nothing said: a leader that is silent is not one that leads no more.
   link.loop = loop;
   loop.start(found.running);
-  const fuse = await Fuse.light({
-    ...{ dataDir: ground.dataDir, stateDir: ground.stateDir, user: ground.user },
-    // The loop, not a timer: one that does not turn leads nobody.
-    allowanceMs: () => (loop.settled ? fuseAllowanceMs(loop.state, clock.nowMs()) : null),
-    warn: (text, cause) => log.logger.warn({ err: cause }, text),
-  });
+  const { leading, following } = loop.state.volatile;
+  if (leading === null && following === null) await postgres.endUnadopted();
+  const fuse = await lightFuse(ground, link, loop, log);
   const endpoints = new Endpoints({
     ...{ config, node, version: options.version, loop, clock, metrics, logger: log.logger },
     observedMs: () => link.observedMs,
@@ -133,6 +132,17 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
       return stopping;
     },
   };
+}
+
+/** It is fed by the steps of the loop, not by a timer: one that does not turn leads nobody. */
+async function lightFuse(ground: Ground, link: Link, loop: Loop, log: Log): Promise<Fuse> {
+  const { dataDir, stateDir, user } = ground;
+  const nowMs = () => link.clock.nowMs();
+  const warn = (text: string, cause: unknown) => log.logger.warn({ err: cause }, text);
+  const fuse = await Fuse.light({ dataDir, stateDir, user, nowMs, warn }, fuseWord(loop.state, nowMs()));
+  link.fuse = fuse;
+  fuse.feed(fuseWord(loop.state, nowMs()));
+  return fuse;
 }
 
 function openRecord({ record }: SidecarOptions, initial: State, log: Log): Promise<RecordFile | null> {

@@ -101,6 +101,7 @@ export class Loop {
     this.current = result.state;
     // Before anything of it is done: what a record lacks was not done either.
     this.recorder?.stepped(event, stamp, result.output, result.state);
+    this.ports.fuse.heed(result.state);
     const { persist, after } = result.output;
     if (persist === null) {
       this.carryOut(after);

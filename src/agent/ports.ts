@@ -22,7 +22,7 @@ import type {
 } from "../core/orders.js";
 import type { NodeId } from "../core/ruleset/ruleset.js";
 import type { ChangeResult } from "../core/ruleset/wanted.js";
-import type { Durable } from "../core/state.js";
+import type { Durable, State } from "../core/state.js";
 
 /** Names one incoming call until it is answered. */
 export type CallId = string;
@@ -95,6 +95,12 @@ export interface PostgresPort {
   emergencyFence(): void;
 }
 
+/** Closes Postgres when the sidecar is gone or hangs, and knows then what that leaves behind. */
+export interface FusePort {
+  /** After each step, before anything of it is done. */
+  heed(state: State): void;
+}
+
 export interface StorePort {
   /** Calls back once `durable` is on disk, its directory entry included; with an error if it is not. */
   persist(durable: Durable, done: (error: Error | null) => void): void;
@@ -116,6 +122,7 @@ export interface NotePort {
 export interface Ports {
   readonly transport: TransportPort;
   readonly postgres: PostgresPort;
+  readonly fuse: FusePort;
   readonly store: StorePort;
   readonly clock: ClockPort;
   readonly notes: NotePort;

@@ -16,8 +16,8 @@ import type { Event, Stamp } from "../core/events.js";
 import type { Output } from "../core/node.js";
 import type { Durable, State } from "../core/state.js";
 
-/** 2: the state knows of leases, progress and catch-up. 3: of promises and votes. 4: and of orders. */
-export const RECORD_FORMAT = 4;
+/** 2: the state knows of leases, progress and catch-up. 3: of promises and votes. 4: and of orders. 5: of what is left behind. */
+export const RECORD_FORMAT = 5;
 
 /** Sees every step of a loop. None of these may throw or wait. */
 export interface Recorder {

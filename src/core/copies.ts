@@ -91,6 +91,7 @@ export function changedLeading(l: Leading, change: Partial<Leading>): Leading {
     seats: l.seats,
     served: l.served,
     serving: l.serving,
+    sweepAtMs: l.sweepAtMs,
     replaceAtMs: l.replaceAtMs,
     voidWritten: l.voidWritten,
     firstRecord: l.firstRecord,

@@ -39,6 +39,8 @@ export interface Timings extends LeaseTimings {
   readonly awayMs: number;
   /** A sidecar that died or hangs for longer has its Postgres closed by the fuse: time enough to be started again by itself. */
   readonly fuseMs: number;
+  /** So long after the start of a sidecar whoever is there has been heard again. */
+  readonly heardAgainMs: number;
   /** A leader repeats `Follow` to a member that does not follow it this often. */
   readonly followAgainMs: number;
   /** An idle leader writes a small WAL record this often, to see a quorum take it. 0: quorum progress is not watched. */
@@ -83,6 +85,7 @@ export function timingsFrom(detectMs: number, { leases = false, progress = false
     unservedMs: Math.max(15_000, detectMs * 10),
     awayMs: detectMs * 6,
     fuseMs: detectMs * 4,
+    heardAgainMs: detectMs * 2,
     followAgainMs: Math.max(100, Math.floor(detectMs / 5)),
     // Rare enough that 16 MB of archive last for days, since a record is some 100 bytes.
     demandEveryMs: progress ? Math.max(60_000, detectMs * 20) : 0,

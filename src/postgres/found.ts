@@ -3,13 +3,15 @@
  * told that was not seen; whatever cannot be seen in time leaves the Postgres to be ended and started safely.
  */
 import type { FoundPostgres, FoundPrimary, FoundStandby } from "../core/keeper/adoption.js";
+import type { LeftBehind } from "../core/lease/left_behind.js";
 import type { History } from "../core/log/history.js";
 import { parseLsn } from "../core/log/lsn.js";
 import type { Term } from "../core/log/position.js";
 import type { RulesetRecord } from "../core/ruleset/ruleset.js";
 import { archiveCommandOf } from "./archiving.js";
 import { settingOf } from "./conninfo.js";
-import { type LeaseLeftBehind, takeDeparture } from "./departure.js";
+import { takeDeparture } from "./departure.js";
+import { fuseOfBefore } from "./fuse.js";
 import { Instance } from "./instance.js";
 import type { LocalPostgresOptions } from "./local_options.js";
 import { observeLeader, observeStandby } from "./observe.js";
@@ -38,6 +40,8 @@ type FindOptions = Pick<LocalPostgresOptions, "self" | "start" | "idAt" | "warn"
 const KNOCK_TIMEOUT_MS = 1_000;
 /** A Postgres that does not show what it is within this long is ended: nobody is served better by waiting. */
 const DEADLINE_MS = 5_000;
+/** How much later than this sidecar a fuse may learn that the one before is dead, on a busy machine. */
+const FUSE_WRITES_MS = 300;
 
 /** The Postgres that runs in this directory, if it is ours and shows what it is; null if none does, or it is to be ended. */
 export async function findRunning(options: FindOptions): Promise<Candidate | null> {
@@ -51,7 +55,6 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
   const postmaster = await findOurPostmaster(options.start);
   if (postmaster === null || typeof postmaster === "string") return postmaster;
   const { start } = options;
-  const left = await takeDeparture(start.stateDir);
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<string>((done) => {
@@ -61,7 +64,7 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
     }, DEADLINE_MS);
   });
   const looked = Instance.attach({ start, superuser: start.hba.superuser }, postmaster).then(async (instance) => {
-    const found = await lookAt(instance, options, left).catch((error: unknown) => explain(error));
+    const found = await lookAt(instance, options).catch((error: unknown) => explain(error));
     // Whoever comes too late is not waited for any more, and must not keep sessions on a Postgres that is being ended.
     if (late || typeof found === "string") await instance.leave();
     return found;
@@ -73,11 +76,7 @@ async function findInTime(options: FindOptions): Promise<Candidate | string | nu
   }
 }
 
-async function lookAt(
-  instance: Instance,
-  options: FindOptions,
-  left: LeaseLeftBehind | null,
-): Promise<Candidate | string> {
+async function lookAt(instance: Instance, options: FindOptions): Promise<Candidate | string> {
   const { session, running } = instance;
   const door = await probe({ host: running.socketDir, port: options.start.port }, KNOCK_TIMEOUT_MS);
   if (door.kind === "unknown") return `its door is neither open nor shut: ${door.reason}`;
@@ -85,6 +84,7 @@ async function lookAt(
   const { in_recovery } = await oneRow<InRecoveryRow>(session, IN_RECOVERY);
   if (!in_recovery && door.kind === "open" && !(await archivesAsWanted(instance, options)))
     return "it was killed before its archiving had begun, or archives by another command";
+  const left = await leftBehind(options, in_recovery);
   const seen = in_recovery ? await standby(instance, options) : await primary(instance, identity, left);
   if (typeof seen === "string") return seen;
   const { timeline, rulesets, ...rest } = seen;
@@ -93,6 +93,14 @@ async function lookAt(
   const systemIdentifier = await instance.systemIdentifier();
   const common = { postmasterPid: running.pid, systemIdentifier, door: door.kind, history, rulesets };
   return { instance, facts: { ...common, ...rest } };
+}
+
+/** What the sidecar before left a leader with. A standby needs nothing of it, and nobody waits for it there. */
+async function leftBehind({ start }: FindOptions, isStandby: boolean): Promise<LeftBehind | null> {
+  const burns = await fuseOfBefore(start.stateDir);
+  const untilMs = performance.now() + FUSE_WRITES_MS;
+  const left = await takeDeparture(start.stateDir, () => !isStandby && burns() && performance.now() < untilMs);
+  return isStandby ? null : left;
 }
 
 async function archivesAsWanted({ session }: Instance, { start }: FindOptions): Promise<boolean> {
@@ -110,7 +118,7 @@ interface Seen {
 async function primary(
   instance: Instance,
   { timeline, names }: Identity,
-  left: LeaseLeftBehind | null,
+  left: LeftBehind | null,
 ): Promise<Seen | string> {
   const { session } = instance;
   let rulesets: readonly RulesetRecord[] | string = [];
@@ -122,8 +130,7 @@ async function primary(
   if (typeof rulesets === "string") return rulesets;
   const flushLsn = parseLsn((await oneRow<FlushLsnRow>(session, FLUSH_LSN)).flush_lsn);
   const senders = sendersOf(await observeLeader(session));
-  const servesUntilMs = left?.term === timeline ? left.untilMs : null;
-  return { timeline, flushLsn, rulesets, as: { kind: "primary", names, senders, servesUntilMs } };
+  return { timeline, flushLsn, rulesets, as: { kind: "primary", names, senders, left } };
 }
 
 async function standby(instance: Instance, { self, idAt }: FindOptions): Promise<Seen | string> {

@@ -1,46 +1,65 @@
 /**
  * The fuse: a child in a session of its own that closes Postgres if this sidecar dies, or hangs, for longer than it
- * may (DESIGN 7, POSTGRES.md F). It outlives the sidecar; the next one that starts puts a fuse of its own in its place.
+ * may (DESIGN 7, POSTGRES.md F), and writes down what a sidecar that dies leaves behind. It outlives the sidecar; the next one
+ * that starts puts a fuse of its own in its place.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { FuseWord } from "../core/lease/left_behind.js";
+import { departurePath, departureText } from "./departure.js";
 import { hasCode, writeFileDurably } from "./durable_files.js";
 import { FUSE_SCRIPT } from "./fuse_script.js";
 import type { OsUser } from "./os_user.js";
-import { identify, type ProcessId, signal } from "./proc_table.js";
+import { bootId } from "./postmaster_record.js";
+import { HAS_PROC, identify, isRunning, type ProcessId, signal } from "./proc_table.js";
 import { postgresEnvironment } from "./process.js";
 
 export interface FuseOptions {
   readonly dataDir: string;
   readonly stateDir: string;
   readonly user: OsUser;
-  /** For how long nothing need be heard from now on, in ms; null while the loop does not turn. */
-  readonly allowanceMs: () => number | null;
+  /** In ms since the boot of the machine. */
+  readonly nowMs: () => number;
   readonly warn: (text: string, cause: unknown) => void;
 }
 
+/** A time that is only put off by less than this is not told: a pipe takes a line, and the fuse wakes for it. */
 const FEED_EVERY_MS = 500;
+/** But what a lease adds: the next sidecar can go on by no more of it than was told. */
+const FEED_LEASE_MS = 50;
 /** One that cannot be started, or ends by itself, is started again after this long. */
 const AGAIN_MS = 5_000;
 
+/** What the fuse goes by. */
+interface Told {
+  /** In ms since the boot of the machine. */
+  readonly untilMs: number;
+  readonly left: FuseWord["left"];
+}
+
 export class Fuse {
   private readonly options: FuseOptions;
+  private readonly boot: string;
   private child: ChildProcess | null = null;
-  private readonly timer: NodeJS.Timeout;
+  private told: Told;
   private over = false;
 
-  private constructor(options: FuseOptions) {
+  private constructor(options: FuseOptions, boot: string, word: FuseWord) {
     this.options = options;
-    this.timer = setInterval(() => this.feed(), FEED_EVERY_MS).unref();
+    this.boot = boot;
+    this.told = { untilMs: options.nowMs() + (word.allowanceMs ?? 0), left: word.left };
   }
 
-  /** Lights one, and ends that of an earlier sidecar. One that cannot be had is warned of: Postgres runs without. */
-  static async light(options: FuseOptions): Promise<Fuse> {
-    const fuse = new Fuse(options);
-    const before = await readEarlier(options.stateDir);
-    await fuse.begin();
-    if (before !== null) signal(before, "SIGKILL");
+  /**
+   * Lights one, and only then ends that of an earlier sidecar. `word`: what it begins with. One that cannot be had is warned of:
+   * Postgres runs without.
+   */
+  static async light(options: FuseOptions, word: FuseWord): Promise<Fuse> {
+    const fuse = new Fuse(options, HAS_PROC ? await bootId() : "", word);
+    const before = await readFuses(options.stateDir);
+    await fuse.begin(before);
+    for (const earlier of before) signal(earlier, "SIGKILL");
     return fuse;
   }
 
@@ -49,36 +68,52 @@ export class Fuse {
     return this.child !== null && this.child.pid !== undefined && this.child.exitCode === null;
   }
 
+  /** What holds from now on. Told at once if it is less than was told before, or other. */
+  feed({ allowanceMs, left }: FuseWord): void {
+    if (this.over) return;
+    const { told } = this;
+    const nowMs = this.options.nowMs();
+    const untilMs = allowanceMs === null ? told.untilMs : nowMs + allowanceMs;
+    const more = untilMs - told.untilMs;
+    const worthMs = left === null ? FEED_EVERY_MS : FEED_LEASE_MS;
+    if (more >= 0 && more < worthMs && sameTerm(left, told.left)) return;
+    this.told = { untilMs, left };
+    this.say(this.line(nowMs));
+  }
+
   /** The sidecar leaves. Postgres is closed when the machine has been up for so long, suspensions counted. */
   leave(untilMs: number): void {
-    this.end();
+    this.over = true;
     this.say(`until ${Math.max(0, Math.floor(untilMs))}`);
   }
 
   /** Postgres is closed already. */
   putOut(): void {
-    this.end();
+    this.over = true;
     this.say("off");
   }
 
-  private end(): void {
-    this.over = true;
-    clearInterval(this.timer);
+  private line(nowMs: number): string {
+    return this.words(nowMs).join(" ");
   }
 
-  private feed(): void {
-    const ms = this.options.allowanceMs();
-    if (ms !== null) this.say(seconds(ms));
+  private words(nowMs: number): readonly [string, string, string] {
+    const { untilMs, left } = this.told;
+    const seconds = (Math.max(0, untilMs - nowMs) / 1000).toFixed(3);
+    return [seconds, `${Math.max(0, Math.floor(untilMs))}`, left === null ? "-" : departureText(left, this.boot)];
   }
 
   private say(line: string): void {
-    this.child?.stdin?.write(`${line}\n`);
+    const { child } = this;
+    child?.stdin?.write(`${line}\n`);
+    // One that does not read any more closes nothing, and would tell what has long been over.
+    if ((child?.stdin?.writableLength ?? 0) > 0) child?.kill("SIGKILL");
   }
 
-  private async begin(): Promise<void> {
-    const { dataDir, stateDir, user, warn } = this.options;
-    const allowed = seconds(this.options.allowanceMs() ?? AGAIN_MS);
-    const child = spawn("bash", ["-c", FUSE_SCRIPT, "quorate-fuse", dataDir, allowed], {
+  private async begin(before: readonly ProcessId[] = []): Promise<void> {
+    const { dataDir, stateDir, user, warn, nowMs } = this.options;
+    const args = ["-c", FUSE_SCRIPT, "quorate-fuse", dataDir, departurePath(stateDir), ...this.words(nowMs())];
+    const child = spawn("bash", args, {
       detached: true,
       cwd: "/",
       env: postgresEnvironment(process.env),
@@ -94,7 +129,8 @@ export class Fuse {
     if (child.stdin !== null && "unref" in child.stdin && typeof child.stdin.unref === "function") child.stdin.unref();
     const identity = child.pid === undefined ? null : identify(child.pid);
     if (identity === null) return;
-    const content = `${JSON.stringify(identity)}\n`;
+    // Those before as well, until they are ended: who finds this file ends them all.
+    const content = `${JSON.stringify([identity, ...before])}\n`;
     await writeFileDurably({ path: pathOf(stateDir), content, user, sync: "none" }).catch((error: unknown) =>
       warn("the fuse could not be written down; the next sidecar will not know of it", error),
     );
@@ -110,22 +146,33 @@ export class Fuse {
   }
 }
 
+function sameTerm(a: FuseWord["left"], b: FuseWord["left"]): boolean {
+  if (a === null || b === null) return a === b;
+  return a.term === b.term && a.settled.term === b.settled.term && a.settled.subterm === b.settled.subterm;
+}
+
 function pathOf(stateDir: string): string {
   return join(stateDir, "fuse.json");
 }
 
-async function readEarlier(stateDir: string): Promise<ProcessId | null> {
+/** Whether the fuse of a sidecar before this one still burns, and may write down what that one left behind. */
+export async function fuseOfBefore(stateDir: string): Promise<() => boolean> {
+  const fuses = await readFuses(stateDir);
+  return () => fuses.some(isRunning);
+}
+
+async function readFuses(stateDir: string): Promise<readonly ProcessId[]> {
   try {
     const value: unknown = JSON.parse(await readFile(pathOf(stateDir), "utf8"));
-    const { pid, startTicks } = value as Partial<ProcessId>;
-    return typeof pid === "number" && typeof startTicks === "string" ? { pid, startTicks } : null;
+    return (Array.isArray(value) ? value : [value]).filter(isProcessId);
   } catch (error) {
     // Torn or absent, it names nobody; a fuse that is not known of burns by itself.
-    if (error instanceof SyntaxError || hasCode(error, "ENOENT")) return null;
+    if (error instanceof SyntaxError || hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }
 
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(3);
+function isProcessId(value: unknown): value is ProcessId {
+  const { pid, startTicks } = (value ?? {}) as Partial<ProcessId>;
+  return typeof pid === "number" && typeof startTicks === "string";
 }

@@ -1,12 +1,15 @@
 /**
  * The fuse itself: a small bash, since it sleeps beside every sidecar for as long as that runs (0.44 MB; POSTGRES.md F).
  *
- * Each line on its standard input says for how many seconds nothing need be heard. When that time passes, or has passed
- * since the input ended, or when the machine has been up for the ms after an `until`, Postgres is closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the
- * postmaster frozen meanwhile and killed last, until none is left.
+ * Each line on its standard input is `SECONDS UNTIL RECORD`: for how many seconds nothing need be heard, until what time that
+ * is in ms since the boot of the machine, and what the sidecar leaves behind if it ends now (`-`: nothing that another one goes on
+ * with). When the input ends, the record is written for the next sidecar, beside the fuse's own work: a disk that hangs must not
+ * keep it from burning. When the time passes, or has passed since the input ended, or at the ms after an `until`, Postgres is
+ * closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the postmaster frozen meanwhile and killed last, until
+ * none is left. The times of a sidecar that is gone are not waited for but looked at: what the machine sleeps counts.
  */
 export const FUSE_SCRIPT = `
-data=$1 left=$2
+data=$1 departure=$2 left=$3 until=$4 record=$5
 exec 3<> <(:)
 nap() { read -r -t "$1" -u 3 _; }
 list() {
@@ -43,19 +46,25 @@ burn() {
   done
   exit 1
 }
+# Uptime is told in hundredths of a second.
+burn_at() {
+  while read -r up _ < /proc/uptime && (( 10#\${up/./}0 < $1 )); do nap 0.02; done
+  burn "$2"
+}
 while :; do
   read -r -t "$left" line
   heard=$?
   # Thawed together with its sidecar, it lets that one speak first.
   if (( heard > 128 )); then read -r -t 0.5 line; heard=$?; fi
   (( heard > 128 )) && burn "its sidecar hangs"
-  if (( heard != 0 )); then nap "$left"; burn "its sidecar is gone"; fi
-  [[ $line == off ]] && exit 0
-  if [[ $line == "until "* ]]; then
-    # Not a time to wait: what the machine sleeps counts. Uptime is told in hundredths of a second.
-    while read -r up _ < /proc/uptime && (( 10#\${up/./}0 < \${line#until } )); do nap 0.02; done
-    burn "its sidecar did not come back"
+  if (( heard != 0 )); then
+    # The end of the line says that it is whole.
+    [[ $record != - ]] && { printf '%s\\n' "$record" > "$departure"; } 2>/dev/null &
+    burn_at "$until" "its sidecar is gone"
   fi
-  left=$line
+  [[ $line == off ]] && exit 0
+  [[ $line == "until "* ]] && burn_at "\${line#until }" "its sidecar did not come back"
+  left=\${line%% *} line=\${line#* }
+  until=\${line%% *} record=\${line#* }
 done
 `;

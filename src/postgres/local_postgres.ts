@@ -49,10 +49,12 @@ export class LocalPostgres implements PostgresPort {
   /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
   private ending: Promise<unknown> = Promise.resolve();
   private clone: CloneJob | null = null;
-  /** What ran when the sidecar started, until the core has decided. */
+  /** What ran when the sidecar started, until the core has decided in its first step. */
   private found: Candidate | null = null;
-  /** An emergency fence under way: what starts a Postgres meanwhile would start it for nothing. */
+  /** An emergency fence under way, or a Postgres that was found and is not decided on: what starts a Postgres meanwhile would start it for nothing. */
   private fencing: Promise<void> = Promise.resolve();
+  /** Ends the wait of all operations for what becomes of the Postgres that was found. */
+  private decided: () => void = nothing;
 
   constructor(options: LocalPostgresOptions) {
     this.options = options;
@@ -99,6 +101,10 @@ export class LocalPostgres implements PostgresPort {
       () => false,
     );
     this.found = found;
+    if (found !== null)
+      this.fencing = new Promise((resolve) => {
+        this.decided = resolve;
+      });
     this.count();
     return { present, oldKept, torn: await isTorn(dataDir), running: found?.facts ?? null };
   }
@@ -112,6 +118,23 @@ export class LocalPostgres implements PostgresPort {
     const { found } = this;
     this.found = null;
     if (found !== null) this.operations.adopt(found, followers);
+    this.decided();
+  }
+
+  /**
+   * After the first step. What the core did not adopt is ended before anything else is done to it, and before the fuse of the
+   * sidecar before is put out, which still counts for it.
+   */
+  async endUnadopted(): Promise<void> {
+    const { found } = this;
+    this.found = null;
+    try {
+      if (found === null) return;
+      await fence({ dataDir: this.options.start.dataDir });
+      await found.instance.leave();
+    } finally {
+      this.decided();
+    }
   }
 
   /**

@@ -37,6 +37,8 @@ export class Scripted {
   nowMs = 0;
   autoPersist = false;
   /** Called inside an effect, as an adapter that reports at once would. */
+  /** The promise that the fuse heard of after each step. */
+  readonly heeded: bigint[] = [];
   reenter: (effect: string) => void = () => {};
   private next = 1;
   readonly loop: Loop;
@@ -71,6 +73,7 @@ export class Scripted {
         perform: (op, action) => this.saw(`postgres ${action.kind} ${op}`),
         emergencyFence: () => this.saw("emergency fence"),
       },
+      fuse: { heed: ({ durable }) => this.heeded.push(durable.promise.term) },
       store: {
         persist: (durable, finish) => {
           this.done.push(`persist promise ${durable.promise.term}`);

@@ -1,6 +1,7 @@
 import type { Loop } from "../../src/agent/loop.js";
 import type { PostgresAction } from "../../src/core/effects.js";
 import type { Event, PostgresReport } from "../../src/core/events.js";
+import type { LeftBehind } from "../../src/core/lease/left_behind.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { Term } from "../../src/core/log/position.js";
 import type { InitialRuleset, NodeId } from "../../src/core/ruleset/ruleset.js";
@@ -50,6 +51,9 @@ export interface Machine {
   /** How fast its clock runs. */
   clockRate: number;
   waitingPersist: (() => void) | null;
+  /** What its fuse would write down if its sidecar ended now. */
+  left: LeftBehind | null;
+  fuseDeaf: boolean;
   operations: Operation[];
   lastSeen: string;
 }

@@ -1,6 +1,7 @@
 import type { PostgresAction } from "../../src/core/effects.js";
 import type { Observation, PostgresReport, SenderSeen } from "../../src/core/events.js";
 import type { FoundPostgres } from "../../src/core/keeper/adoption.js";
+import type { LeftBehind } from "../../src/core/lease/left_behind.js";
 import type { History } from "../../src/core/log/history.js";
 import type { Lsn } from "../../src/core/log/lsn.js";
 import type { Position, Term } from "../../src/core/log/position.js";
@@ -37,7 +38,7 @@ export class PostgresTable {
   door: "open" | "shut" = "shut";
   names = "";
   /** Until when its sidecar, which has left, was granted a lease; the next one takes it. */
-  servesUntilMs: number | null = null;
+  left: LeftBehind | null = null;
   /** A nudge leaves a record: only where its absence would be noticed, so that other scripts stay short. */
   nudged = false;
   /** What somebody else has set the names to, past the sidecar. */
@@ -136,13 +137,13 @@ export class PostgresTable {
 
   /** What a sidecar that starts can tell of it; null if nothing runs, or nothing that it could go on with. */
   found(): FoundPostgres | null {
-    const { position, receiver, primary, door, rulesets, system, servesUntilMs } = this;
-    this.servesUntilMs = null;
+    const { position, receiver, primary, door, rulesets, system, left } = this;
+    this.left = null;
     if (!this.running || (primary === null && (receiver === null || !this.streaming))) return null;
     const names = this.foreignNames ?? this.names;
     const as =
       primary !== null || receiver === null
-        ? ({ kind: "primary", names, senders: this.observation().senders, servesUntilMs } as const)
+        ? ({ kind: "primary", names, senders: this.observation().senders, left } as const)
         : ({ kind: "standby", ...receiver } as const);
     const common = { history: this.history, flushLsn: position.lsn, postmasterPid: this.starts, door, rulesets };
     return { ...common, systemIdentifier: system ?? "?", as };

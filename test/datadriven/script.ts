@@ -18,7 +18,8 @@ import { World } from "./world.js";
  *   cluster n1 n2 n3! [majority | at_least K] [leases] [progress]   machines with this configuration, none started; `!`: a witness
  *   spare n4 of n1 n2 n3 [majority | ..] [leases]   machines that are no part of that configuration
  *   start N... · crash N... · restart N...     power on, power off (sidecar and Postgres), both
- *   sidecar-dies N · kill-postgres N           one of the two
+ *   sidecar-dies N [with-its-fuse] · kill-postgres N   one of the two; the fuse tells the next sidecar what is left behind
+ *   fuse-deaf N                                what it was told last stays what it tells
  *   leave N MS                                 its sidecar says that it will be back within so long, and ends
  *   rulesets-gone N                            it looks for its records, and somebody has removed them
  *   drop-rulesets N                            somebody drops the table there: a record of its WAL, like a write
@@ -124,8 +125,12 @@ export class Script {
         for (const machine of machines()) this.world.start(machine);
         return this.world.settle();
       case "sidecar-dies":
+        if (args[1] === "with-its-fuse") first().left = null;
         this.world.crash(first(), false);
         return this.world.settle();
+      case "fuse-deaf":
+        first().fuseDeaf = true;
+        return;
       case "leave":
         return leave(this.world, first(), Number(args[1]));
       case "kill-postgres":

@@ -1,9 +1,10 @@
 import type { Ports } from "../../src/agent/ports.js";
 import type { Effect, PostgresAction } from "../../src/core/effects.js";
+import { fuseWord } from "../../src/core/lease/left_behind.js";
 import type { HandoverResult, PauseResult, RestartResult } from "../../src/core/orders.js";
 import type { NodeId } from "../../src/core/ruleset/ruleset.js";
 import type { ChangeResult } from "../../src/core/ruleset/wanted.js";
-import type { Durable } from "../../src/core/state.js";
+import type { Durable, State } from "../../src/core/state.js";
 import { changeText } from "./change_text.js";
 import type { Machine } from "./machine.js";
 import type { answerText, Request } from "./message_text.js";
@@ -26,6 +27,11 @@ export function portsOf(world: World, machine: Machine): Ports {
       },
     },
     fatal: (reason: string) => world.say(`${id}: FATAL ${reason}`),
+    fuse: {
+      heed: (state: State) => {
+        if (!machine.fuseDeaf) machine.left = fuseWord(state, world.clock.nowMs * machine.clockRate).left;
+      },
+    },
     store: {
       persist: (durable: Durable, done: (error: Error | null) => void) => {
         const write = () => {

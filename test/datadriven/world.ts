@@ -59,7 +59,17 @@ export class World {
     postgres.nudged = progress;
     const time = { leases, progress, frozen: false, detectMs: DETECT_MS, clockRate: 1 };
     const rest = { ...time, incarnations: 1, boots: 0, diskHangs: false, operations: [], lastSeen: "" };
-    this.machines.set(id, { id, postgres, initial, disk: null, loop: null, waitingPersist: null, ...rest });
+    this.machines.set(id, {
+      id,
+      postgres,
+      initial,
+      disk: null,
+      loop: null,
+      waitingPersist: null,
+      left: null,
+      fuseDeaf: false,
+      ...rest,
+    });
   }
 
   say(line: string): void {
@@ -93,6 +103,8 @@ export class World {
     machine.diskHangs = false;
     machine.frozen = false;
     machine.operations = [];
+    machine.postgres.left = machine.left;
+    machine.left = null;
     if (power) machine.postgres.stop();
     for (const other of this.machines.values()) {
       if (other.loop !== null && this.connected(machine.id, other.id))

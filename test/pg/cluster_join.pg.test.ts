@@ -1,8 +1,7 @@
 import { rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { cohortShape } from "../../src/cli/cohort_schema.js";
 import { HEAL_MS, type TestCluster } from "./cluster/cluster.js";
-import { quorate } from "./cluster/command.js";
+import { order } from "./cluster/cohort_order.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
 import { waitFor } from "./cluster/waiting.js";
 
@@ -75,10 +74,4 @@ async function comesBack(cluster: TestCluster, id: string): Promise<void> {
   cluster.start(id);
   await waitFor(`${id} to be a member again`, HEAL_MS, () => cluster.marks(id, "inside").length > before);
   await cluster.healed();
-}
-
-async function order(cluster: TestCluster, verb: string, id: string) {
-  const { code, stdout, stderr } = await quorate([verb, id, "-c", cluster.configOf(id), "-o", "json", "--wait", "5s"]);
-  if (stdout === "") throw new Error(`quorate ${verb} ${id} ended with ${code}: ${stderr}`);
-  return { code, ...cohortShape.parse(JSON.parse(stdout)) };
 }

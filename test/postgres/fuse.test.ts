@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { Fuse } from "../../src/postgres/fuse.js";
+import { Fuse, fuseOfBefore } from "../../src/postgres/fuse.js";
 import { FUSE_SCRIPT } from "../../src/postgres/fuse_script.js";
 import { HAS_PROC } from "../../src/postgres/proc_table.js";
 import { tempDir } from "../temp_dir.js";
@@ -28,8 +29,13 @@ function start(program: string, args: readonly string[], cwd: string): ChildProc
   return child;
 }
 
-function fuse(dataDir: string, seconds: string): ChildProcess {
-  return start("bash", ["-c", FUSE_SCRIPT, "fuse", dataDir, seconds], "/");
+/** Begun with a time that is over `ms` from now, as every line is. */
+function fuse(dataDir: string, ms: number, departure = "/dev/null"): ChildProcess {
+  return start("bash", ["-c", FUSE_SCRIPT, "fuse", dataDir, departure, ...line(ms).split(" ")], "/");
+}
+
+function line(ms: number, left = "-"): string {
+  return `${(ms / 1000).toFixed(3)} ${Math.floor(uptime() * 1000 + ms)} ${left}`;
 }
 
 function exitOf(child: ChildProcess): Promise<number | string | null> {
@@ -51,7 +57,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
         await postgresIn(join(await tempDir(), "pgdata")),
       ];
       const ended = [exitOf(ours), exitOf(another)];
-      expect(await exitOf(fuse(dataDir, "0.2"))).toBe(0);
+      expect(await exitOf(fuse(dataDir, 200))).toBe(0);
       await Promise.all(ended);
       expect(runs(elsewhere)).toBe(true);
     },
@@ -59,16 +65,21 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
   );
 
   it(
-    "does so when its input ends, but not before the time that it was told last",
+    "does so when its input ends, not before the time that it was told last, and writes down at once what is left behind",
     async () => {
       const dataDir = join(await tempDir(), "pgdata");
       const ours = await postgresIn(dataDir);
       const ended = exitOf(ours);
-      const child = fuse(dataDir, "1000");
-      child.stdin?.write("1000\n");
-      child.stdin?.end("0.3\n");
+      const departure = join(await tempDir(), "departure.json");
+      const child = fuse(dataDir, 1_000_000, departure);
+      child.stdin?.write(`${line(1_000_000)}\n`);
+      const untilMs = uptime() * 1000 + 300;
+      child.stdin?.end(`${line(300, '{"left":"behind"}')}\n`);
+      // While Postgres goes on: the next sidecar does not wait for its end.
+      while ((await readFile(departure, "utf8").catch(() => "")) !== '{"left":"behind"}\n') await delay(1);
+      expect(runs(ours)).toBe(true);
       await Promise.all([ended, exitOf(child)]);
-      expect(runs(ours)).toBe(false);
+      expect(uptime() * 1000).toBeGreaterThanOrEqual(untilMs - 20);
     },
     DEADLINE_MS,
   );
@@ -79,7 +90,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       const dataDir = join(await tempDir(), "pgdata");
       const ours = await postgresIn(dataDir);
       const ended = exitOf(ours);
-      const child = fuse(dataDir, "1000");
+      const child = fuse(dataDir, 1_000_000);
       const untilMs = uptime() * 1000 + 300;
       child.stdin?.end(`until ${Math.floor(untilMs)}\n`);
       await Promise.all([ended, exitOf(child)]);
@@ -94,7 +105,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
     async () => {
       const dataDir = join(await tempDir(), "pgdata");
       const ours = await postgresIn(dataDir);
-      const out = fuse(dataDir, "1000");
+      const out = fuse(dataDir, 1_000_000);
       out.stdin?.write("off\n");
       expect(await exitOf(out)).toBe(0);
       const stateDir = await tempDir();
@@ -104,11 +115,16 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
         dataDir,
         stateDir,
         user,
-        allowanceMs: () => 100_000,
+        nowMs: () => uptime() * 1000,
         warn: (text: string) => warnings.push(text),
       };
-      const first = await Fuse.light(options);
-      const second = await Fuse.light(options);
+      const first = await Fuse.light(options, { allowanceMs: 100_000, left: null });
+      const before = await fuseOfBefore(stateDir);
+      expect(before()).toBe(true);
+      const second = await Fuse.light(options, { allowanceMs: 100_000, left: null });
+      while (before()) await delay(1);
+      second.feed({ allowanceMs: 200_000, left: null });
+      expect(second.lit).toBe(true);
       first.putOut();
       second.putOut();
       expect(runs(ours)).toBe(true);

@@ -1,4 +1,7 @@
+import { mustFenceWithinMs } from "../../src/core/lease/lease.js";
 import { departureOf } from "../../src/core/lease/leaving.js";
+import { type LeftBehind, leftBehind } from "../../src/core/lease/left_behind.js";
+import type { State } from "../../src/core/state.js";
 import type { Action } from "./action.js";
 import { LEADER } from "./action.js";
 import type { Machine } from "./machine.js";
@@ -228,11 +231,17 @@ function leave(world: World, machine: Machine, forUs: number): void {
         machine.postgres.kill("the sidecar may not leave it");
       }
       machine.left = departure === "leaves";
+      if (machine.left) machine.fuse.leave(leftBehindBy(loop.state, machine.nowMs()));
       machine.endSidecar();
       machine.restartSidecarAfter(forUs);
     };
     world.after(machine.rng.between(1_000, 50_000), () => machine.whenAwake(look));
   });
+}
+
+/** As `departing.ts` has it. */
+function leftBehindBy(state: State, nowMs: number): LeftBehind | null {
+  return leftBehind(state, nowMs + Math.min(state.config.timings.awayMs, mustFenceWithinMs(state, nowMs)));
 }
 
 /** The operator ends the sidecar: it fences its Postgres, then says goodbye. */

@@ -13,9 +13,8 @@ export function foundOn(machine: Machine): FoundPostgres | null {
   const common = { postmasterPid, systemIdentifier: system, door };
   if (postgres.primary !== null) {
     const tip = postgres.pending ?? flushed;
-    const servesUntilMs = world.config.leases ? Math.floor(machine.nowMs() + machine.ownMs(fuse.leftUs)) : null;
     const senders = postgres.replication.seen();
-    const as = { kind: "primary", names: postgres.names.text, senders, servesUntilMs } as const;
+    const as = { kind: "primary", names: postgres.names.text, senders, left: fuse.take() } as const;
     return { ...common, history: historyOf(flushed), flushLsn: BigInt(lsnOf(tip)), rulesets: rulesetsOf(tip), as };
   }
   const streams = postgres.replication.followed();

@@ -145,7 +145,6 @@ export class Machine {
 
   /** After every event that its loop handled. */
   looked(): void {
-    this.fuse.feed();
     markLeasesHeld(this);
     this.world.checker.look(this);
   }
@@ -227,8 +226,12 @@ export class Machine {
     this.loop = new Loop(state, portsOf(world, this, this.boot));
     world.streams.started(this);
     this.loop.start(found);
-    if (this.left && world.config.leases && this.loop.state.volatile.leading !== null)
-      world.mark("leader_adopted_under_a_lease");
+    const { leading, following } = this.loop.state.volatile;
+    // Before the fuse of the sidecar before is put out.
+    if (found !== null && leading === null && following === null) postgres.kill("it is not gone on with");
+    if (leading !== null && world.config.leases)
+      world.mark(this.left ? "leader_adopted_under_a_lease" : "killed_leader_adopted_under_its_lease");
+    if (leading !== null && leading.number.subterm > 0) world.mark("leader_adopted_after_a_change");
     this.left = false;
     this.looked();
   }

@@ -43,6 +43,7 @@ export function portsOf(world: World, machine: Machine, boot: number): Ports {
         machine.restartSidecarAfter(machine.rng.between(SUPERVISOR_MIN_US, SUPERVISOR_MAX_US));
       });
     },
+    fuse: { heed: (state) => machine.fuse.heed(state) },
     store: { persist: (durable, done) => persist(world, machine, boot, durable, done, dies) },
     transport: transportOf(world, machine, dies),
     postgres: {

@@ -52,6 +52,7 @@ const WORLD = [
   ...["led_after_a_catch_up", "rewound", "rewind_interrupted", "rewind_refused", "note rewound", "note rewinding"],
   ...["note rewind_awaited", "note clone_instead_of_rewind"],
   ...["adopted_leader", "adopted_follower", "leader_adopted_under_a_lease"],
+  ...["killed_leader_adopted_under_its_lease", "leader_adopted_after_a_change"],
   ...["note not_adopted", "note leaving", "note not_left"],
   ...["policy", "grow", "shrink", "swap", "remove_leader", "eligibility", "disjoint", "anything"].map(
     (what) => `change_of ${what}`,

@@ -9,6 +9,7 @@
 import type { SenderSeen } from "../events.js";
 import { onObserved } from "../leader/leader.js";
 import { openTerm } from "../leader/office.js";
+import type { LeftBehind } from "../lease/left_behind.js";
 import type { History } from "../log/history.js";
 import { switchPoint } from "../log/history.js";
 import type { Lsn } from "../log/lsn.js";
@@ -17,7 +18,7 @@ import { TERM_NONE } from "../log/position.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
 import { compact, type InForce, inForce } from "../ruleset/in_force.js";
 import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { memberOf, sameRuleset } from "../ruleset/ruleset.js";
+import { compareNumbers, memberOf, sameRuleset } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 
@@ -41,8 +42,8 @@ export interface FoundPrimary {
   readonly names: string;
   /** Who streams from it. */
   readonly senders: readonly SenderSeen[];
-  /** Until when the lease of the sidecar before lets it serve, in ms of this node's clock; null if nobody knows. */
-  readonly servesUntilMs: number | null;
+  /** What the sidecar before left it with; null if nobody knows. */
+  readonly left: LeftBehind | null;
 }
 
 /** It streams from this leader, under this term. */
@@ -94,33 +95,24 @@ function lead(turn: Turn, found: FoundPostgres, primary: FoundPrimary): string |
   const rules = inForce(found.rulesets);
   if (rules === undefined) return "its table of rulesets is empty";
   const begun = switchPoint(found.history);
-  // Only an established leader marks its rules decided (DESIGN 5.5). A log's first ruleset counts as decided without a mark.
-  const marked = found.rulesets.some((r) => r.state === "decided" && r.number.term === promise.term);
-  if (!marked || !rules.newestDecided || rules.newestNumber.term !== promise.term || begun === undefined)
-    return `nothing proves that it was established in term ${promise.term}`;
-  if (isChanging(found.rulesets, rules)) return "its rules were changed in this term, and may not be decided";
+  if (primary.left === null) return "nobody knows what the sidecar before left behind";
+  // Of this very term, and as long as it holds: what is over was told of another time.
+  const { term: of, untilMs, settled } = primary.left;
+  if (of !== promise.term || untilMs <= turn.nowMs) return "the lease that it was served under is over";
+  // Of records alone nobody can tell whether those before them were let go.
+  if (begun === undefined || compareNumbers(rules.newestNumber, settled) !== 0)
+    return `its rules are not those that were settled in term ${promise.term}`;
   // A term whose door was shut is never resumed: it was being handed over (DESIGN 5).
   if (found.door === "shut") return "its door is shut: it was handing over, or was not open yet";
   const term = termFound(turn, found, rules, { names: primary.names, begun });
   if (typeof term === "string") return term;
-  if (leaseMs > 0 && (primary.servesUntilMs ?? 0) <= turn.nowMs) return "the lease that it was served under is over";
   turn.set({
     leading: { ...term, history: found.history, flushLsn: found.flushLsn, mark: found.flushLsn },
     leaderSeenMs: turn.nowMs,
-    lease: { ...turn.volatile.lease, servesUntilMs: primary.servesUntilMs ?? 0 },
+    lease: { ...turn.volatile.lease, servesUntilMs: leaseMs > 0 ? untilMs : 0 },
   });
   runs(turn, found);
   return null;
-}
-
-/**
- * Whether more than one set of rules may oblige: a mark of this term may not be durable, and then those before it count too.
- * Which of them the names in force are for cannot be told from outside.
- */
-function isChanging(records: readonly RulesetRecord[], rules: InForce): boolean {
-  const { term } = rules.newestNumber;
-  const unmarked = inForce(records.filter((r) => r.state !== "decided" || r.number.term !== term));
-  return unmarked === undefined || unmarked.all.some((ruleset) => !sameRuleset(ruleset, rules.newest));
 }
 
 /** The term in office as the sidecar before had it; or why the names in force are not its own. */
@@ -148,7 +140,7 @@ function termFound(
   return {
     ...openTerm(turn, request, [ruleset], names),
     ...{ stage: "established", establishedMs: turn.nowMs, systemIdentifier, voidWritten: true },
-    ...{ number: rules.newestNumber, subterm },
+    ...{ number: rules.newestNumber, subterm, sweepAtMs: turn.nowMs + turn.config.timings.heardAgainMs },
     // The first record came after the timeline's beginning, and a quorum had it.
     ...{ firstRecord: begun, quorumLsn: begun },
     // Put in force once more, behind the barrier: the sidecar before may have been in the middle of undoing a foreign value.

@@ -70,6 +70,11 @@ export interface RulesInOffice {
   /** Who has a slot, and whom the operation under way is to give one. */
   readonly served: readonly Seat[];
   readonly serving: readonly Seat[];
+  /**
+   * Of a term that was adopted: until then nobody loses a slot, since not all were heard again; then whoever the sidecar before
+   * served and this one does not loses it. Null once that is done, and in every other term.
+   */
+  readonly sweepAtMs: number | null;
   /** A wiped node is not put back in its place before. */
   readonly replaceAtMs: number;
   /** The proposal that the recruitment found undecided and proved void is marked so. */

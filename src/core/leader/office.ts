@@ -70,6 +70,7 @@ export function openTerm(turn: Turn, request: PromoteRequest, obliged: readonly 
     seats,
     served,
     serving: served,
+    sweepAtMs: null,
     replaceAtMs: 0,
     voidWritten: false,
     firstRecord: null,

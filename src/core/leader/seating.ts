@@ -44,8 +44,10 @@ function mayTake(turn: Turn, leading: Leading, id: NodeId, shown: Incarnation): 
 export function serve(turn: Turn): void {
   const { leading, postgres } = turn.volatile;
   if (leading === null || postgres.op !== null) return;
+  const { sweepAtMs } = leading;
+  if (sweepAtMs !== null && turn.nowMs < sweepAtMs) return;
   const followers = toServe(turn, leading);
-  if (sameSeats(followers, leading.served)) return;
+  if (sweepAtMs === null && sameSeats(followers, leading.served)) return;
   updateLeading(turn, { serving: followers });
   turn.operate({ kind: "set_followers", followers }, leading.term);
 }
@@ -55,7 +57,7 @@ export function onFollowersSet(turn: Turn): void {
   const { leading } = turn.volatile;
   if (leading === null) return;
   const gone = leading.served.map((s) => s.id).filter((id) => !leading.serving.some((s) => s.id === id));
-  updateLeading(turn, { served: leading.serving });
+  updateLeading(turn, { served: leading.serving, sweepAtMs: null });
   if (gone.length > 0)
     turn.note("info", "released", `${gone.join(", ")}: no ruleset names them any more, and nothing is kept for them`, {
       nodes: gone,

@@ -41,7 +41,7 @@ function whyNotLeft(turn: Turn): string | null {
   if (isHandingOver(turn)) return "it is handing over";
   if (leading === null) return following !== null && postgres.streaming ? null : "it neither leads nor streams";
   if (leading.stage !== "established" || leading.mark !== "durable") return "its rules are not decided yet";
-  return leading.change !== null || leading.number.subterm > 0 ? "its rules were changed in this term" : null;
+  return leading.change !== null ? "its rules are being changed" : null;
 }
 
 /** Whether what was asked for since it began to leave is granted in full: a grant of before it is not so long. */

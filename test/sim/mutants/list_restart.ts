@@ -2,18 +2,19 @@ import type { Mutant } from "./mutant.js";
 
 const ADOPTION = "src/core/keeper/adoption.ts";
 const GRANTING = "src/core/lease/granting.ts";
+const LEFT_BEHIND = "src/core/lease/left_behind.ts";
 const LEAVING = "src/core/lease/leaving.ts";
 const DETECTOR = "src/core/detector/detector.ts";
 
 /** A sidecar that is started again: what it may go on with, and for how long it is waited for. */
 export const RESTART_MUTANTS: readonly Mutant[] = [
   {
-    name: "adopts-without-a-mark",
-    file: ADOPTION,
-    find: "if (!marked || !rules.newestDecided",
-    replace: "if (!rules.newestDecided",
-    why: "DESIGN 5.6: only what a quorum has passed the first record of is established, and only then it is marked",
-    script: "restarted_sidecar_in_doubt.txt",
+    name: "leaves-what-is-not-decided",
+    file: LEFT_BEHIND,
+    find: 'leading.mark !== "durable" || ',
+    replace: "",
+    why: "DESIGN 6.4: what it found undecided obliges until its mark is durable, and the next sidecar would let go of it",
+    script: "adopted_after_a_change.txt",
   },
   {
     name: "adopts-under-foreign-names",
@@ -26,10 +27,10 @@ export const RESTART_MUTANTS: readonly Mutant[] = [
   {
     name: "adopts-in-the-middle-of-a-change",
     file: ADOPTION,
-    find: 'if (isChanging(found.rulesets, rules)) return "its rules were changed',
-    replace: 'if (isChanging([], rules) && false) return "its rules were changed',
-    why: "DESIGN 6.4, I7: the old rules are let go only when the mark is durable, and nobody knows whether it is",
-    script: "restarted_sidecar_changing_rules.txt",
+    find: "|| compareNumbers(rules.newestNumber, settled) !== 0)",
+    replace: ")",
+    why: "DESIGN 6.4, I7: the old rules are let go only when the mark is durable, and what was left behind tells of which that is so",
+    script: "adopted_after_a_change.txt",
   },
   {
     name: "adopts-below-the-promise",
@@ -42,10 +43,49 @@ export const RESTART_MUTANTS: readonly Mutant[] = [
   {
     name: "adopts-without-a-lease",
     file: ADOPTION,
-    find: "if (leaseMs > 0 && (primary.servesUntilMs ?? 0) <= turn.nowMs)",
-    replace: "if (leaseMs < 0)",
+    find: "untilMs <= turn.nowMs) return",
+    replace: "untilMs < 0) return",
     why: "I8: a leader serves only while it holds its lease, and a start of its sidecar has forgotten the grants",
-    script: "restarted_sidecar_lease.txt",
+    script: "killed_leader_adopted.txt",
+  },
+  {
+    name: "adopts-by-the-word-of-another-term",
+    file: ADOPTION,
+    find: "if (of !== promise.term || ",
+    replace: "if (",
+    why: "I8: what another term was granted is no lease of this one",
+  },
+  {
+    name: "leaves-a-term-that-is-handed-over",
+    file: LEFT_BEHIND,
+    find: " || isHandingOver(state)) return null;",
+    replace: ") return null;",
+    why: "DESIGN 5: the door may be shut in the very moment, and such a term is never resumed",
+    script: "killed_leader_adopted.txt",
+  },
+  {
+    name: "leaves-what-is-over",
+    file: "src/agent/loop.ts",
+    find: "    this.ports.fuse.heed(result.state);\n",
+    replace: "    if (result.state.volatile.leading !== null) this.ports.fuse.heed(result.state);\n",
+    why: "DESIGN 5: a term that ended is never resumed, and nobody can see that it did if its sidecar dies before the fence",
+    script: "killed_leader_adopted.txt",
+  },
+  {
+    name: "ends-observers-after-an-adoption",
+    file: "src/core/leader/seating.ts",
+    find: "  if (sweepAtMs !== null && turn.nowMs < sweepAtMs) return;\n",
+    replace: "",
+    why: "who streams and was not heard by this sidecar yet is not put out for it",
+    script: "adopted_with_observers.txt",
+  },
+  {
+    name: "keeps-slots-of-the-unheard",
+    file: "src/core/leader/seating.ts",
+    find: "if (sweepAtMs === null && sameSeats(",
+    replace: "if (sameSeats(",
+    why: "slots that the sidecar before gave to those who are gone hold WAL back for ever",
+    script: "adopted_with_observers.txt",
   },
   {
     name: "waits-for-a-dead-postgres",
@@ -130,7 +170,7 @@ export const RESTART_MUTANTS: readonly Mutant[] = [
   {
     name: "leaves-what-nobody-goes-on-with",
     file: "src/core/lease/leaving.ts",
-    find: 'leading.change !== null || leading.number.subterm > 0 ? "its rules were changed in this term" : null',
+    find: 'leading.change !== null ? "its rules are being changed" : null',
     replace: "null",
     why: "I9: the others would wait for a leader whose next sidecar ends its Postgres",
     script: "leave_is_not_for_everybody.txt",

@@ -12,6 +12,8 @@ export const SURVIVORS: Readonly<Record<string, string>> = {
     "redundant: it follows under the term it promised, and a term has one leader (I3), so whoever asks as the leader of that term is the one. Kept: a grant must not depend on the word of who asks.",
   "grant-for-what-was-not-asked":
     "redundant: a term is led in one life of one sidecar, and a follower echoes a stamp that it heard under that term, so none is above the last one asked. Kept: a stamp that is nobody's would hold a lease for as long as it likes.",
+  "adopts-by-the-word-of-another-term":
+    "redundant: whoever was established in a term has written a ruleset of that term, so what was settled in another one is not the newest in the table (`adopts-in-the-middle-of-a-change`). Kept: it is the sentence that I8 stands on.",
   "caught-up-while-it-follows":
     "redundant: `dropCatchUp` ends it in the same step (`catch-up-outlives-the-promise` breaks that). Kept: the reason it gives is the right one.",
   "voided-in-the-step-that-writes-the-void":

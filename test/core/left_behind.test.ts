@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { type FuseWord, fuseWord } from "../../src/core/lease/left_behind.js";
+import { Script } from "../datadriven/script.js";
+import { World } from "../datadriven/world.js";
+
+/** Of the clock of a script. */
+const START_MS = new World().clock.nowMs;
+
+function led(more: readonly string[]): { readonly script: Script; readonly word: () => FuseWord } {
+  const world = new World();
+  const script = new Script(world);
+  script.run(["cluster n1 n2 n3 leases", "start n1 n2 n3", "advance 3000", ...more].join("\n"));
+  const word = () => {
+    const { loop } = world.machine("n1");
+    if (loop === null) throw new Error("n1 is down");
+    return fuseWord(loop.state, world.clock.nowMs);
+  };
+  return { script, word };
+}
+
+describe("what the fuse is told", () => {
+  it("of a leader: its lease, the term, and the rules that were decided last", () => {
+    const { script, word } = led([]);
+    const { allowanceMs, left } = word();
+    expect(left).toEqual({
+      term: 2n,
+      untilMs: START_MS + 3000 + (allowanceMs ?? 0),
+      settled: { term: 2n, subterm: 0 },
+    });
+    expect(allowanceMs).toBeGreaterThan(0);
+    expect(allowanceMs).toBeLessThan(3000);
+    script.run("change n1 c1 at_least 2 {n1 n2 n3}\nadvance 500");
+    expect(word().left?.settled).toEqual({ term: 2n, subterm: 1 });
+  });
+
+  it("of one that left office: no more time, until it is known to be fenced", () => {
+    const { script, word } = led(["hold pg n1 emergency_fence", "hold pg n1 revoke", "names n1", "write n1 x"]);
+    expect(word()).toEqual({ allowanceMs: null, left: null });
+    script.run("release");
+    expect(word().allowanceMs).toBeGreaterThan(0);
+  });
+});
