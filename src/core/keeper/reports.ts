@@ -170,7 +170,9 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
     cloneFailed && clone !== null ? withFailure(before, { term: clone.term, atMs: turn.nowMs }) : before;
   const was = turn.before.volatile.postgres.op;
   const what = was?.id === op ? was.what : null;
-  turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
+  if (cloneFailed) turn.note("error", "clone_failed", `a clone failed: ${reason}`, { reason, failures });
+  else
+    turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
   turn.setPostgres({
     data: dataAfterFailure(postgres.data, what, data),
     failures,
