@@ -45,6 +45,7 @@ interface Wiring {
 
 export function localPostgres({ config, node, ground, link, log }: Wiring): LocalPostgres {
   const { superuser, replication, hba, settings, port } = node.postgres;
+  const { max_rate_kb_per_s, at_once, keep_wal_kb } = node.rejoin;
   return new LocalPostgres({
     self: node.id,
     incarnation: ground.durable.incarnation,
@@ -57,6 +58,7 @@ export function localPostgres({ config, node, ground, link, log }: Wiring): Loca
       listenAddresses: isLoopback(node.host) ? [node.host] : ["*"],
       hba: { superuser: superuser.user, replicationUser: replication.user, userLines: hba },
       userSettings: settings,
+      slotWalKeepKb: keep_wal_kb,
       deadlineMs: REDO_DEADLINE_MS,
     },
     report: (report) => {
@@ -68,6 +70,7 @@ export function localPostgres({ config, node, ground, link, log }: Wiring): Loca
     warn: (text, cause) => log.logger.warn({ err: cause }, text),
     said: (text) => log.logger.info({ mark: "said" }, text),
     rewindFromBytes: rewindFromBytes(),
+    clones: { maxRateKbPerS: max_rate_kb_per_s, atOnce: at_once },
     evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     idAt: ({ host, port: at }) =>

@@ -1,6 +1,6 @@
 /** Parts of a snapshot that need nothing but themselves. */
 import { leaseOf } from "../core/lease/lease.js";
-import type { NodeStatus } from "../core/messages.js";
+import type { NodeStatus, RejoinWork } from "../core/messages.js";
 import type { State } from "../core/state.js";
 import type { KnownPlace } from "./snapshot.js";
 
@@ -21,7 +21,19 @@ export function rejoinJson(status: NodeStatus | null) {
   const rejoin = status?.facts.rejoin;
   return rejoin == null
     ? null
-    : { term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent };
+    : {
+        ...{ term: Number(rejoin.term), method: rejoin.method, ms: rejoin.ms, percent: rejoin.percent },
+        work: workJson(rejoin.work),
+      };
+}
+
+function workJson(work: RejoinWork | null) {
+  if (work === null) return null;
+  const { source, attempt, reason, phase, bytes, totalBytes, bytesPerS, leftMs } = work;
+  return {
+    ...{ source, attempt, reason, phase, bytes, total_bytes: totalBytes, bytes_per_s: bytesPerS },
+    left_ms: leftMs === null ? null : Math.round(leftMs),
+  };
 }
 
 /** Of a Postgres that nobody hears of it is not known. */

@@ -3,6 +3,7 @@ import { clusterState } from "../core/cluster_state.js";
 import { type Answer, best } from "./commands/status.js";
 import type { ExplainJson } from "./insight_schemas.js";
 import { restartNext, settingLines } from "./pending_settings.js";
+import { rejoinShown } from "./rejoin_text.js";
 import type { StatusJson } from "./schemas.js";
 
 type NodeJson = StatusJson["nodes"][number];
@@ -85,7 +86,8 @@ function wrongWith(node: NodeJson, { leader, term }: StatusJson): string | null 
 
 function progressOf({ rejoin }: NodeJson): string {
   const percent = typeof rejoin === "object" && rejoin !== null && "percent" in rejoin ? rejoin.percent : null;
-  return typeof percent === "number" ? `, ${percent} %` : "";
+  const { line } = rejoinShown(rejoin);
+  return `${typeof percent === "number" ? `, ${percent} %` : ""}${line === null ? "" : ` (${line})`}`;
 }
 
 /** Sidecars that name another leader than the best informed one: cut off, or a moment behind. */

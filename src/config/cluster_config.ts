@@ -22,6 +22,16 @@ export interface PostgresConfig {
   readonly replication: Credentials;
 }
 
+/** How a node comes back whose data has to be copied. */
+export interface RejoinConfig {
+  /** What one clone takes of its source, in kB per second; null: as much as there is. */
+  readonly max_rate_kb_per_s: number | null;
+  /** Clones that one source serves at the same time. */
+  readonly at_once: number;
+  /** WAL that a node keeps for one that is away, or that clones, at most. */
+  readonly keep_wal_kb: number;
+}
+
 /** One node with everything that holds for it, wherever in the file it was written. */
 export interface NodeConfig {
   readonly id: string;
@@ -36,6 +46,7 @@ export interface NodeConfig {
   readonly http: { readonly port: number | null };
   /** Absolute paths; null: sidecars talk in the clear. The same for all nodes: either all have it, or none. */
   readonly tls: TlsPaths | null;
+  readonly rejoin: RejoinConfig;
   readonly timings: Timings;
   readonly log: { readonly level: LogLevel };
 }

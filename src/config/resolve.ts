@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { CountingPolicy } from "../core/ruleset/ruleset.js";
 import type { TlsPaths } from "../tls/material.js";
-import type { ClusterConfig, NodeConfig } from "./cluster_config.js";
+import type { ClusterConfig, NodeConfig, RejoinConfig } from "./cluster_config.js";
 import { credentials } from "./cluster_config.js";
 import { DETECT_DEFAULT_MS, deriveTimings } from "./derive.js";
 import { sameAddress } from "./hosts.js";
@@ -12,6 +12,12 @@ export const DEFAULT_POSTGRES_PORT = 5432;
 export const DEFAULT_HTTP_PORT = 8008;
 export const DEFAULT_SUPERUSER = "postgres";
 export const DEFAULT_REPLICATION_USER = "quorate_replication";
+/** Most of a network of 1 Gbit/s, where what else is sent gets its share, and little of 10: 1 TB takes three hours. */
+export const DEFAULT_MAX_RATE_KB = 100 * 1024;
+/** One after the other the first is back sooner; but of three nodes that are founded, two clone, and nobody waits yet. */
+export const DEFAULT_AT_ONCE = 2;
+/** Of all that are away together, since they need the same WAL. */
+export const DEFAULT_KEEP_WAL_KB = 4 * 1024 * 1024;
 const DATA_ROOT = "/var/lib/quorate";
 
 export type RoleName = "superuser" | "replication";
@@ -69,9 +75,15 @@ export function resolveNode(file: string, top: FileConfig, id: string, passwords
     },
     http: { port: httpPort(top, id) },
     tls: tlsOf(file, top, node),
+    rejoin: rejoinOf(top, node),
     timings: deriveTimings(node.timings?.detect ?? top.timings?.detect ?? DETECT_DEFAULT_MS),
     log: { level: node.log?.level ?? top.log?.level ?? "info" },
   };
+}
+
+function rejoinOf(top: FileConfig, node: FileNode): RejoinConfig {
+  const { max_rate = DEFAULT_MAX_RATE_KB, at_once = DEFAULT_AT_ONCE, keep_wal } = { ...top.rejoin, ...node.rejoin };
+  return { max_rate_kb_per_s: max_rate, at_once, keep_wal_kb: keep_wal ?? DEFAULT_KEEP_WAL_KB };
 }
 
 /** A default that several nodes of one address would have to share is nobody's: each would answer for the others. */

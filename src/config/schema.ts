@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { DETECT_MAX_MS, DETECT_MIN_MS } from "./derive.js";
 import { parseDuration } from "./duration.js";
+import { kilobytesText, parseKilobytes } from "./size.js";
 
 /*
  * The shape of quorate.yaml, as far as one value can be judged by itself. Every key is optional here:
@@ -69,6 +70,35 @@ const duration = z.unknown().transform((value, context) => {
   return ms;
 });
 
+/** A value of `rejoin`: for BASE_BACKUP from 32 kB to 1 GB, https://www.postgresql.org/docs/current/protocol-replication.html */
+const size = (bounds: { readonly min: number; readonly max: number; readonly of: string; readonly word?: string }) =>
+  z.unknown().transform((value, context) => {
+    const refuse = (message: string) => {
+      context.issues.push({ code: "custom", message, input: value });
+      return z.NEVER;
+    };
+    const { min, max, of, word } = bounds;
+    if (word !== undefined && value === word) return null;
+    const or = word === undefined ? "" : `, or ${word}`;
+    if (typeof value === "number") return refuse(`${value} has no unit; write ${value}MB${or}`);
+    const kb = typeof value === "string" ? parseKilobytes(value) : undefined;
+    if (kb === undefined) return refuse(`${shown(value)} is not a size; write it like 100MB${or}`);
+    if (kb < min || kb > max)
+      return refuse(
+        `${String(value)} is out of bounds for ${of}; use ${kilobytesText(min)} to ${kilobytesText(max)}${or}`,
+      );
+    return kb;
+  });
+
+const RATE = { min: 32, max: 2 ** 20, of: "a rate per second", word: "unlimited" } as const;
+/** Below it a follower that restarts would find its WAL gone. */
+const KEPT_WAL = { min: 256 * 1024, max: 2 ** 31, of: "the WAL that is kept for a node" } as const;
+
+const atOnce = (() => {
+  const error = not("a number of clones", "write a whole number from 1 to 8");
+  return z.number({ error }).int({ error }).min(1, { error }).max(8, { error });
+})();
+
 const LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
@@ -118,6 +148,12 @@ const perNode = {
     )
     .optional(),
   tls: tls.optional(),
+  rejoin: z
+    .strictObject(
+      { max_rate: size(RATE).optional(), at_once: atOnce.optional(), keep_wal: size(KEPT_WAL).optional() },
+      { error: not("a block of keys", "write { max_rate: 100MB }, or remove it") },
+    )
+    .optional(),
   timings: z
     .strictObject(
       { detect: duration.optional() },
@@ -185,6 +221,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "postgres.replication": ["user", "password_file"],
   http: ["port"],
   tls: ["ca", "cert", "key"],
+  rejoin: ["max_rate", "at_once", "keep_wal"],
   timings: ["detect"],
   log: ["level"],
 };

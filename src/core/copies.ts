@@ -63,6 +63,7 @@ export function changedPostgres(p: LocalPostgres, change: Partial<LocalPostgres>
     failures: p.failures,
     fault: p.fault,
     clone: p.clone,
+    clonesFailed: p.clonesFailed,
     oldKept: p.oldKept,
     position: p.position,
     rulesets: p.rulesets,

@@ -7,6 +7,7 @@ import type { Position, Term } from "./log/position.js";
 import type {
   CatchUpRequest,
   CatchUpResult,
+  CopyProgress,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -124,11 +125,16 @@ export type KeeperReport =
   | { readonly kind: "door_set"; readonly op: OpId; readonly open: boolean }
   | { readonly kind: "names_set"; readonly op: OpId }
   | { readonly kind: "cloned"; readonly op: OpId; readonly position: Position; readonly systemIdentifier: string }
-  | { readonly kind: "clone_progress"; readonly op: OpId; readonly percent: number }
+  | {
+      readonly kind: "clone_progress" | "rewind_progress";
+      readonly op: OpId;
+      readonly percent: number;
+      /** For people. */
+      readonly progress?: CopyProgress;
+    }
   | { readonly kind: "swapped"; readonly op: OpId }
   /** Stopped again; where it stands the next standstill tells. */
   | { readonly kind: "rewound"; readonly op: OpId }
-  | { readonly kind: "rewind_progress"; readonly op: OpId; readonly percent: number }
   | { readonly kind: "fenced" | "stopped"; readonly op: OpId }
   /** `data`: what the operation left behind; a founding that failed may have made a directory. */
   | { readonly kind: "failed"; readonly op: OpId; readonly reason: string; readonly data: "absent" | "present" }

@@ -27,6 +27,12 @@ export const PROMISES_KEPT = 8;
  */
 export const REWIND_FROM_BYTES = 2 ** 31;
 
+/** Clones that fail, an hour: each may have read all of the leader's data. */
+export const CLONES_FAILED_PER_HOUR_MAX = 30;
+
+/** The longest pause between two clones from one leader, in ms: a disk that an operator made room on is tried soon enough. */
+export const CLONE_PAUSE_MAX_MS = 600_000;
+
 /** Observers that a leader serves: each takes one of its walsenders and a slot. */
 export const OBSERVERS_MAX = 5;
 

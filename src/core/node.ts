@@ -206,7 +206,9 @@ function noteRejoined(turn: Turn): void {
   if (following === null || !postgres.streaming) return;
   if (rejoin !== null && rejoin.term === following.term && rejoin.percent === null) return;
   const method = rejoin?.term === following.term ? rejoin.method : "stream";
-  turn.set({ rejoin: { term: following.term, method, ms: Math.round(turn.nowMs - following.sinceMs), percent: null } });
+  turn.set({
+    rejoin: { term: following.term, method, ms: Math.round(turn.nowMs - following.sinceMs), percent: null, work: null },
+  });
   turn.note("info", "streaming", `streams from ${following.leader} under term ${following.term}`, {
     term: Number(following.term),
     method,

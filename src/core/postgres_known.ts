@@ -1,4 +1,5 @@
 import type { OpId } from "./effects.js";
+import type { CloneFailure } from "./keeper/clone_failures.js";
 import type { Lsn } from "./log/lsn.js";
 import type { Position, Term } from "./log/position.js";
 import { POSITION_EMPTY, TERM_NONE } from "./log/position.js";
@@ -34,6 +35,8 @@ export interface LocalPostgres {
   readonly failures: number;
   readonly fault: string | null;
   readonly clone: Clone | null;
+  /** Within the last hour, oldest first. */
+  readonly clonesFailed: readonly CloneFailure[];
   /** Old data kept beside a swapped-in clone until the clone streams. */
   readonly oldKept: boolean;
   readonly position: Position;
@@ -60,6 +63,8 @@ export interface RejoinMeans {
   readonly bytes: number | null;
   /** Why its data cannot be rewound; null: it can be. */
   readonly noRewind: string | null;
+  /** Why there is no place for a clone beside it; absent where nobody looked, null where nothing is known against it. */
+  readonly noClone?: string | null;
 }
 
 export interface Still {
@@ -97,6 +102,7 @@ export function postgresUnseen(data: BootData): LocalPostgres {
     failures: 0,
     fault: null,
     clone: null,
+    clonesFailed: [],
     oldKept: data.oldKept,
     position: POSITION_EMPTY,
     rulesets: [],

@@ -221,6 +221,7 @@ function shown(stands: boolean, s: NodeStatus): string {
     ...[s.promise, s.role, s.term, s.leader, s.streaming, s.whyNot, s.postgres, s.rulesets.length],
     ...[blocked?.code, blocked?.missing.join("+"), facts.postmasterPid, facts.rejoin?.term, facts.rejoin?.percent],
     ...[facts.phases?.term, facts.phases?.recruitMs, facts.phases?.establishMs, stands],
+    ...[facts.rejoin?.work?.phase, facts.rejoin?.work?.bytes],
     ...[s.change?.stage, s.change?.waitsFor, s.enforced?.names],
     ...(s.settings?.pending ?? []).map(({ name, from, to }) => `${name} ${from} ${to}`),
     ...(s.settings?.held ?? []).map(({ name, wanted }) => `${name} ${wanted}`),

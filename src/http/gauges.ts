@@ -33,7 +33,9 @@ export async function gaugesText(look: Look, figures: ProcessFigures, options: G
     ["quorate_loop_fresh", "1 if the sidecar's loop turns; without it nothing below is known", flag(fresh)],
     ["process_resident_memory_bytes", "Resident memory of the sidecar", figures.residentBytes],
     ["process_start_time_seconds", "When the sidecar started, in seconds since 1970", figures.startedUnixSeconds],
-    ...(look.kind === "seen" ? [...ownSamples(look.view), ...clusterSamples(look.view)] : []),
+    ...(look.kind === "seen"
+      ? [...ownSamples(look.view), ...rejoinSamples(look.view), ...clusterSamples(look.view)]
+      : []),
   ];
   const name = "process_cpu_seconds_total";
   const help = "Processor time of the sidecar, user and system";
@@ -82,6 +84,22 @@ function ownSamples({ own }: View): readonly Sample[] {
       "Time left of a leader's lease",
       own.leaseLeftMs === null ? null : own.leaseLeftMs / 1000,
     ],
+  ];
+}
+
+/** A clone or a rewind of this node's data; absent while there is none. */
+function rejoinSamples({ own: { status } }: View): readonly Sample[] {
+  const { rejoin } = status.facts;
+  if (rejoin?.work == null || rejoin.percent === null) return [];
+  const { method, work, percent } = rejoin;
+  const labels = { method, source: work.source, phase: work.phase };
+  return [
+    ["quorate_rejoin_ratio", "How much of a clone or a rewind is done, 0 to 1", percent / 100, labels],
+    ["quorate_rejoin_bytes", "Copied by the clone or the rewind under way", work.bytes, labels],
+    ["quorate_rejoin_total_bytes", "What there is to copy, as Postgres estimates it", work.totalBytes, labels],
+    ["quorate_rejoin_bytes_per_second", "How fast it is copied now", work.bytesPerS, labels],
+    ["quorate_rejoin_left_seconds", "How long the copying takes still, at that pace", seconds(work.leftMs), labels],
+    ["quorate_rejoin_attempt", "1, and one more for each that failed within the last hour", work.attempt, labels],
   ];
 }
 

@@ -136,7 +136,10 @@ function rowOf(node: Snapshot["nodes"][number]): string {
   const heard = node.seen_age_ms === null ? "never" : node.seen_age_ms === 0 ? "" : `${node.seen_age_ms} ms ago`;
   const streams = node.role === "follower" && node.streaming ? ", streams" : "";
   const percent = node.rejoin?.percent;
-  const postgres = `${node.postgres ?? "unknown"}${typeof percent === "number" ? `, ${percent} %` : ""}`;
+  const work = node.rejoin?.work;
+  const from =
+    work == null || typeof percent !== "number" ? "" : ` from ${work.source}, ${work.phase.replaceAll("_", " ")}`;
+  const postgres = `${node.postgres ?? "unknown"}${typeof percent === "number" ? `, ${percent} %${from}` : ""}`;
   const cells = [node.id, `${node.role}${streams}`, postgres, node.flush_lsn ?? "", behind, heard, node.why_not ?? ""];
   return `<tr>${cells.map((cell) => `<td class="n">${text(cell)}</td>`).join("")}</tr>`;
 }

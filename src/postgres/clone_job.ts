@@ -1,6 +1,7 @@
 import type { OpId } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import { readControlData } from "./control_data.js";
+import { CopyPace } from "./copy_pace.js";
 import { holdsData } from "./data_dir.js";
 import type { OsUser } from "./os_user.js";
 import { baseBackup, discardClone } from "./replication/base_backup.js";
@@ -12,20 +13,32 @@ export interface CloneJobOptions {
   readonly op: OpId;
   readonly report: (report: PostgresReport) => void;
   readonly dataDir: string;
+  readonly limits: CloneLimits;
 }
+
+/** How much of its source a clone may take. */
+export interface CloneLimits {
+  /** Null: as much as there is. */
+  readonly maxRateKbPerS: number | null;
+  /** Clones that a source serves at the same time. */
+  readonly atOnce: number;
+}
+
+export const UNLIMITED: CloneLimits = { maxRateKbPerS: null, atOnce: 2 };
 
 /** One clone under way, beside the data. */
 export class CloneJob {
   private readonly options: CloneJobOptions;
   private readonly abort = new AbortController();
   private running: Promise<void> | null = null;
-  private percent = -1;
+  private readonly pace = new CopyPace();
 
   constructor(options: CloneJobOptions) {
     this.options = options;
   }
 
-  run(source: Source): Promise<void> {
+  /** @param source is asked for when it begins: it may not be known yet, which fails it like everything else. */
+  run(source: () => Source): Promise<void> {
     this.running = this.clone(source);
     return this.running;
   }
@@ -42,9 +55,10 @@ export class CloneJob {
     await discardClone(this.options.dir);
   }
 
-  private async clone({ place, credentials, replicationUser, name }: Source): Promise<void> {
-    const { dir, op, user, report } = this.options;
+  private async clone(source: () => Source): Promise<void> {
+    const { dir, op, user, report, limits } = this.options;
     try {
+      const { place, credentials, replicationUser, name } = source();
       await discardClone(dir);
       const ends = await baseBackup({
         source: {
@@ -56,17 +70,13 @@ export class CloneJob {
         dir,
         user,
         applicationName: name,
+        atOnce: limits.atOnce,
+        ...(limits.maxRateKbPerS === null ? {} : { maxRateKbPerS: limits.maxRateKbPerS }),
         signal: this.abort.signal,
         onProgress: ({ receivedBytes, totalBytes, phase }) => {
-          const percent =
-            phase === "syncing"
-              ? 99
-              : totalBytes === null || totalBytes === 0
-                ? 0
-                : Math.min(99, Math.floor((receivedBytes / totalBytes) * 100));
-          if (percent === this.percent) return;
-          this.percent = percent;
-          report({ kind: "clone_progress", op, percent });
+          const nowMs = performance.now();
+          const told = this.pace.tell({ phase, bytes: receivedBytes, totalBytes, nowMs });
+          if (told !== null) report({ kind: "clone_progress", op, ...told });
         },
       });
       const { systemIdentifier } = await readControlData(dir);

@@ -4,6 +4,7 @@ import type { FoundPostgres } from "../core/keeper/adoption.js";
 import type { BootData } from "../core/postgres_known.js";
 import type { Incarnation, NodeId } from "../core/ruleset/ruleset.js";
 import type { TermEvidence } from "../core/term_evidence.js";
+import type { CloneLimits } from "./clone_job.js";
 import type { SafeStartOptions } from "./safe_start.js";
 import type { Place } from "./sources.js";
 
@@ -14,6 +15,8 @@ export interface LocalOptions {
   readonly walSegmentSizeMb?: number;
   /** Data from which on it is not looked how much more there is: REWIND_FROM_BYTES by default. */
   readonly rewindFromBytes?: number;
+  /** What clones may take of their source; by default as much as they can, two at a time. */
+  readonly clones?: CloneLimits;
   /** How long each operation, and each part of a promotion, took, in ms. */
   readonly timed: (what: string, ms: number) => void;
 }

@@ -12,7 +12,7 @@ import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
 import type { Seat } from "../core/ruleset/seats.js";
-import { CloneJob } from "./clone_job.js";
+import { CloneJob, UNLIMITED } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { explain } from "./explain.js";
 import { fence } from "./fence.js";
@@ -273,7 +273,7 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.rewind({
           term: action.term,
           source: this.sources.of(action, "rewind"),
-          onPercent: (percent) => this.options.report({ kind: "rewind_progress", op, percent }),
+          onProgress: (told) => this.options.report({ kind: "rewind_progress", op, ...told }),
           said: this.options.said,
         });
         return { kind: "rewound", op };
@@ -302,11 +302,12 @@ export class LocalPostgres implements PostgresPort {
         if (this.clone === job) this.options.report(report);
       },
       dataDir: this.options.start.dataDir,
+      limits: this.options.clones ?? UNLIMITED,
     });
     this.clone = job;
     this.background("a clone", async () => {
       await before;
-      await job.run(this.sources.of(action, "clone"));
+      await job.run(() => this.sources.of(action, "clone"));
     });
   }
 

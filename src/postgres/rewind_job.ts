@@ -11,10 +11,13 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import type { Term } from "../core/log/position.js";
+import { nothingCopied } from "../core/messages.js";
 import type { Seat } from "../core/ruleset/seats.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { readControlData } from "./control_data.js";
+import { CopyPace, type Told } from "./copy_pace.js";
 import { fence } from "./fence.js";
+import { lowerPriority, withLowDiskPriority } from "./gentle.js";
 import { spawnIdentity } from "./os_user.js";
 import { postgresEnvironment } from "./process.js";
 import { clearTorn, markTorn } from "./rewind_marker.js";
@@ -37,7 +40,7 @@ export interface RewindOptions {
   readonly startReceiving: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
   /** Ends it where it is; what is left is no log. */
   readonly signal: AbortSignal;
-  readonly onPercent: (percent: number) => void;
+  readonly onProgress: (told: Told) => void;
   /** A line that the program said. */
   readonly said: (line: string) => void;
 }
@@ -50,7 +53,8 @@ const LOOKS_MISSED_MAX = 5;
 const PROGRAM_DEADLINE_MS = 6 * 3_600_000;
 /** What a failure shows of what the program said. */
 const LINES_SHOWN = 4;
-const PROGRESS = /\((\d{1,3})%\) copied/;
+/** In kB, as https://www.postgresql.org/docs/current/app-pgrewind.html prints it with --progress. */
+const PROGRESS = /^\s*(\d+)\/(\d+) kB \(\d{1,3}%\) copied/;
 const NOTHING_DONE = /no rewind required/;
 
 /** @throws when it did not come to its end; what is left is then no log, unless no marker was written. */
@@ -62,6 +66,7 @@ export async function rewind(options: RewindOptions): Promise<void> {
   await checkSource(source, term);
   await markTorn(start.dataDir, start.user, `${source.name} of ${source.place.host} under term ${term}`);
   await runProgram(options);
+  options.onProgress({ percent: 99, progress: nothingCopied("replaying") });
   await untilConsistent(options);
   await clearTorn(start.dataDir);
 }
@@ -97,7 +102,7 @@ async function checkSource({ place, credentials, replicationUser, name }: Source
 }
 
 /** Never `--ensure-shutdown`: that starts a single-user Postgres, which writes. The password travels in the environment. */
-async function runProgram({ source, start, signal, onPercent, said }: RewindOptions): Promise<void> {
+async function runProgram({ source, start, signal, onProgress, said }: RewindOptions): Promise<void> {
   const { place, credentials, replicationUser, name } = source;
   const program = join(start.binaries.binDir, "pg_rewind");
   const server = conninfo({
@@ -105,17 +110,26 @@ async function runProgram({ source, start, signal, onPercent, said }: RewindOpti
     ...{ application_name: name, connect_timeout: String(CONNECT_TIMEOUT_S), ...NOTICED_WHEN_GONE },
   });
   const args = ["--target-pgdata", start.dataDir, "--source-server", server, "--no-ensure-shutdown", "--progress"];
-  const child = spawn(program, args, {
+  // It has no rate to be bounded by.
+  const [first, ...rest] = await withLowDiskPriority(program, args);
+  const child = spawn(first, rest, {
     ...spawnIdentity(start.user),
     cwd: "/",
     env: { ...postgresEnvironment(process.env), PGPASSWORD: credentials.replicationPassword },
     stdio: ["ignore", "pipe", "pipe"],
     ...{ signal, timeout: PROGRAM_DEADLINE_MS, killSignal: "SIGKILL" as const },
   });
+  lowerPriority(child.pid, said);
   const lines: string[] = [];
+  const pace = new CopyPace();
   const hear = (line: string) => {
-    const percent = PROGRESS.exec(line)?.[1];
-    if (percent !== undefined) return onPercent(Math.min(99, Number(percent)));
+    const [, done, total] = PROGRESS.exec(line) ?? [];
+    if (done !== undefined) {
+      const [bytes, totalBytes] = [Number(done) * 1024, Number(total) * 1024];
+      const told = pace.tell({ phase: "copying", bytes, totalBytes, nowMs: performance.now() });
+      if (told !== null) onProgress(told);
+      return;
+    }
     if (line.trim() === "") return;
     lines.push(line);
     said(line);

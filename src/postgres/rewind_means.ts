@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
 import { access, lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Position } from "../core/log/position.js";
 import type { RejoinMeans } from "../core/postgres_known.js";
 import { readControlData } from "./control_data.js";
+import { KEEP_FREE_BYTES, obstacleTo } from "./disk_room.js";
 import { hasCode } from "./durable_files.js";
 import type { SafeStartOptions } from "./safe_start.js";
 
@@ -33,7 +34,18 @@ export class RewindMeans {
   async at(position: Position): Promise<RejoinMeans> {
     // Nothing that is wrong here may keep the node from its standstill.
     const noRewind = await this.obstacle(position).catch((error: unknown) => `its data cannot be looked at: ${error}`);
-    return { bytes: this.bytes, noRewind };
+    return { bytes: this.bytes, noRewind, noClone: this.noClone() };
+  }
+
+  /** As far as is known here: of much data the source says how much more there is. */
+  private noClone(): string | null {
+    if (this.bytes === null) return null;
+    try {
+      return obstacleTo(dirname(this.start.dataDir), this.bytes, KEEP_FREE_BYTES);
+    } catch {
+      // A disk that cannot be asked may have room: the clone itself is refused if it has not.
+      return null;
+    }
   }
 
   private async obstacle({ timeline }: Position): Promise<string | null> {

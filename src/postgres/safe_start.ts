@@ -39,6 +39,8 @@ export interface SafeStartOptions {
   readonly receive?: Readonly<Record<string, string>>;
   /** Written before the start; nobody's by default, never empty. */
   readonly synchronousStandbyNames?: string;
+  /** WAL that is kept for those that are away, in kB; 4 GB by default. */
+  readonly slotWalKeepKb?: number;
   readonly fast?: boolean;
   /** 60 s by default: replay after a crash can take long. */
   readonly deadlineMs?: number;

@@ -16,6 +16,7 @@ export interface CommandLineOptions {
   readonly configFile: string;
   /** The user's own settings; what the configuration would refuse is left out here. */
   readonly userSettings?: Readonly<Record<string, string>>;
+  readonly slotWalKeepKb?: number;
   /** Smaller buffers for a demo on one machine; never less durable. */
   readonly fast?: boolean;
   /**
@@ -73,7 +74,7 @@ function overridable(options: CommandLineOptions): Record<string, string> {
     max_replication_slots: "10",
     wal_keep_size: "1GB",
     // Without a cap an absent follower fills the leader's disk.
-    max_slot_wal_keep_size: "4GB",
+    max_slot_wal_keep_size: options.slotWalKeepKb === undefined ? "4GB" : `${options.slotWalKeepKb}kB`,
     // A reader on a standby may hold up replay, and with it a failover, only this long.
     max_standby_streaming_delay: "500ms",
     max_standby_archive_delay: "500ms",

@@ -23,7 +23,7 @@ const MANAGED: Readonly<Record<string, string>> = {
   wal_receiver_status_interval: "commits wait for the followers' reports",
   wal_log_hints: "a diverged node cannot come back without it",
   wal_keep_size: "the sidecar keeps enough WAL for followers that come back",
-  max_slot_wal_keep_size: "a slot that is cut off loses its follower; the sidecar bounds it",
+  max_slot_wal_keep_size: "a slot that is cut off loses its follower; set `rejoin.keep_wal` instead",
   restore_command: "an archive is a way round a revocation: a voter must get WAL from its leader only",
   archive_mode: "it is on where there is an archive_command, and only an established leader runs that",
   archive_library: "only an established leader may archive, which is done by archive_command",

@@ -21,6 +21,9 @@ const REJOINS: Readonly<Record<string, readonly [method: string, outcome: string
   cloning: ["clone", "begun"],
   swapped: ["clone", "done"],
   clone_unfit: ["clone", "thrown_away"],
+  clone_failed: ["clone", "failed"],
+  rewinding: ["rewind", "begun"],
+  rewound: ["rewind", "done"],
 };
 
 export class EventMetrics {

@@ -94,6 +94,10 @@ export function milliseconds(value: number, field: string): number {
   return value;
 }
 
+export function orNull<W, C>(value: W | undefined, field: string, read: (value: W, field: string) => C): C | null {
+  return value === undefined ? null : read(value, field);
+}
+
 export function list<W, C>(
   values: readonly W[],
   field: string,

@@ -1,4 +1,4 @@
-import type { Blocked, ElectionPhases, NodeFacts, NodeStatus, PostgresState, RejoinFacts } from "../core/messages.js";
+import type { Blocked, ElectionPhases, NodeFacts, NodeStatus, PostgresState } from "../core/messages.js";
 import { NEVER_PAUSED } from "../core/orders.js";
 import { changeToCore, changeToWire, enforcedToCore, enforcedToWire } from "./change_codec.js";
 import { EDGE_LIMITS } from "./edge_limits.js";
@@ -10,6 +10,7 @@ import {
   milliseconds,
   nodeId,
   optionalLsn,
+  orNull,
   position,
   present,
   systemIdentifier,
@@ -18,10 +19,11 @@ import {
   token,
 } from "./fields.js";
 import type * as wire from "./gen/quorate/v1/cluster.js";
-import { RejoinMethod, Role, PostgresState as WirePostgresState } from "./gen/quorate/v1/cluster.js";
+import { Role, PostgresState as WirePostgresState } from "./gen/quorate/v1/cluster.js";
 import { askToCore, grantToCore } from "./lease_codec.js";
 import { allSeenToCore, promisesToCore, seenToWire } from "./memory_codec.js";
 import { pauseToCore, pauseToWire } from "./pause_codec.js";
+import { rejoinToCore, rejoinToWire } from "./rejoin_codec.js";
 import { labelsToCore, labelsToWire, recordsToCore, recordToWire } from "./ruleset_codec.js";
 import { settingsToCore, settingsToWire } from "./settings_codec.js";
 
@@ -40,12 +42,6 @@ const POSTGRES = enumPair<PostgresState, WirePostgresState>({
   cloning: WirePostgresState.POSTGRES_STATE_CLONING,
   rewinding: WirePostgresState.POSTGRES_STATE_REWINDING,
   failed: WirePostgresState.POSTGRES_STATE_FAILED,
-});
-
-const REJOIN = enumPair<RejoinFacts["method"], RejoinMethod>({
-  stream: RejoinMethod.REJOIN_METHOD_STREAM,
-  rewind: RejoinMethod.REJOIN_METHOD_REWIND,
-  clone: RejoinMethod.REJOIN_METHOD_CLONE,
 });
 
 export function statusToWire(status: NodeStatus): wire.NodeStatus {
@@ -183,28 +179,6 @@ function phasesToCore(phases: wire.ElectionPhases, field: string): ElectionPhase
   };
 }
 
-function rejoinToWire({ term: of, method, ms, percent }: RejoinFacts): wire.RejoinFacts {
-  return { term: of, method: REJOIN.toWire(method), ms, percent: percent ?? undefined };
-}
-
-function rejoinToCore(rejoin: wire.RejoinFacts, field: string): RejoinFacts {
-  return {
-    term: term(rejoin.term, `${field}.term`),
-    method: REJOIN.toCore(rejoin.method, `${field}.method`),
-    ms: milliseconds(rejoin.ms, `${field}.ms`),
-    percent: orNull(rejoin.percent, `${field}.percent`, percentage),
-  };
-}
-
-function percentage(value: number, field: string): number {
-  if (!(value >= 0 && value <= 100)) throw new Malformed(`${field} is no percentage: ${value}`);
-  return value;
-}
-
 function name(value: string, field: string): string {
   return text(value, field, EDGE_LIMITS.nameChars);
-}
-
-function orNull<W, C>(value: W | undefined, field: string, read: (value: W, field: string) => C): C | null {
-  return value === undefined ? null : read(value, field);
 }

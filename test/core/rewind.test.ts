@@ -36,6 +36,12 @@ describe("the way back of a node that diverged", () => {
       expect(found.way === "clone" ? found.why : found.way).toMatch(why);
     });
 
+  it("is a rewind of little data as well where there is no room for a clone", () => {
+    const means = { bytes: 4999, noRewind: null, noClone: "3 MB are free" };
+    expect(way({ means })).toEqual({ way: "rewind" });
+    expect(way({ means, others: "too_few" })).toMatchObject({ way: "clone" });
+  });
+
   it("waits for the checkpoint, and for those that are heard and do not stream yet", () => {
     expect(way({ checkpointed: false, waitedMs: 14_999 })).toEqual({ way: "wait" });
     expect(way({ others: "not_yet", waitedMs: 1499 })).toEqual({ way: "wait" });

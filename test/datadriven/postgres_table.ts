@@ -48,6 +48,7 @@ export class PostgresTable {
   /** What it says of the size of its data; null: no adapter here knows a rewind. */
   bytes: number | null = null;
   noRewind: string | null = null;
+  noClone: string | null = null;
   rewindsNothing = false;
   /** The timeline of its last checkpoint (POSTGRES.md trap 8). */
   checkpointed: Term = 1n;
@@ -221,7 +222,8 @@ export class PostgresTable {
     else this.receiver = null;
     this.running = true;
     const { position, rulesets, door } = this;
-    const means = this.bytes === null ? {} : { means: { bytes: this.bytes, noRewind: this.noRewind } };
+    const means =
+      this.bytes === null ? {} : { means: { bytes: this.bytes, noRewind: this.noRewind, noClone: this.noClone } };
     return { kind: "revoked", op, position, rulesets, systemIdentifier: this.system ?? "?", door, ...means };
   }
 

@@ -42,6 +42,7 @@ import { World } from "./world.js";
  *   standby N NAME gone                        those of this name end
  *   data-size BYTES                            how much data every node says it holds: from 2 GiB on it is rewound
  *   no-rewind N REASON                         why it cannot be, on this node
+ *   no-clone N REASON                          why there is no room for a clone, on this node
  *   rewind-does-nothing N                      and says that it was done
  *   clone-said N TIMELINE LSN SYSTEM           what N's next clone is said to be
  *   settle · advance MS                        all that needs no time; time
@@ -220,6 +221,9 @@ export class Script {
         return;
       case "no-rewind":
         first().postgres.noRewind = args.slice(1).join(" ");
+        return;
+      case "no-clone":
+        first().postgres.noClone = args.slice(1).join(" ");
         return;
       case "disk-hangs":
         first().diskHangs = true;

@@ -176,6 +176,25 @@ const facts: fc.Arbitrary<NodeStatus["facts"]> = fc.record({
       method: fc.constantFrom("stream", "rewind", "clone"),
       ms,
       percent: orNull(fc.double({ min: 0, max: 100, noNaN: true }).map((n) => n + 0)),
+      work: orNull(
+        fc.record({
+          source: id,
+          attempt: fc.nat(99),
+          reason: words(80),
+          phase: fc.constantFrom(
+            "waiting",
+            "waiting_for_turn",
+            "waiting_for_checkpoint",
+            "copying",
+            "syncing",
+            "replaying",
+          ),
+          bytes: orNull(fc.nat()),
+          totalBytes: orNull(fc.nat()),
+          bytesPerS: orNull(fc.nat()),
+          leftMs: orNull(ms),
+        }),
+      ),
     }),
   ),
 });

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { boundsOf } from "../../config/bounds.js";
-import type { ClusterConfig } from "../../config/cluster_config.js";
+import type { ClusterConfig, RejoinConfig } from "../../config/cluster_config.js";
 import { loadConfig } from "../../config/load.js";
 import { toleranceOf } from "../../config/policy.js";
 import { formatProblem, type Problem } from "../../config/problems.js";
 import { selectNode } from "../../config/select_node.js";
+import { kilobytesText } from "../../config/size.js";
 import type { CliContext } from "../context.js";
 import { EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions } from "../options.js";
@@ -124,6 +125,15 @@ function percent(ratio: number): string {
   return ((ratio - 1) * 100).toFixed(1);
 }
 
+function rejoinFields({ nodes }: ClusterConfig): [string, string][] {
+  return [...new Set(nodes.map(({ rejoin }) => rejoinText(rejoin)))].map((text) => ["rejoin", text]);
+}
+
+function rejoinText({ max_rate_kb_per_s: rate, at_once, keep_wal_kb }: RejoinConfig): string {
+  const pace = rate === null ? "at any rate" : `at most ${kilobytesText(rate)}/s`;
+  return `a clone takes ${pace}, ${at_once} at a time from one node; at most ${kilobytesText(keep_wal_kb)} of WAL are kept for who is away`;
+}
+
 function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): string {
   const { copies, commits_survive, failover_survives } = toleranceOf(config.policy, config.nodes.length);
   const t = config.timings;
@@ -150,6 +160,7 @@ function renderConfig(config: ClusterConfig, warnings: readonly Problem[]): stri
       "deadlines",
       `call ${t.rpc_deadline_ms} ms, disk ${t.persist_deadline_ms} ms, recruit ${t.recruit_deadline_ms} ms`,
     ],
+    ...rejoinFields(config),
   ];
   const rows = config.nodes.map((node) => [
     node.id,

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { z } from "zod";
 import type { ClusterConfig, NodeConfig } from "../../config/cluster_config.js";
 import { clusterState } from "../../core/cluster_state.js";
 import { expirySoon } from "../../tls/expiry.js";
@@ -11,6 +10,7 @@ import { STATUS_EXIT } from "../exit_codes.js";
 import { addCommonOptions, type CommonOptions, requireConfig, requireNode } from "../options.js";
 import { type Paint, paintFor } from "../paint.js";
 import { restartNext, settingLines } from "../pending_settings.js";
+import { rejoinShown } from "../rejoin_text.js";
 import { parseJson, renderFields, renderTable, writeJson, writeLines } from "../render.js";
 import { type StatusJson, statusShape } from "../schemas.js";
 
@@ -209,11 +209,10 @@ function leaseField({ lease }: StatusJson): [string, string][] {
 }
 
 function postgresText({ postgres, rejoin }: StatusJson["nodes"][number]): string {
-  const { percent } = rejoinShape.safeParse(rejoin).data ?? { percent: null };
-  return `${postgres ?? "?"}${postgres === "cloning" && percent !== null ? ` ${percent} %` : ""}`;
+  const { percent } = rejoinShown(rejoin);
+  const works = postgres === "cloning" || postgres === "rewinding";
+  return `${postgres ?? "?"}${works && percent !== null ? ` ${percent} %` : ""}`;
 }
-
-const rejoinShape = z.object({ percent: z.number().nullable() });
 
 /** What is under way with the rules, and with what commits wait meanwhile. */
 function changeFields({ change, enforced }: StatusJson): (readonly [string, string])[] {
@@ -260,7 +259,9 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
     n.timeline === null ? "-" : String(n.timeline),
     n.flush_lsn ?? "-",
     n.lag_bytes === null ? "-" : `${n.lag_bytes} B`,
-    n.why_not ?? answers.find((a) => a.id === n.id)?.reason ?? "",
+    [n.why_not ?? answers.find((a) => a.id === n.id)?.reason, rejoinShown(n.rejoin).line]
+      .filter((t) => t != null)
+      .join("; "),
   ]);
   const table = renderTable(["node", "role", "postgres", "address", "timeline", "flushed", "behind", ""], rows);
   const paused = status.paused ? `${paint.red(PAUSED)}\n\n` : "";

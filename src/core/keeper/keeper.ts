@@ -9,12 +9,14 @@ import { advanceCatchUp } from "../acceptor/catch_up.js";
 import { isFresh } from "../detector/detector.js";
 import { contains } from "../log/history.js";
 import { comparePositions, formatPosition, isEmptyPosition, POSITION_EMPTY, TERM_NONE } from "../log/position.js";
+import { nothingCopied } from "../messages.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Following } from "../state.js";
 import { hasLostItsData } from "../state.js";
 import type { Turn } from "../turn.js";
-import { rewindsInstead } from "./rewind.js";
+import { isCloneDue, lastHour, withFailure } from "./clone_failures.js";
+import { outsideText, rewindsInstead } from "./rewind.js";
 
 /** The next operation on a Postgres that does not lead. */
 export function keep(turn: Turn): void {
@@ -115,23 +117,7 @@ function join(turn: Turn, following: Following): void {
 function cloneOrSwap(turn: Turn, following: Following): void {
   const { postgres } = turn;
   if (postgres.clone === null || postgres.clone.term !== following.term) {
-    const op = turn.background({ kind: "clone", leader: following.leader, term: following.term });
-    turn.setPostgres({
-      clone: { op, leader: following.leader, term: following.term, startedMs: turn.nowMs, percent: 0, ready: null },
-    });
-    turn.set({ rejoin: { term: following.term, method: "clone", ms: 0, percent: 0 } });
-    const why =
-      postgres.data === "absent"
-        ? "has no data"
-        : postgres.data === "torn"
-          ? "a rewind of its data did not come to its end, and what it left is no log"
-          : postgres.unservedTerm === following.term
-            ? "its leader does not serve it, so the WAL that it needs is gone there"
-            : `its position ${formatPosition(postgres.still?.position ?? POSITION_EMPTY)} is not in the leader's history`;
-    turn.note("info", "cloning", `clones from ${following.leader}: ${why}`, {
-      term: Number(following.term),
-      leader: following.leader,
-    });
+    if (isCloneDue(turn, following.term)) beginClone(turn, following);
     return;
   }
   const { ready } = postgres.clone;
@@ -148,13 +134,35 @@ function cloneOrSwap(turn: Turn, following: Following): void {
       {},
     );
     turn.background({ kind: "cancel_clone" });
-    turn.setPostgres({ clone: null, retryAtMs: turn.nowMs + turn.config.timings.retryMs });
+    turn.setPostgres({
+      clone: null,
+      clonesFailed: withFailure(postgres.clonesFailed, { term: following.term, atMs: turn.nowMs }),
+      retryAtMs: turn.nowMs + turn.config.timings.retryMs,
+    });
     return;
   }
   // A crash between the swap and its report must not leave data that this node's own word knows nothing of.
   if (postgres.data === "absent") turn.promise({ joining: following.term });
   turn.operate({ kind: "swap", term: following.term }, following.term);
   turn.setPostgres({ still: null });
+}
+
+function beginClone(turn: Turn, { leader, term }: Following): void {
+  const { postgres, nowMs } = turn;
+  const op = turn.background({ kind: "clone", leader, term });
+  turn.setPostgres({ clone: { op, leader, term, startedMs: nowMs, percent: 0, ready: null } });
+  const why =
+    postgres.data === "absent"
+      ? "has no data"
+      : postgres.data === "torn"
+        ? "a rewind of its data did not come to its end, and what it left is no log"
+        : postgres.unservedTerm === term
+          ? "its leader does not serve it, so the WAL that it needs is gone there"
+          : outsideText(postgres.still?.position ?? POSITION_EMPTY);
+  const attempt = lastHour(postgres.clonesFailed, nowMs).length + 1;
+  const work = { source: leader, attempt, reason: why, ...nothingCopied("waiting") };
+  turn.set({ rejoin: { term, method: "clone", ms: 0, percent: 0, work } });
+  turn.note("info", "cloning", `clones from ${leader}: ${why}`, { term: Number(term), leader });
 }
 
 /** Streaming: clients may read, and old data that a clone replaced is let go. */

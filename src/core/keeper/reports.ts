@@ -5,7 +5,8 @@ import { LEADER_FAILURES_MAX } from "../limits.js";
 import { POSITION_EMPTY, TERM_NONE } from "../log/position.js";
 import { compact, inForce } from "../ruleset/in_force.js";
 import type { Turn } from "../turn.js";
-import { dataAfterFailure, onRewindProgress, onRewound } from "./rewind.js";
+import { nextCloneText, withFailure } from "./clone_failures.js";
+import { dataAfterFailure, onRewound } from "./rewind.js";
 
 /** A report of an operation that is not the one under way is stale: it was overtaken, and changes nothing. */
 export function onReport(turn: Turn, report: KeeperReport): void {
@@ -26,8 +27,7 @@ export function onReport(turn: Turn, report: KeeperReport): void {
       const { clone } = turn.postgres;
       if (clone === null || clone.op !== report.op) return;
       turn.setPostgres({ clone: { ...clone, percent: report.percent } });
-      if (turn.volatile.rejoin !== null) turn.set({ rejoin: { ...turn.volatile.rejoin, percent: report.percent } });
-      return;
+      return onProgress(turn, report);
     }
     case "swapped":
       onSwapped(turn);
@@ -35,7 +35,8 @@ export function onReport(turn: Turn, report: KeeperReport): void {
     case "rewound":
       return onRewound(turn);
     case "rewind_progress":
-      return onRewindProgress(turn, report.op, report.percent);
+      if (turn.postgres.op?.id === report.op && turn.volatile.rejoin?.method === "rewind") onProgress(turn, report);
+      return;
     case "settings_seen":
       turn.setPostgres({ settings: report.settings });
       return;
@@ -62,6 +63,14 @@ export function onReport(turn: Turn, report: KeeperReport): void {
       onExited(turn, report.reason);
       return;
   }
+}
+
+/** Decides nothing: it is what `status` shows. */
+function onProgress(turn: Turn, { percent, progress }: Extract<KeeperReport, { percent: unknown }>): void {
+  const { rejoin } = turn.volatile;
+  if (rejoin === null) return;
+  const work = rejoin.work === null || progress === undefined ? rejoin.work : { ...rejoin.work, ...progress };
+  turn.set({ rejoin: { ...rejoin, percent, work } });
 }
 
 function onRevoked(turn: Turn, report: Extract<KeeperReport, { position: unknown; rulesets: unknown }>): void {
@@ -131,6 +140,7 @@ function onSwapped(turn: Turn): void {
     process: "stopped",
     still: null,
     clone: null,
+    clonesFailed: [],
     oldKept: true,
     unservedTerm: TERM_NONE,
     door: "shut",
@@ -159,13 +169,22 @@ function onFailed(turn: Turn, { op, reason, data }: Extract<KeeperReport, { kind
   const { retryMs, detectMs } = turn.config.timings;
   const pause = Math.min(retryMs * 2 ** Math.min(failures - 1, 6), detectMs * 4);
   const cloneFailed = postgres.clone?.op === op;
+  const { clone, clonesFailed: before } = postgres;
+  const clonesFailed =
+    cloneFailed && clone !== null ? withFailure(before, { term: clone.term, atMs: turn.nowMs }) : before;
   const was = turn.before.volatile.postgres.op;
   const what = was?.id === op ? was.what : null;
-  turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
+  if (cloneFailed) turn.note("error", "clone_failed", `a clone failed: ${reason}`, { reason, failures });
+  else
+    turn.note("error", "postgres_failed", `an operation on the local Postgres failed: ${reason}`, { reason, failures });
   turn.setPostgres({
     data: dataAfterFailure(postgres.data, what, data),
     failures,
-    fault: reason,
+    fault:
+      cloneFailed && clone !== null
+        ? `${reason}; ${nextCloneText(clonesFailed, clone.term, retryMs, turn.nowMs)}`
+        : reason,
+    clonesFailed,
     retryAtMs: turn.nowMs + pause,
     // If no clone can be had either, dialling is tried again.
     ...(cloneFailed ? { clone: null, unservedTerm: TERM_NONE } : { still: null, receiver: null, streaming: false }),

@@ -7,9 +7,9 @@
  * `torn`, until the adapter says that the rewind is done.
  */
 import { isFresh } from "../detector/detector.js";
-import type { OpId } from "../effects.js";
 import { REWIND_FROM_BYTES } from "../limits.js";
-import { formatPosition, POSITION_EMPTY } from "../log/position.js";
+import { formatPosition, POSITION_EMPTY, type Position } from "../log/position.js";
+import { nothingCopied } from "../messages.js";
 import type { LocalPostgres, RejoinMeans } from "../postgres_known.js";
 import { suffices } from "../quorum/sufficiency.js";
 import { inForce } from "../ruleset/in_force.js";
@@ -18,6 +18,7 @@ import { seated } from "../ruleset/seats.js";
 import type { Following } from "../state.js";
 import { hasVote } from "../state.js";
 import type { Turn } from "../turn.js";
+import { isCloneDue } from "./clone_failures.js";
 
 export interface WayFacts {
   readonly means: RejoinMeans | null;
@@ -45,7 +46,9 @@ export function wayBack(facts: WayFacts): WayBack {
   if (facts.tried) return clone("it was rewound under this term, and its log is no part of the leader's all the same");
   if (means.noRewind !== null) return clone(means.noRewind);
   if (means.bytes === null) return clone("how much data there is is not known");
-  if (means.bytes < fromBytes) return clone(`${megabytes(means.bytes)} are cloned quickly, and a clone costs no vote`);
+  // What there is no place for is rewound, however little it is.
+  if (means.bytes < fromBytes && (means.noClone ?? null) === null)
+    return clone(`${megabytes(means.bytes)} are cloned quickly, and a clone costs no vote`);
   if (facts.others === "too_few" || (facts.others === "not_yet" && waitedMs >= facts.othersWithinMs))
     return clone("the other voters that stream would not suffice to elect anybody: its vote may be needed meanwhile");
   if (facts.others === "suffice" && facts.checkpointed) return { way: "rewind" };
@@ -67,7 +70,7 @@ export function rewindsInstead(turn: Turn, following: Following): boolean {
     else noteWait(turn, following);
     return true;
   }
-  if (postgres.means !== null)
+  if (postgres.means !== null && isCloneDue(turn, following.term))
     turn.note("info", "clone_instead_of_rewind", `is cloned and not rewound: ${way.why}`, { leader: following.leader });
   return false;
 }
@@ -112,9 +115,16 @@ function othersOf(turn: Turn, { leader, term }: Following, rulesets: readonly Ru
   return suffice(streaming) ? "suffice" : suffice(heard) ? "not_yet" : "too_few";
 }
 
+/** Why streaming would not do. */
+export function outsideText(position: Position): string {
+  return `its position ${formatPosition(position)} is not in the leader's history`;
+}
+
 function noteWait(turn: Turn, { leader, term }: Following): void {
   if (turn.volatile.rejoin?.term === term) return;
-  turn.set({ rejoin: { term, method: "rewind", ms: 0, percent: 0 } });
+  const old = turn.postgres.still?.position ?? POSITION_EMPTY;
+  const work = { source: leader, attempt: 1, reason: outsideText(old), ...nothingCopied("waiting") };
+  turn.set({ rejoin: { term, method: "rewind", ms: 0, percent: 0, work } });
   const text = `is to be rewound from ${leader}, once that one has checkpointed under term ${term} and the others are back`;
   turn.note("info", "rewind_awaited", text, { term: Number(term), leader });
 }
@@ -128,8 +138,9 @@ function beginRewind(turn: Turn, { leader, term }: Following): void {
     ...{ data: "torn", process: "stopped", still: null, receiver: null, streaming: false, door: "shut" },
     ...{ rewindTerm: term, position: POSITION_EMPTY, flushLsn: null, replayLsn: null, postmasterPid: null },
   });
-  turn.set({ rejoin: { term, method: "rewind", ms: 0, percent: 0 } });
-  const why = `its position ${formatPosition(old)} is not in the leader's history`;
+  const why = outsideText(old);
+  const work = { source: leader, attempt: 1, reason: why, ...nothingCopied("copying") };
+  turn.set({ rejoin: { term, method: "rewind", ms: 0, percent: 0, work } });
   turn.note("info", "rewinding", `rewinds from ${leader}, and does not vote meanwhile: ${why}`, {
     term: Number(term),
     leader,
@@ -141,12 +152,6 @@ function beginRewind(turn: Turn, { leader, term }: Following): void {
 export function onRewound(turn: Turn): void {
   turn.setPostgres({ data: "present", process: "stopped", still: null });
   turn.note("info", "rewound", "its data is rewound, and it follows its leader again", {});
-}
-
-export function onRewindProgress(turn: Turn, op: OpId, percent: number): void {
-  const { rejoin } = turn.volatile;
-  if (turn.postgres.op?.id !== op || rejoin?.method !== "rewind") return;
-  turn.set({ rejoin: { ...rejoin, percent } });
 }
 
 /** How far a rewind came that failed is not known, and what fails later does not make a log of it. */

@@ -15,6 +15,8 @@ export interface BackupQueryOptions {
   readonly command: string;
   readonly dir: string;
   readonly tablespacesDir: string;
+  /** Before the first byte is written; throws if there is no room for so much. */
+  readonly onSize: (totalBytes: number | null) => void;
   readonly onBytes: (receivedBytes: number, totalBytes: number | null) => void;
 }
 
@@ -89,6 +91,7 @@ export class BackupQuery implements Submittable {
     const message = parseBackupMessage(bytes);
     switch (message.kind) {
       case "archive":
+        if (this.#receivedBytes === 0 && this.#archive === null) this.#options.onSize(this.#totalBytes());
         this.#endArchive();
         this.#archive = new TarReader(this.#writerFor(message.name));
         return;

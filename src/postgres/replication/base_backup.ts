@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { lstat, mkdir, rm, rmdir } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { KEEP_FREE_BYTES } from "../disk_room.js";
 import { hasCode, syncDirectory } from "../durable_files.js";
 import { giveTo, type OsUser } from "../os_user.js";
 import type { BackupProgress, BackupSource, FromChild, StartBackup } from "./base_backup_protocol.js";
@@ -25,6 +26,10 @@ export interface BaseBackupOptions {
   readonly applicationName: string;
   /** Throttle in kB/s, 32 to 1048576; none by default. */
   readonly maxRateKbPerS?: number;
+  /** Clones that the source serves at the same time, ours among them; more wait for their turn. */
+  readonly atOnce?: number;
+  /** What is to be free on the disk when the clone is there; else it is refused before its first byte. */
+  readonly keepFreeBytes?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: BackupProgress) => void;
 }
@@ -40,6 +45,9 @@ const KILL_AFTER_MS = 2_000;
 const CHILD_THREADS = "16";
 const HERE = fileURLToPath(import.meta.url);
 const LABEL = "quorate";
+/** Of slots that are no follower's: `quorate_` is the prefix of those. */
+const TURN_PREFIX = "quorateclone_";
+const AT_ONCE = 2;
 
 /**
  * Clones a running Postgres into `dir`, in a child process. The marker beside it says `incomplete` before the first
@@ -58,7 +66,6 @@ export async function baseBackup(options: BaseBackupOptions): Promise<BackupEnds
     made = true;
     await mkdir(marked.tablespacesDir, { mode: 0o700 });
     for (const path of [cloneDir, marked.tablespacesDir]) await giveTo(options.user, path);
-    options.onProgress?.({ receivedBytes: 0, totalBytes: null, phase: "waiting_for_checkpoint" });
     const ends = await runChild(options, marked);
     await removeIfEmpty(marked.tablespacesDir);
     await syncDirectory(dirname(cloneDir));
@@ -142,6 +149,8 @@ function runChild(options: BaseBackupOptions, { cloneDir, tablespacesDir }: Mark
     dir: cloneDir,
     tablespacesDir,
     command: backupCommand(options),
+    turns: Array.from({ length: options.atOnce ?? AT_ONCE }, (_, index) => `${TURN_PREFIX}${index + 1}`),
+    keepFreeBytes: options.keepFreeBytes ?? KEEP_FREE_BYTES,
     identity,
   };
   child.send(start, () => undefined);
@@ -173,8 +182,9 @@ function watchChild(child: ChildProcess, options: BaseBackupOptions): Promise<Ba
     child.on("message", (message) => {
       last = message as FromChild;
       if (last.kind === "progress") progress = last.progress;
-      if (last.kind === "syncing") progress = { ...progress, phase: "syncing" };
-      if (last.kind === "progress" || last.kind === "syncing") options.onProgress?.(progress);
+      else if (last.kind !== "done" && last.kind !== "failed") progress = { ...progress, phase: last.kind };
+      else return;
+      options.onProgress?.(progress);
     });
     child.once("error", (cause) => fail(new CloneFailed("the clone's process cannot be started", { cause })));
     child.once("close", (code, signal) => {
@@ -195,6 +205,8 @@ function failure(
   if (last?.kind !== "failed")
     return `the process that cloned ${host}:${port} ended (${signal ?? `exit code ${code}`}); it can be tried again`;
   if (last.code === "ENOSPC")
-    return `no space left for a clone of ${host}:${port} in ${dirname(options.dir)}: make room, then try again`;
+    return `no space left for a clone of ${host}:${port} in ${dirname(options.dir)}: ${last.reason}; make room, then try again`;
+  if (last.code === "57P01")
+    return `${host}:${port} ended the clone: somebody ended its session, or more WAL was written meanwhile than is kept there for it (rejoin.keep_wal); raise that, or rejoin.max_rate`;
   return `cloning ${host}:${port} failed: ${last.reason}; see that it runs and lets ${options.source.user} replicate, then try again`;
 }

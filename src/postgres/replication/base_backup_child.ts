@@ -1,6 +1,9 @@
+import { dirname } from "node:path";
+import { checkRoom } from "../disk_room.js";
 import { BackupQuery } from "./backup_query.js";
 import type { FromChild, StartBackup } from "./base_backup_protocol.js";
 import { formatEnds } from "./clone_marker.js";
+import { takeTurn } from "./clone_turns.js";
 import { syncAll } from "./clone_writer.js";
 import { replicationClient } from "./connection.js";
 
@@ -38,16 +41,30 @@ function becomeUser({ identity }: StartBackup): void {
   process.setuid?.(identity.uid);
 }
 
-async function run({ source, applicationName, connectTimeoutMs, dir, tablespacesDir, command }: StartBackup) {
+async function run({
+  source,
+  applicationName,
+  connectTimeoutMs,
+  dir,
+  tablespacesDir,
+  command,
+  turns,
+  keepFreeBytes,
+}: StartBackup) {
   const client = replicationClient({ ...source, applicationName, connectTimeoutMs });
   // The pending query is told as well; this listener only keeps the event from ending the process without a word.
   client.on("error", () => undefined);
   await client.connect();
+  await takeTurn(client, turns, () => void tell({ kind: "waiting_for_turn" }));
+  void tell({ kind: "waiting_for_checkpoint" });
   let toldAtMs = 0;
   const backup = new BackupQuery({
     command,
     dir,
     tablespacesDir,
+    onSize: (totalBytes) => {
+      if (totalBytes !== null) checkRoom(dirname(dir), totalBytes, keepFreeBytes);
+    },
     onBytes: (receivedBytes, totalBytes) => {
       const nowMs = performance.now();
       if (nowMs - toldAtMs < PROGRESS_EVERY_MS) return;

@@ -9,6 +9,10 @@ export interface StartBackup {
   readonly tablespacesDir: string;
   /** The BASE_BACKUP command. */
   readonly command: string;
+  /** Temporary slots of the source, one of which is held while it serves this clone: whoever finds all taken waits. */
+  readonly turns: readonly string[];
+  /** What is to be free on the disk afterwards. */
+  readonly keepFreeBytes: number;
   /** Whom a child of root becomes. */
   readonly identity: { readonly uid: number; readonly gid: number } | null;
 }
@@ -24,11 +28,11 @@ export interface BackupSource {
 export interface BackupProgress {
   readonly receivedBytes: number;
   readonly totalBytes: number | null;
-  readonly phase: "waiting_for_checkpoint" | "copying" | "syncing";
+  readonly phase: "waiting_for_turn" | "waiting_for_checkpoint" | "copying" | "syncing";
 }
 
 export type FromChild =
   | { readonly kind: "progress"; readonly progress: BackupProgress }
-  | { readonly kind: "syncing" }
+  | { readonly kind: "waiting_for_turn" | "waiting_for_checkpoint" | "syncing" }
   | { readonly kind: "done"; readonly ends: BackupEndsText }
   | { readonly kind: "failed"; readonly code: string | null; readonly reason: string };

@@ -22,6 +22,22 @@ export const REWIND_MUTANTS: readonly Mutant[] = [
     script: "rewound_and_votes_again_late.txt",
   },
   {
+    name: "clones-that-fail-follow-at-once",
+    file: "src/core/keeper/clone_failures.ts",
+    find: "return nowMs >= cloneDueMs(postgres.clonesFailed, term, config.timings.retryMs);",
+    replace: "return true;",
+    why: "PAINS.md P11: each clone that fails may have read all of the leader's data, so they are bounded",
+    script: "clone_fails_again_and_again.txt",
+  },
+  {
+    name: "clones-where-there-is-no-room",
+    file: REWIND,
+    find: "if (means.bytes < fromBytes && (means.noClone ?? null) === null)",
+    replace: "if (means.bytes < fromBytes)",
+    why: "what there is no room for beside the data is rewound where the rules allow",
+    script: "rewind_where_no_clone_fits.txt",
+  },
+  {
     name: "rewinds-before-the-checkpoint",
     file: REWIND,
     find: 'if (facts.others === "suffice" && facts.checkpointed) return { way: "rewind" };',

@@ -209,6 +209,72 @@ export function rejoinMethodToNumber(object: RejoinMethod): number {
   }
 }
 
+export enum CopyPhase {
+  COPY_PHASE_UNSPECIFIED = "COPY_PHASE_UNSPECIFIED",
+  /** COPY_PHASE_WAITING - For something at the source. */
+  COPY_PHASE_WAITING = "COPY_PHASE_WAITING",
+  /** COPY_PHASE_WAITING_FOR_TURN - Others clone from it by now. */
+  COPY_PHASE_WAITING_FOR_TURN = "COPY_PHASE_WAITING_FOR_TURN",
+  COPY_PHASE_WAITING_FOR_CHECKPOINT = "COPY_PHASE_WAITING_FOR_CHECKPOINT",
+  COPY_PHASE_COPYING = "COPY_PHASE_COPYING",
+  COPY_PHASE_SYNCING = "COPY_PHASE_SYNCING",
+  /** COPY_PHASE_REPLAYING - After a rewind. */
+  COPY_PHASE_REPLAYING = "COPY_PHASE_REPLAYING",
+  UNRECOGNIZED = "UNRECOGNIZED",
+}
+
+export function copyPhaseFromJSON(object: any): CopyPhase {
+  switch (object) {
+    case 0:
+    case "COPY_PHASE_UNSPECIFIED":
+      return CopyPhase.COPY_PHASE_UNSPECIFIED;
+    case 1:
+    case "COPY_PHASE_WAITING":
+      return CopyPhase.COPY_PHASE_WAITING;
+    case 2:
+    case "COPY_PHASE_WAITING_FOR_TURN":
+      return CopyPhase.COPY_PHASE_WAITING_FOR_TURN;
+    case 3:
+    case "COPY_PHASE_WAITING_FOR_CHECKPOINT":
+      return CopyPhase.COPY_PHASE_WAITING_FOR_CHECKPOINT;
+    case 4:
+    case "COPY_PHASE_COPYING":
+      return CopyPhase.COPY_PHASE_COPYING;
+    case 5:
+    case "COPY_PHASE_SYNCING":
+      return CopyPhase.COPY_PHASE_SYNCING;
+    case 6:
+    case "COPY_PHASE_REPLAYING":
+      return CopyPhase.COPY_PHASE_REPLAYING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return CopyPhase.UNRECOGNIZED;
+  }
+}
+
+export function copyPhaseToNumber(object: CopyPhase): number {
+  switch (object) {
+    case CopyPhase.COPY_PHASE_UNSPECIFIED:
+      return 0;
+    case CopyPhase.COPY_PHASE_WAITING:
+      return 1;
+    case CopyPhase.COPY_PHASE_WAITING_FOR_TURN:
+      return 2;
+    case CopyPhase.COPY_PHASE_WAITING_FOR_CHECKPOINT:
+      return 3;
+    case CopyPhase.COPY_PHASE_COPYING:
+      return 4;
+    case CopyPhase.COPY_PHASE_SYNCING:
+      return 5;
+    case CopyPhase.COPY_PHASE_REPLAYING:
+      return 6;
+    case CopyPhase.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** The protocol versions that a process speaks, both ends included. */
 export interface ProtocolRange {
   min: number;
@@ -320,11 +386,24 @@ export interface ElectionPhases {
   establishMs: number;
 }
 
+/** A clone or a rewind under way; what is not known is absent. */
+export interface RejoinWork {
+  source: string;
+  attempt: number;
+  reason: string;
+  phase: CopyPhase;
+  bytes?: number | undefined;
+  totalBytes?: number | undefined;
+  bytesPerS?: number | undefined;
+  leftMs?: number | undefined;
+}
+
 export interface RejoinFacts {
   term: bigint;
   method: RejoinMethod;
   ms: number;
   percent?: number | undefined;
+  work: RejoinWork | undefined;
 }
 
 /** What a person wants to see of a node; nothing is decided by it. */
@@ -1585,8 +1664,140 @@ export const ElectionPhases: MessageFns<ElectionPhases> = {
   },
 };
 
+function createBaseRejoinWork(): RejoinWork {
+  return {
+    source: "",
+    attempt: 0,
+    reason: "",
+    phase: CopyPhase.COPY_PHASE_UNSPECIFIED,
+    bytes: undefined,
+    totalBytes: undefined,
+    bytesPerS: undefined,
+    leftMs: undefined,
+  };
+}
+
+export const RejoinWork: MessageFns<RejoinWork> = {
+  encode(message: RejoinWork, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== "") {
+      writer.uint32(10).string(message.source);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).uint32(message.attempt);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.phase !== CopyPhase.COPY_PHASE_UNSPECIFIED) {
+      writer.uint32(32).int32(copyPhaseToNumber(message.phase));
+    }
+    if (message.bytes !== undefined) {
+      writer.uint32(41).double(message.bytes);
+    }
+    if (message.totalBytes !== undefined) {
+      writer.uint32(49).double(message.totalBytes);
+    }
+    if (message.bytesPerS !== undefined) {
+      writer.uint32(57).double(message.bytesPerS);
+    }
+    if (message.leftMs !== undefined) {
+      writer.uint32(65).double(message.leftMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejoinWork {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejoinWork();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.phase = copyPhaseFromJSON(reader.int32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.bytes = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.totalBytes = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.bytesPerS = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.leftMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseRejoinFacts(): RejoinFacts {
-  return { term: 0n, method: RejoinMethod.REJOIN_METHOD_UNSPECIFIED, ms: 0, percent: undefined };
+  return { term: 0n, method: RejoinMethod.REJOIN_METHOD_UNSPECIFIED, ms: 0, percent: undefined, work: undefined };
 }
 
 export const RejoinFacts: MessageFns<RejoinFacts> = {
@@ -1605,6 +1816,9 @@ export const RejoinFacts: MessageFns<RejoinFacts> = {
     }
     if (message.percent !== undefined) {
       writer.uint32(33).double(message.percent);
+    }
+    if (message.work !== undefined) {
+      RejoinWork.encode(message.work, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1652,6 +1866,14 @@ export const RejoinFacts: MessageFns<RejoinFacts> = {
             }
 
             message.percent = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.work = RejoinWork.decode(reader, reader.uint32());
             continue;
           }
         }
