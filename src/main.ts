@@ -16,6 +16,23 @@ import { registerDemo } from "./demo/command.js";
 
 /** How long the process may take to end by itself once its command is done. */
 const EXIT_GRACE_MS = 5000;
+const DIALS_LOOKED_AT_MS = 20;
+/** Node's name for one that is under way; a later Node may have the other. */
+const DIALS = ["ConnectWrap", "TCPConnectWrap"] as const;
+/** What a dial consists of, and what a process that has nothing left to do may still hold. */
+const OF_A_DIAL: ReadonlySet<string> = new Set([
+  ...DIALS,
+  "TCPSocketWrap",
+  "TLSWrap",
+  "Timeout",
+  "PipeWrap",
+  "TTYWrap",
+]);
+
+function onlyDials(): boolean {
+  const active = process.getActiveResourcesInfo();
+  return DIALS.some((name) => active.includes(name)) && active.every((name) => OF_A_DIAL.has(name));
+}
 
 /** Works from src and from dist: package.json lies beside both. */
 async function ownVersion(): Promise<string> {
@@ -63,8 +80,14 @@ process.exitCode = await runCli(
   ],
 );
 
+// A dial to a machine that is off lasts for minutes, and the gRPC library cannot give it up: nobody is to wait for that.
+setInterval(() => {
+  if (onlyDials() && process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
+}, DIALS_LOOKED_AT_MS).unref();
+
 // Does not keep the process alive; only fires when something else does, which is a mistake worth hearing about.
 setTimeout(() => {
-  process.stderr.write(`quorate did not end by itself within ${EXIT_GRACE_MS} ms; please report this\n`);
+  const active = process.getActiveResourcesInfo().join(", ");
+  process.stderr.write(`quorate did not end by itself within ${EXIT_GRACE_MS} ms (${active}); please report this\n`);
   process.exit();
 }, EXIT_GRACE_MS).unref();

@@ -24,6 +24,7 @@ import { findBinaries } from "./postgres/binaries.js";
 import { Fuse } from "./postgres/fuse.js";
 import type { LocalPostgres } from "./postgres/local_postgres.js";
 import { chooseOsUser } from "./postgres/os_user.js";
+import { blindnessTo } from "./postgres/proc_table.js";
 import { type Link, localPostgres, rewindFromBytes } from "./postgres_of_node.js";
 import { newIdentity, openState, StartRefused } from "./state_of_node.js";
 import { CredentialFile } from "./store/credential_file.js";
@@ -207,6 +208,8 @@ async function takeGround(config: ClusterConfig, node: NodeConfig) {
   const locked = await lockDirectory(stateDir);
   if (locked.kind === "refused") throw new StartRefused(locked.message);
   const user = await chooseOsUser({ dataDir });
+  const blindness = blindnessTo(user);
+  if (blindness !== null) throw new StartRefused(blindness);
   await letThrough(dirname(dataDir));
   const binaries = await findBinaries({ configured: node.postgres.bin_dir, user });
   const { durable, persist } = await openState(config, node, stateDir);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import type { ClusterConfig, NodeConfig } from "../config/cluster_config.js";
 import { loadConfig } from "../config/load.js";
@@ -14,7 +15,10 @@ export interface CommonOptions {
   readonly output: OutputFormat;
 }
 
-export const DEFAULT_CONFIG = "quorate.yaml";
+const HERE = "quorate.yaml";
+/** Where a host has it. */
+const INSTALLED = "/etc/quorate/quorate.yaml";
+export const DEFAULT_CONFIG = existsSync(HERE) || !existsSync(INSTALLED) ? HERE : INSTALLED;
 
 export function addOutputOption(command: Command): Command {
   return command.addOption(

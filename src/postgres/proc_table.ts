@@ -9,6 +9,8 @@ export interface ProcessId {
 }
 
 interface ProcStat {
+  /** The program's name, which a process title does not change. */
+  readonly name: string;
   readonly state: string;
   readonly parent: number;
   readonly startTicks: string;
@@ -30,11 +32,12 @@ function readStat(pid: number): ProcStat | null {
     return null;
   }
   // The second field is the command in parentheses and may hold blanks and parentheses of its own.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const nameEnds = text.lastIndexOf(")");
+  const fields = text.slice(nameEnds + 2).split(" ");
   const [state, parent] = fields;
   const startTicks = fields[19];
   if (state === undefined || parent === undefined || startTicks === undefined) return null;
-  return { state, parent: Number(parent), startTicks };
+  return { name: text.slice(text.indexOf("(") + 1, nameEnds), state, parent: Number(parent), startTicks };
 }
 
 /** A zombie looks alive to kill(pid, 0) if nobody reaps it, as in a container whose init does not. */
@@ -99,6 +102,7 @@ export interface DataDirProcess extends ProcessId {
 /**
  * Every postgres process whose working directory is the data directory, its postmaster included.
  * Compared by device and inode: the path may be spelled differently, or the directory renamed.
+ * @throws if one may be of it and cannot be looked at: nobody may take an empty list for a Postgres that is fenced.
  */
 export function listByDataDir(dataDir: string): DataDirProcess[] {
   if (!HAS_PROC) return byPidFile(dataDir);
@@ -108,13 +112,45 @@ export function listByDataDir(dataDir: string): DataDirProcess[] {
     try {
       const cwd = statSync(join(PROC, String(pid), "cwd"));
       if (cwd.ino !== directory.ino || cwd.dev !== directory.dev || !isPostgres(pid)) return [];
-    } catch {
-      // Gone meanwhile, a zombie, or another user's: we could neither see nor signal it.
+    } catch (error) {
+      if (isDenied(error) && maybeOfOwner(pid, directory.uid)) throw new Error(unseen(pid, dataDir), { cause: error });
+      // Gone meanwhile, a zombie, no Postgres, or another user's: a data directory is its postmaster's own.
       return [];
     }
     const stat = readStat(pid);
     return stat !== null && runs(stat) ? [{ pid, startTicks: stat.startTicks, parent: stat.parent }] : [];
   });
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+}
+
+/** What /proc tells everybody. A process that may not be looked into at all belongs to root there. */
+function maybeOfOwner(pid: number, owner: number): boolean {
+  const stat = readStat(pid);
+  if (stat === null || !runs(stat) || !PROGRAMS.has(stat.name)) return false;
+  const uid = statSync(join(PROC, String(pid)), { throwIfNoEntry: false })?.uid;
+  return uid === owner || uid === 0;
+}
+
+function unseen(pid: number, dataDir: string): string {
+  return `process ${pid} may be a Postgres of ${dataDir}, and the sidecar is not allowed to look; ${MAY_LOOK}`;
+}
+
+const MAY_LOOK =
+  "give it the capability CAP_SYS_PTRACE (a container: `--cap-add SYS_PTRACE`), or run it as Postgres' user";
+const CAP_SYS_PTRACE = 1n << 19n;
+
+/**
+ * Why this process cannot see, and so not end, the processes of this user; null if it can. Root without a capability, as in
+ * most containers, may signal them and yet not find out which are a Postgres of which directory.
+ */
+export function blindnessTo(user: { readonly name: string; readonly drop: boolean }): string | null {
+  if (!HAS_PROC || !user.drop) return null;
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync(join(PROC, "self", "status"), "latin1"))?.[1];
+  if (effective !== undefined && (BigInt(`0x${effective}`) & CAP_SYS_PTRACE) !== 0n) return null;
+  return `the sidecar is root, and yet may not look at processes of ${user.name}: it could not fence its Postgres; ${MAY_LOOK}`;
 }
 
 /** A pg_rewind that outlived its sidecar works in the directory as well, and must not go on under whatever comes next. */

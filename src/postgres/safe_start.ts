@@ -13,6 +13,7 @@ import type { NormalizeReport } from "./normalize.js";
 import { normalize } from "./normalize.js";
 import type { OsUser } from "./os_user.js";
 import { closedDirectory, giveTo } from "./os_user.js";
+import { portTaken } from "./port_taken.js";
 import { readPostmasterPid } from "./postmaster_pid.js";
 import { recordPostmaster } from "./postmaster_record.js";
 import type { ProcessId } from "./proc_table.js";
@@ -102,6 +103,8 @@ export async function safeStart(options: SafeStartOptions): Promise<Started> {
   const ours = Object.fromEntries(Object.keys(inFile(options.userSettings)).map((name) => [name, null]));
   await writeAutoConf(dataDir, { ...ours, ...settings, ...options.receive }, options.user);
   const normalized = await normalize(dataDir);
+  const taken = await portTaken(options.listenAddresses, options.port);
+  if (taken !== null) throw new Error(taken);
   const logFrom = await logSize(places.logFile);
   const args = commandLine({
     ...options,
