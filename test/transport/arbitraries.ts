@@ -219,6 +219,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   leader: orNull(id),
   established: fc.boolean(),
   checkpointed: fc.boolean(),
+  handsOverTo: orNull(id),
   streaming: fc.boolean(),
   position,
   rulesets: records,

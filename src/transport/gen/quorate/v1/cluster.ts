@@ -463,6 +463,8 @@ export interface NodeStatus {
     | undefined;
   /** Of a leader: it has checkpointed since its promotion, so that others may rewind from it. */
   checkpointed: boolean;
+  /** Of a leader that shuts its door for a planned switchover: who is to lead next. */
+  handsOverTo?: string | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2456,6 +2458,7 @@ function createBaseNodeStatus(): NodeStatus {
     change: undefined,
     enforced: undefined,
     checkpointed: false,
+    handsOverTo: undefined,
   };
 }
 
@@ -2589,6 +2592,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.checkpointed !== false) {
       writer.uint32(264).bool(message.checkpointed);
+    }
+    if (message.handsOverTo !== undefined) {
+      writer.uint32(274).string(message.handsOverTo);
     }
     return writer;
   },
@@ -2876,6 +2882,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.checkpointed = reader.bool();
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.handsOverTo = reader.string();
             continue;
           }
         }
