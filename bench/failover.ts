@@ -29,7 +29,7 @@ const KNOWN: readonly Fault[] = [...FAULTS, "switchover"];
 const WRITE_BEFORE_MS = 500;
 const WRITE_AFTER_MS = 300;
 const HEAL_MAX_MS = 90_000;
-const STUCK = { outage_ms: null, phases: null, term: null, lost: 0 } as const;
+const STUCK = { outage_ms: null, unserved_ms: null, phases: null, term: null, lost: 0 } as const;
 
 interface Series {
   readonly bench: Bench;
@@ -82,9 +82,9 @@ async function trial(series: Series, fault: Fault): Promise<Trial> {
   await pause(WRITE_BEFORE_MS, signal);
   const before = ledger.counts().acked;
   try {
-    const { outage_ms, phases, term } = await strike(series, fault);
+    const { outage_ms, unserved_ms, phases, term } = await strike(series, fault);
     const acked = ledger.counts().acked - before;
-    return { fault, outage_ms, phases: { ...phases }, acked, lost: 0, term };
+    return { fault, outage_ms, unserved_ms, phases: { ...phases }, acked, lost: 0, term };
   } catch (error) {
     if (signal.aborted || !(error instanceof DemoFailed)) throw error;
     bench.say(`stuck: ${error.message}\n${await cluster.logTails()}`);
@@ -94,7 +94,9 @@ async function trial(series: Series, fault: Fault): Promise<Trial> {
   }
 }
 
-async function strike({ bench, cluster, writer }: Series, fault: Fault): Promise<HandedOver> {
+type Struck = Omit<HandedOver, "unserved_ms"> & { readonly unserved_ms: number | null };
+
+async function strike({ bench, cluster, writer }: Series, fault: Fault): Promise<Struck> {
   const { signal } = bench;
   if (fault === "switchover") {
     const handedOver = await handOver(cluster, writer, signal);
@@ -105,7 +107,7 @@ async function strike({ bench, cluster, writer }: Series, fault: Fault): Promise
   const failover = await failOver({ cluster, writer, fault, signal });
   await pause(WRITE_AFTER_MS, signal);
   await healAfter(cluster, failover);
-  return failover;
+  return { ...failover, unserved_ms: null };
 }
 
 /** Each lost row belongs to the trial before whose end its number was drawn. */
@@ -130,13 +132,15 @@ async function countLost(
 
 function summarize(trials: readonly Trial[]): NonNullable<Result["summary"][Fault]> {
   const outages = trials.flatMap(({ outage_ms }) => outage_ms ?? []);
-  const at = (share: number) => {
-    const value = quantile(outages, share);
+  const unserved = trials.flatMap(({ unserved_ms }) => unserved_ms ?? []);
+  const at = (share: number, of: readonly number[] = outages) => {
+    const value = quantile(of, share);
     return value === null ? null : rounded(value, 1);
   };
   return {
     n: trials.length,
     median_ms: at(0.5),
+    unserved_median_ms: at(0.5, unserved),
     p90_ms: at(0.9),
     max_ms: at(1),
     lost: trials.reduce((sum, { lost }) => sum + lost, 0),
@@ -162,14 +166,15 @@ export function readFaults(text: string): readonly Fault[] {
 function describe(done: number, all: number, trial: Trial | undefined): string {
   if (trial?.outage_ms == null || trial.phases === null) return `${done}/${all} ${trial?.fault}: stuck`;
   const { detect_ms, recruit_ms, promote_ms, establish_ms } = trial.phases;
-  return `${done}/${all} ${trial.fault}: ${trial.outage_ms} ms (noticed ${detect_ms}, recruited ${recruit_ms}, promoted ${promote_ms}, first write ${establish_ms}), term ${trial.term}`;
+  const unserved = trial.unserved_ms == null ? "" : `, ${trial.unserved_ms} ms since the last acknowledgement`;
+  return `${done}/${all} ${trial.fault}: ${trial.outage_ms} ms${unserved} (noticed ${detect_ms}, recruited ${recruit_ms}, promoted ${promote_ms}, first write ${establish_ms}), term ${trial.term}`;
 }
 
 function render({ summary }: Result): string {
   return Object.entries(summary)
     .map(
       ([fault, s]) =>
-        `${fault}: n ${s.n}, median ${s.median_ms} ms, p90 ${s.p90_ms} ms, max ${s.max_ms} ms, lost ${s.lost}, stuck ${s.stuck}`,
+        `${fault}: n ${s.n}, median ${s.median_ms} ms${s.unserved_median_ms == null ? "" : ` from the order and ${s.unserved_median_ms} ms from the last acknowledgement`}, p90 ${s.p90_ms} ms, max ${s.max_ms} ms, lost ${s.lost}, stuck ${s.stuck}`,
     )
     .join("\n");
 }

@@ -13,13 +13,17 @@ const DEADLINE_MS = 10_000;
 
 export interface HandedOver {
   readonly term: number;
+  /** From the order. */
   readonly outage_ms: number;
+  /** From the last acknowledgement of the old leader, which serves on while it prepares. */
+  readonly unserved_ms: number;
   readonly phases: OutagePhases;
 }
 
 /**
  * Orders a switchover under load. The outage runs from the order, so it holds the call and the wait for the target as
- * well, to the first acknowledgement on a connection that was opened after it.
+ * well, to the first acknowledgement on a connection that was opened after it. Meanwhile the old leader takes writes for a
+ * while yet: how long nobody did is told as well.
  */
 export async function handOver(cluster: LocalCluster, writer: Writer, signal: AbortSignal): Promise<HandedOver> {
   const before = await cluster.untilHealthy("a healthy cluster before the switchover", HEAL_MAX_MS);
@@ -30,8 +34,8 @@ export async function handOver(cluster: LocalCluster, writer: Writer, signal: Ab
   const { id, port } = asked;
   const to = { id, host: HOST, port, cluster: cluster.plan.cluster, deadlineMs: OUTAGE_MAX_MS, tls: null };
   const ordered = orderHandover(to, "switchover", { to: null, deadlineMs: DEADLINE_MS, cause: "the bench asks" });
-  const acked = writer.firstAckSince(atMs, AbortSignal.any([signal, AbortSignal.timeout(OUTAGE_MAX_MS)]));
-  const [reply, ackMs] = await Promise.all([ordered, acked]);
+  const gapped = writer.gapSince(atMs, AbortSignal.any([signal, AbortSignal.timeout(OUTAGE_MAX_MS)]));
+  const [reply, gap] = await Promise.all([ordered, gapped]);
   if (!reply.ok) throw new DemoFailed(`the order was not answered: ${reply.reason}`);
   if (reply.result.kind !== "done")
     throw new DemoFailed(
@@ -45,6 +49,11 @@ export async function handOver(cluster: LocalCluster, writer: Writer, signal: Ab
   );
   const phases = mergePhases(after, term);
   if (phases === null) throw new DemoFailed(`the status tells no phases of term ${term}`);
-  const outage_ms = rounded(ackMs - atMs);
-  return { term, outage_ms, phases: cutOutage(atMs, outage_ms, phases) };
+  const outage_ms = rounded(gap.firstMs - atMs);
+  return {
+    term,
+    outage_ms,
+    unserved_ms: rounded(gap.firstMs - gap.lastMs),
+    phases: cutOutage(atMs, outage_ms, phases),
+  };
 }

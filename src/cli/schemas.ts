@@ -232,6 +232,8 @@ export const benchFailoverShape = z.looseObject({
       fault: benchFault,
       /** Null for a trial that got stuck. */
       outage_ms: ms.nullable(),
+      /** Of a switchover: from the old leader's last acknowledgement, which comes after the order. */
+      unserved_ms: ms.nullable().optional(),
       phases: phases.nullable(),
       acked: count,
       lost: count,
@@ -243,6 +245,8 @@ export const benchFailoverShape = z.looseObject({
     z.looseObject({
       n: count,
       median_ms: ms.nullable(),
+      /** Null for what kills: there the outage begins with the fault. */
+      unserved_median_ms: ms.nullable().optional(),
       p90_ms: ms.nullable(),
       max_ms: ms.nullable(),
       lost: count,

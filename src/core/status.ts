@@ -1,5 +1,6 @@
 import { suspectedTerm } from "./detector/detector.js";
 import { allSeen } from "./detector/peers.js";
+import { isHandingOver } from "./leader/hands_over.js";
 import { knownQuorumLsn } from "./leader/leader.js";
 import { changeShown, enforcedShown } from "./leader/shown.js";
 import { grantOf } from "./lease/granting.js";
@@ -31,6 +32,7 @@ export function statusOf(state: State): NodeStatus {
     leader: leading !== null ? config.self : (following?.leader ?? null),
     established: leading?.stage === "established",
     checkpointed: leading?.checkpoint === "done",
+    handsOverTo: isHandingOver(state) ? (volatile.mandate?.to ?? null) : null,
     streaming: postgres.streaming,
     position: currentPosition(state),
     rulesets: postgres.rulesets,
@@ -188,6 +190,7 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
     said.durable !== durable ||
     was.postgres !== v.postgres ||
     was.leading !== v.leading ||
+    was.mandate !== v.mandate ||
     was.following !== v.following ||
     was.election !== v.election ||
     was.suspicion !== v.suspicion ||
@@ -211,6 +214,7 @@ function actedOn(s: NodeStatus): string {
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,
     s.checkpointed,
+    s.handsOverTo,
     s.pause.number,
   ].join();
 }

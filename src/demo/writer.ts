@@ -24,7 +24,15 @@ interface Connection {
 
 interface Watch {
   readonly since: number;
-  readonly resolve: (ackedAt: number) => void;
+  readonly resolve: (gap: Gap) => void;
+}
+
+/** Unix ms, as `wallMs` gives them. */
+export interface Gap {
+  /** The last acknowledgement by whoever took writes before. */
+  readonly lastMs: number;
+  /** The first one of a write that began on a connection opened since. */
+  readonly firstMs: number;
 }
 
 /** Several clients, each inserting numbers of its own one after the other, and trying again every 10 ms. */
@@ -36,6 +44,7 @@ export class Writer {
   #loops: readonly Promise<void>[] = [];
   #next = 1;
   #stopping = false;
+  #lastAckMs = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -65,7 +74,12 @@ export class Writer {
    * after it. The second condition matters for a killed postmaster: its orphaned children may still acknowledge
    * for some milliseconds, which is no end of the outage.
    */
-  firstAckSince(since: number, signal: AbortSignal): Promise<number> {
+  async firstAckSince(since: number, signal: AbortSignal): Promise<number> {
+    return (await this.gapSince(since, signal)).firstMs;
+  }
+
+  /** The same, with the acknowledgement before it: between the two nobody could write. */
+  gapSince(since: number, signal: AbortSignal): Promise<Gap> {
     return new Promise((resolve, reject) => {
       const watch = { since, resolve };
       this.#watches.add(watch);
@@ -127,8 +141,9 @@ export class Writer {
     for (const watch of this.#watches) {
       if (Math.min(beganAt, openedAt) < watch.since) continue;
       this.#watches.delete(watch);
-      watch.resolve(ackedAt);
+      watch.resolve({ lastMs: this.#lastAckMs, firstMs: ackedAt });
     }
+    this.#lastAckMs = ackedAt;
   }
 
   #close(connection: Connection): void {

@@ -6,7 +6,7 @@
  * run beside it.
  */
 import { access } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import type { PostgresPort } from "../agent/ports.js";
 import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
@@ -163,7 +163,7 @@ export class LocalPostgres implements PostgresPort {
         this.cancelClone();
         return;
       case "emergency_fence":
-        this.emergencyFence();
+        this.emergencyFence(immediate());
         return;
       case "cancel_catch_up":
         this.catchingUp.abort();
@@ -190,8 +190,10 @@ export class LocalPostgres implements PostgresPort {
     }
   }
 
-  emergencyFence(): void {
-    const fenced = fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+  /** @param after what the same step tells the others leaves first: the look through /proc holds this process up, and they are to elect. */
+  emergencyFence(after?: Promise<void>): void {
+    const now = () => fence({ dataDir: this.options.start.dataDir, graceMs: 0 });
+    const fenced = after === undefined ? now() : after.then(now);
     this.fencing = fenced.then(nothing, nothing);
     this.background("the emergency fence", async () => {
       await fenced;

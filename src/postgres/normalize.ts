@@ -8,6 +8,7 @@ import type { ControlData } from "./control_data.js";
 import { readControlData } from "./control_data.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
 import { listByDataDir } from "./proc_table.js";
+import { segmentName } from "./replication/segment_name.js";
 import type { WalSlice } from "./wal_records.js";
 import { holdsRecordAt } from "./wal_records.js";
 
@@ -86,7 +87,7 @@ async function readSlice(wal: WalDirectory, timeline: Term, lsn: Lsn): Promise<W
   const size = BigInt(segmentBytes);
   const segment = lsn / size;
   const read = (number: bigint, bytes: number): Promise<Buffer | null> =>
-    readStart(join(wal.walDir, segmentName(timeline, number, size)), Math.min(bytes, segmentBytes));
+    readStart(join(wal.walDir, segmentName({ timeline, number }, size)), Math.min(bytes, segmentBytes));
   const wanted = Number(lsn - segment * size) + FIRST_RECORD_BYTES_MAX;
   const head = await read(segment, wanted);
   if (head === null) return null;
@@ -155,12 +156,6 @@ function parseAncestors(text: string): Ancestor[] | null {
 
 function hex(value: bigint): string {
   return value.toString(16).toUpperCase().padStart(8, "0");
-}
-
-/** Postgres writes a segment's number as two halves that meet at 4 GB. */
-function segmentName(timeline: Term, segment: bigint, segmentBytes: bigint): string {
-  const perFile = 0x1_0000_0000n / segmentBytes;
-  return `${hex(timeline)}${hex(segment / perFile)}${hex(segment % perFile)}`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -16,14 +16,13 @@ import type { LocalOptions, LocalPostgresOptions, RevokedFacts } from "./local_o
 import type { Promoted } from "./promote.js";
 import { checkpoint, promote } from "./promote.js";
 import { discardOld, swap } from "./rejoin.js";
-import type { RevokeWays } from "./revoke.js";
-import { finalPosition, revoke } from "./revoke.js";
 import { type RewindOptions, rewind } from "./rewind_job.js";
 import { RewindMeans } from "./rewind_means.js";
 import { readRulesets } from "./ruleset_table.js";
 import { RunningOperations } from "./running_operations.js";
 import { applySettings, SettingsLook } from "./settings_look.js";
 import type { Place } from "./sources.js";
+import { standStill } from "./stand_still.js";
 import { upstream } from "./upstream.js";
 import { waysOf } from "./ways.js";
 
@@ -91,31 +90,21 @@ export class Operations extends RunningOperations {
     // Without a session of ours it may still run: it is ended before it is started.
     if (this.maybePrimary || this.instance === null) await this.fence();
     const instance = this.instance ?? (await this.start());
-    const { session } = instance;
-    let shown: string | null = null;
-    const reached = waysOf(instance);
-    const ways: RevokeWays = {
-      ...reached,
-      identify: async () => {
-        const identity = await reached.identify();
-        shown = identity.names;
-        return identity;
-      },
-    };
     this.provenNames = null;
-    const alongside = names === null ? {} : { synchronous_standby_names: names };
-    await revoke({ session, ways, alongside, deadlineMs: REVOKE_DEADLINE_MS });
-    const { dataDir } = this.options.start;
-    const position = await finalPosition({ session, ways, dataDir, deadlineMs: REVOKE_DEADLINE_MS });
+    const { position, names: shown } = await standStill({
+      instance,
+      alongside: names === null ? {} : { synchronous_standby_names: names },
+      deadlineMs: REVOKE_DEADLINE_MS,
+    });
     this.provenNames = shown;
-    const read = await readRulesets(session);
+    const [read, means] = await Promise.all([readRulesets(instance.session), this.means.at(position)]);
     if (read.kind === "damaged") throw new Error(`the table of rulesets is damaged: ${read.reason}`);
     return {
       position,
       rulesets: read.kind === "rows" ? read.rows : [],
       systemIdentifier: await instance.systemIdentifier(),
       door: this.door,
-      means: await this.means.at(position),
+      means,
     };
   }
 

@@ -6,9 +6,11 @@ import { formatLsn, parseLsn } from "../core/log/lsn.js";
 import type { Position, Term } from "../core/log/position.js";
 import { formatPosition } from "../core/log/position.js";
 import type { Seat } from "../core/ruleset/seats.js";
+import { readControlData } from "./control_data.js";
 import { hasCode, syncDirectory } from "./durable_files.js";
 import type { OsUser } from "./os_user.js";
 import { type Deadline, deadlineAfter, poll } from "./polling.js";
+import { takeRecycled } from "./recycled_segments.js";
 import { readHistory, realHistoryAbove } from "./replication/history_file.js";
 import { writePlaceholders } from "./replication/placeholders.js";
 import type { RevokeWays } from "./revoke.js";
@@ -128,7 +130,8 @@ async function prepare(options: PromoteOptions, deadline: Deadline): Promise<Not
   if (names.kind === "failed") return refused("names", names.reason);
   // After the names, whose proof opens connections of its own that the sweep behind the door would end.
   // The slots meanwhile, since followers are called as soon as it is promoted.
-  await Promise.all([options.shutDoor(), serveOnly(options.slotSession, options.followers, deadline.leftMs())]);
+  const slots = serveOnly(options.slotSession, options.followers, deadline.leftMs());
+  await Promise.all([options.shutDoor(), slots, makeRoom(options)]);
   const ended = await poll(deadline, POLL_MS, async () => {
     const rows = await options.session.query<EndClientsRow>(END_CLIENTS, [options.keepPids]);
     return rows.length === 0 ? true : undefined;
@@ -136,6 +139,12 @@ async function prepare(options: PromoteOptions, deadline: Deadline): Promise<Not
   if (ended === undefined)
     return refused("sessions", "sessions of clients do not end, and would become writable: kill their backends");
   return undefined;
+}
+
+/** What Postgres would do in the promotion itself, and more slowly. */
+async function makeRoom({ dataDir, term, position }: PromoteOptions): Promise<void> {
+  const { walSegmentBytes } = await readControlData(dataDir);
+  await takeRecycled({ dataDir, term, end: position.lsn, segmentBytes: BigInt(walSegmentBytes) });
 }
 
 async function leaveRecovery(session: SqlRunner, deadline: Deadline): Promise<true | undefined> {

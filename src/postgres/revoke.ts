@@ -16,7 +16,7 @@ export interface Identity {
   readonly systemIdentifier: bigint;
   readonly timeline: Term;
   readonly lsn: Lsn;
-  /** synchronous_standby_names as this connection, opened for the call, was born with. */
+  /** synchronous_standby_names as this connection shows it. */
   readonly names: string;
 }
 
@@ -26,7 +26,7 @@ export interface RevokeWays {
   setAutoConf(settings: Readonly<Record<string, string>>): Promise<void>;
   /** Makes the postmaster reload: SIGHUP or pg_reload_conf(). */
   reload(): Promise<void>;
-  /** IDENTIFY_SYSTEM on a replication connection opened *for this call*: that it could be forked is part of the proof. */
+  /** IDENTIFY_SYSTEM on a replication connection opened after the reload was seen: that it could be forked is part of the proof. */
   identify(): Promise<Identity>;
 }
 
@@ -40,6 +40,8 @@ export interface RevokeOptions {
 export interface RevocationOptions extends RevokeOptions {
   /** Settings that take the same reload: what a promotion would otherwise wait for a second time. */
   readonly alongside?: Readonly<Record<string, string>>;
+  /** Told once, when our own session has seen the reload: a connection that is forked from now on serves `identify`. */
+  readonly reloaded?: () => void;
 }
 
 export interface PositionOptions extends RevokeOptions {
@@ -66,20 +68,25 @@ const ROUNDS_MAX = 1000;
  * or in conflict the startup process never looks at it, and the walreceiver streams and acknowledges on.
  * That the startup process itself has loaded the empty value is proven by `finalPosition`, which must follow.
  */
-export async function revoke({ session, ways, deadlineMs, alongside }: RevocationOptions): Promise<void> {
+export async function revoke({ session, ways, deadlineMs, alongside, reloaded }: RevocationOptions): Promise<void> {
   const deadline = deadlineAfter(deadlineMs);
   const before = await readState(session);
   await ways.setAutoConf({ ...alongside, primary_conninfo: "" });
   await ways.reload();
   let emptyPolls = 0;
+  let seen = false;
   const done = await poll(deadline, POLL_MS, async () => {
     const state = await readState(session);
+    if (!seen && state.loadedAt !== before.loadedAt) {
+      seen = true;
+      reloaded?.();
+    }
     if (state.receiverPid === null) emptyPolls++;
     else {
       emptyPolls = 0;
       terminate(state.receiverPid);
     }
-    return emptyPolls >= EMPTY_POLLS && state.loadedAt !== before.loadedAt ? true : undefined;
+    return emptyPolls >= EMPTY_POLLS && seen ? true : undefined;
   });
   if (done === undefined) {
     throw new RevokeFailed(`streaming did not stop within ${deadlineMs} ms: fence this Postgres and start it safely`);

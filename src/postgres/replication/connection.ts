@@ -31,25 +31,46 @@ export function replicationClient(target: ReplicationTarget): Client {
 type NamesRow = { synchronous_standby_names: string };
 type IdentifyRow = { systemid: string; timeline: number; xlogpos: string };
 
-/** IDENTIFY_SYSTEM on a connection of its own. On a standby the timeline is that of the last record replayed. */
-export async function identifySystem(target: ReplicationTarget): Promise<Identity> {
+/** A connection that answers IDENTIFY_SYSTEM, each time as things are then. */
+export interface Identifier {
+  identify(): Promise<Identity>;
+  close(): Promise<void>;
+}
+
+/** On a standby the timeline is that of the last record replayed. */
+export async function openIdentifier(target: ReplicationTarget): Promise<Identifier> {
   const client = replicationClient(target);
   // Without a listener a broken connection would end the whole program; the pending call rejects anyway.
   client.on("error", () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<IdentifyRow>("IDENTIFY_SYSTEM");
-    const row = rows[0];
-    if (row === undefined) throw new Error("IDENTIFY_SYSTEM answered nothing");
-    const shown = await client.query<NamesRow>("SHOW synchronous_standby_names");
-    const names = shown.rows[0]?.synchronous_standby_names ?? "";
-    return {
-      systemIdentifier: BigInt(row.systemid),
-      timeline: BigInt(row.timeline),
-      lsn: parseLsn(row.xlogpos),
-      names,
-    };
-  } finally {
+  } catch (error) {
     await client.end();
+    throw error;
   }
+  return { identify: () => identify(client), close: () => client.end() };
+}
+
+/** IDENTIFY_SYSTEM on a connection of its own. */
+export async function identifySystem(target: ReplicationTarget): Promise<Identity> {
+  const identifier = await openIdentifier(target);
+  try {
+    return await identifier.identify();
+  } finally {
+    await identifier.close();
+  }
+}
+
+async function identify(client: Client): Promise<Identity> {
+  const { rows } = await client.query<IdentifyRow>("IDENTIFY_SYSTEM");
+  const row = rows[0];
+  if (row === undefined) throw new Error("IDENTIFY_SYSTEM answered nothing");
+  const shown = await client.query<NamesRow>("SHOW synchronous_standby_names");
+  const names = shown.rows[0]?.synchronous_standby_names ?? "";
+  return {
+    systemIdentifier: BigInt(row.systemid),
+    timeline: BigInt(row.timeline),
+    lsn: parseLsn(row.xlogpos),
+    names,
+  };
 }

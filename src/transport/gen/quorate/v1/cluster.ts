@@ -560,6 +560,8 @@ export interface NodeStatus {
   /** What waits for a restart of its Postgres. */
   pendingSettings: PendingSetting[];
   heldSettings: HeldSetting[];
+  /** Of a leader that shuts its door for a planned switchover: who is to lead next. */
+  handsOverTo?: string | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2845,6 +2847,7 @@ function createBaseNodeStatus(): NodeStatus {
     checkpointed: false,
     pendingSettings: [],
     heldSettings: [],
+    handsOverTo: undefined,
   };
 }
 
@@ -2984,6 +2987,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.heldSettings) {
       HeldSetting.encode(v!, writer.uint32(410).fork()).join();
+    }
+    if (message.handsOverTo !== undefined) {
+      writer.uint32(274).string(message.handsOverTo);
     }
     return writer;
   },
@@ -3287,6 +3293,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.heldSettings.push(HeldSetting.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.handsOverTo = reader.string();
             continue;
           }
         }
