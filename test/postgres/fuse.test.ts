@@ -108,7 +108,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       const ended = exitOf(await postgresIn(dataDir));
       const rc = join(stateDir, ".bashrc");
       await writeFile(rc, "sleep 1000\n");
-      vi.stubEnv("BASH_ENV", rc).stubEnv("HOME", stateDir).stubEnv("SHLVL", undefined);
+      vi.stubEnv("BASH_ENV", rc).stubEnv("HOME", stateDir).stubEnv("SHLVL", "0");
       const nowMs = () => uptime() * 1000;
       const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
       const lit = await Fuse.light(options, { allowanceMs: 300, left: null });
