@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { FuseWord } from "../core/lease/left_behind.js";
 import { departurePath, departureText } from "./departure.js";
 import { hasCode, writeFileDurably } from "./durable_files.js";
-import { FUSE_SCRIPT } from "./fuse_script.js";
+import { FUSE_ARGUMENTS } from "./fuse_script.js";
 import type { OsUser } from "./os_user.js";
 import { bootId } from "./postmaster_record.js";
 import { HAS_PROC, identify, isRunning, type ProcessId, signal } from "./proc_table.js";
@@ -108,18 +108,7 @@ export class Fuse {
 
   private async begin(before: readonly ProcessId[] = []): Promise<void> {
     const { dataDir, stateDir, user, warn, nowMs } = this.options;
-    // Nothing else runs before the script: neither BASH_ENV (`-p`) nor ~/.bashrc, since a pipe of Node's is a socket, and a bash
-    // with a socket for its input takes itself for a remote one.
-    const args = [
-      "--norc",
-      "-p",
-      "-c",
-      FUSE_SCRIPT,
-      "quorate-fuse",
-      dataDir,
-      departurePath(stateDir),
-      ...this.words(nowMs()),
-    ];
+    const args = [...FUSE_ARGUMENTS, dataDir, departurePath(stateDir), ...this.words(nowMs())];
     const child = spawn("bash", args, {
       detached: true,
       cwd: "/",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Fuse, fuseOfBefore } from "../../src/postgres/fuse.js";
-import { FUSE_SCRIPT } from "../../src/postgres/fuse_script.js";
+import { FUSE_ARGUMENTS } from "../../src/postgres/fuse_script.js";
 import { HAS_PROC } from "../../src/postgres/proc_table.js";
 import { tempDir } from "../temp_dir.js";
 
@@ -32,7 +32,7 @@ function start(program: string, args: readonly string[], cwd: string): ChildProc
 
 /** Begun with a time that is over `ms` from now, as every line is. */
 function fuse(dataDir: string, ms: number, departure = "/dev/null"): ChildProcess {
-  return start("bash", ["-c", FUSE_SCRIPT, "fuse", dataDir, departure, ...line(ms).split(" ")], "/");
+  return start("bash", [...FUSE_ARGUMENTS, dataDir, departure, ...line(ms).split(" ")], "/");
 }
 
 function line(ms: number, left = "-"): string {
