@@ -91,7 +91,7 @@ export async function startSidecar(config: ClusterConfig, node: NodeConfig, opti
     transport,
     postgres,
     // Before it is lit there is nothing that it could be told and would not begin with.
-    fuse: { heed: (after) => link.fuse?.feed(fuseWord(after, clock.nowMs())) },
+    fuse: { heed: (after) => feed(link, after) },
     store: timedStore({ persist: ground.persist }, metrics),
     clock,
     notes: {
@@ -142,8 +142,13 @@ async function lightFuse(ground: Ground, link: Link, loop: Loop, log: Log): Prom
   const warn = (text: string, cause: unknown) => log.logger.warn({ err: cause }, text);
   const fuse = await Fuse.light({ dataDir, stateDir, user, nowMs, warn }, fuseWord(loop.state, nowMs()));
   link.fuse = fuse;
-  fuse.feed(fuseWord(loop.state, nowMs()));
+  feed(link, loop.state);
   return fuse;
+}
+
+function feed({ fuse, clock }: Link, state: State): void {
+  const nowMs = clock.nowMs();
+  fuse?.feed(fuseWord(state, nowMs), nowMs);
 }
 
 function openRecord({ record }: SidecarOptions, initial: State, log: Log): Promise<RecordFile | null> {

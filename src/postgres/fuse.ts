@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { FuseWord } from "../core/lease/left_behind.js";
 import { departurePath, departureText } from "./departure.js";
 import { hasCode, writeFileDurably } from "./durable_files.js";
-import { FUSE_SCRIPT } from "./fuse_script.js";
+import { FUSE_ARGUMENTS } from "./fuse_script.js";
 import type { OsUser } from "./os_user.js";
 import { bootId } from "./postmaster_record.js";
 import { HAS_PROC, identify, isRunning, type ProcessId, signal } from "./proc_table.js";
@@ -68,17 +68,17 @@ export class Fuse {
     return this.child !== null && this.child.pid !== undefined && this.child.exitCode === null;
   }
 
-  /** What holds from now on. Told at once if it is less than was told before, or other. */
-  feed({ allowanceMs, left }: FuseWord): void {
+  /** What holds from `nowMs` on. Told at once if it is less than was told before, or other. */
+  feed({ allowanceMs, left }: FuseWord, nowMs: number): void {
     if (this.over) return;
     const { told } = this;
-    const nowMs = this.options.nowMs();
     const untilMs = allowanceMs === null ? told.untilMs : nowMs + allowanceMs;
     const more = untilMs - told.untilMs;
     const worthMs = left === null ? FEED_EVERY_MS : FEED_LEASE_MS;
-    if (more >= 0 && more < worthMs && sameTerm(left, told.left)) return;
+    // A fence takes so much more than a millisecond that less of one is no news.
+    if (more > -1 && more < worthMs && sameTerm(left, told.left)) return;
     this.told = { untilMs, left };
-    this.say(this.line(nowMs));
+    this.say(this.words(nowMs).join(" "));
   }
 
   /** The sidecar leaves. Postgres is closed when the machine has been up for so long, suspensions counted. */
@@ -93,10 +93,6 @@ export class Fuse {
     this.say("off");
   }
 
-  private line(nowMs: number): string {
-    return this.words(nowMs).join(" ");
-  }
-
   private words(nowMs: number): readonly [string, string, string] {
     const { untilMs, left } = this.told;
     const seconds = (Math.max(0, untilMs - nowMs) / 1000).toFixed(3);
@@ -106,13 +102,13 @@ export class Fuse {
   private say(line: string): void {
     const { child } = this;
     child?.stdin?.write(`${line}\n`);
-    // One that does not read any more closes nothing, and would tell what has long been over.
+    // One that has not read for some 250 lines closes nothing, and would tell what has long been over.
     if ((child?.stdin?.writableLength ?? 0) > 0) child?.kill("SIGKILL");
   }
 
   private async begin(before: readonly ProcessId[] = []): Promise<void> {
     const { dataDir, stateDir, user, warn, nowMs } = this.options;
-    const args = ["-c", FUSE_SCRIPT, "quorate-fuse", dataDir, departurePath(stateDir), ...this.words(nowMs())];
+    const args = [...FUSE_ARGUMENTS, dataDir, departurePath(stateDir), ...this.words(nowMs())];
     const child = spawn("bash", args, {
       detached: true,
       cwd: "/",

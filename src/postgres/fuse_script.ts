@@ -8,7 +8,7 @@
  * closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the postmaster frozen meanwhile and killed last, until
  * none is left. The times of a sidecar that is gone are not waited for but looked at: what the machine sleeps counts.
  */
-export const FUSE_SCRIPT = `
+const FUSE_SCRIPT = `
 data=$1 departure=$2 left=$3 until=$4 record=$5
 exec 3<> <(:)
 nap() { read -r -t "$1" -u 3 _; }
@@ -68,3 +68,10 @@ while :; do
   until=\${line%% *} record=\${line#* }
 done
 `;
+
+/**
+ * What a bash is started with, before its directory, where it writes, and its first line. Nothing else runs before the script:
+ * neither BASH_ENV (`-p`) nor ~/.bashrc, since a pipe of Node's is a socket, and a bash with a socket for its input takes itself
+ * for a remote one.
+ */
+export const FUSE_ARGUMENTS: readonly string[] = ["--norc", "-p", "-c", FUSE_SCRIPT, "quorate-fuse"];

@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Fuse, fuseOfBefore } from "../../src/postgres/fuse.js";
-import { FUSE_SCRIPT } from "../../src/postgres/fuse_script.js";
+import { FUSE_ARGUMENTS } from "../../src/postgres/fuse_script.js";
 import { HAS_PROC } from "../../src/postgres/proc_table.js";
 import { tempDir } from "../temp_dir.js";
 
 const DEADLINE_MS = 20_000;
+const USER = { name: "nobody", uid: 0, gid: 0, drop: false };
 const started: ChildProcess[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill("SIGKILL");
@@ -31,7 +32,7 @@ function start(program: string, args: readonly string[], cwd: string): ChildProc
 
 /** Begun with a time that is over `ms` from now, as every line is. */
 function fuse(dataDir: string, ms: number, departure = "/dev/null"): ChildProcess {
-  return start("bash", ["-c", FUSE_SCRIPT, "fuse", dataDir, departure, ...line(ms).split(" ")], "/");
+  return start("bash", [...FUSE_ARGUMENTS, dataDir, departure, ...line(ms).split(" ")], "/");
 }
 
 function line(ms: number, left = "-"): string {
@@ -101,6 +102,24 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
   );
 
   it(
+    "burns whatever the environment has bash do at its start",
+    async () => {
+      const [stateDir, dataDir] = [await tempDir(), join(await tempDir(), "pgdata")];
+      const ended = exitOf(await postgresIn(dataDir));
+      const rc = join(stateDir, ".bashrc");
+      await writeFile(rc, "sleep 1000\n");
+      vi.stubEnv("BASH_ENV", rc).stubEnv("HOME", stateDir).stubEnv("SHLVL", "0");
+      const nowMs = () => uptime() * 1000;
+      const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
+      const lit = await Fuse.light(options, { allowanceMs: 300, left: null });
+      vi.unstubAllEnvs();
+      await ended;
+      lit.putOut();
+    },
+    DEADLINE_MS,
+  );
+
+  it(
     "is put out by a word, and one that took its place ends it",
     async () => {
       const dataDir = join(await tempDir(), "pgdata");
@@ -109,12 +128,11 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       out.stdin?.write("off\n");
       expect(await exitOf(out)).toBe(0);
       const stateDir = await tempDir();
-      const user = { name: "nobody", uid: 0, gid: 0, drop: false };
       const warnings: string[] = [];
       const options = {
         dataDir,
         stateDir,
-        user,
+        user: USER,
         nowMs: () => uptime() * 1000,
         warn: (text: string) => warnings.push(text),
       };
@@ -123,7 +141,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       expect(before()).toBe(true);
       const second = await Fuse.light(options, { allowanceMs: 100_000, left: null });
       while (before()) await delay(1);
-      second.feed({ allowanceMs: 200_000, left: null });
+      second.feed({ allowanceMs: 200_000, left: null }, options.nowMs());
       expect(second.lit).toBe(true);
       first.putOut();
       second.putOut();

@@ -18,7 +18,7 @@ import { TERM_NONE } from "../log/position.js";
 import { compileNative, formatNames } from "../quorum/sync_standby_names.js";
 import { compact, type InForce, inForce } from "../ruleset/in_force.js";
 import type { NodeId, RulesetRecord } from "../ruleset/ruleset.js";
-import { compareNumbers, memberOf, sameRuleset } from "../ruleset/ruleset.js";
+import { compareNumbers, memberOf } from "../ruleset/ruleset.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 
