@@ -229,6 +229,7 @@ export const nodeStatus: fc.Arbitrary<NodeStatus> = fc.record({
   suspects: anyTerm,
   electing: anyTerm,
   awayMs: ms,
+  awaitsMs: ms,
   flushLsn: orNull(lsn),
   replayLsn: orNull(lsn),
   quorumLsn: orNull(lsn),

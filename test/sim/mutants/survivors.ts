@@ -12,6 +12,8 @@ export const SURVIVORS: Readonly<Record<string, string>> = {
     "redundant: it follows under the term it promised, and a term has one leader (I3), so whoever asks as the leader of that term is the one. Kept: a grant must not depend on the word of who asks.",
   "grant-for-what-was-not-asked":
     "redundant: a term is led in one life of one sidecar, and a follower echoes a stamp that it heard under that term, so none is above the last one asked. Kept: a stamp that is nobody's would hold a lease for as long as it likes.",
+  "given-up-and-marked":
+    "hardly ever reached: a change that is given up is made void in the same step, unless an operation is under way, and then only where its record was written and those that it needs are back when that one ends. Kept: who has the mark elects under the new rules alone, and the leader holds no lease against that; the core itself would stop, since it checks it.",
   "caught-up-while-it-follows":
     "redundant: `dropCatchUp` ends it in the same step (`catch-up-outlives-the-promise` breaks that). Kept: the reason it gives is the right one.",
   "voided-in-the-step-that-writes-the-void":

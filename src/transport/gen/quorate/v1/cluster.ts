@@ -456,6 +456,8 @@ export interface NodeStatus {
   pause:
     | Pause
     | undefined;
+  /** Of a leader: for so long from the beginning of its term, at most, it waits for leases of earlier ones; else 0. */
+  awaitsMs: number;
   /** Of a leader. */
   change: ChangeShown | undefined;
   enforced:
@@ -2453,6 +2455,7 @@ function createBaseNodeStatus(): NodeStatus {
     seen: [],
     awayMs: 0,
     pause: undefined,
+    awaitsMs: 0,
     change: undefined,
     enforced: undefined,
     checkpointed: false,
@@ -2580,6 +2583,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.pause !== undefined) {
       Pause.encode(message.pause, writer.uint32(250).fork()).join();
+    }
+    if (message.awaitsMs !== 0) {
+      writer.uint32(273).double(message.awaitsMs);
     }
     if (message.change !== undefined) {
       ChangeShown.encode(message.change, writer.uint32(322).fork()).join();
@@ -2852,6 +2858,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.pause = Pause.decode(reader, reader.uint32());
+            continue;
+          }
+          case 34: {
+            if (tag !== 273) {
+              break;
+            }
+
+            message.awaitsMs = reader.double();
             continue;
           }
           case 40: {
