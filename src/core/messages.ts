@@ -207,6 +207,8 @@ export interface NodeStatus {
   readonly leaseAsk: LeaseAsk | null;
   /** Of a follower: the newest lease it has granted the leader it follows. */
   readonly leaseGrant: LeaseGrant | null;
+  /** Of a leader: for so long from the beginning of its term, at most, it waits for leases of earlier ones; else 0. */
+  readonly awaitsMs: number;
   /** The newest order to pause or resume elections that it has heard of. */
   readonly pause: Pause;
   /** What it remembers of the others. */

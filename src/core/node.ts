@@ -25,6 +25,7 @@ import { onReport } from "./keeper/reports.js";
 import { advanceRestart, onFlushed, onRestart, restartTicksMs } from "./keeper/restarting.js";
 import { callFollowers } from "./leader/calling.js";
 import { onChangeRuleset } from "./leader/change.js";
+import { keepLeaseWithoutChange } from "./leader/change_given_up.js";
 import { awaitsQuorum } from "./leader/change_state.js";
 import { handOver, onLook, onSwitchover } from "./leader/handing_over.js";
 import { isHandingOver } from "./leader/hands_over.js";
@@ -59,6 +60,7 @@ export function step(before: State, event: Event, stamp: Stamp): { readonly stat
   route(turn, event);
   regainVote(turn);
   noteMembership(turn);
+  keepLeaseWithoutChange(turn);
   keepLease(turn);
   watchLeaving(turn);
   watchProgress(turn);

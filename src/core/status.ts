@@ -4,7 +4,7 @@ import { isHandingOver } from "./leader/hands_over.js";
 import { knownQuorumLsn } from "./leader/leader.js";
 import { changeShown, enforcedShown } from "./leader/shown.js";
 import { grantOf } from "./lease/granting.js";
-import { askOf, stampDue } from "./lease/holding.js";
+import { askOf, awaitedMs, stampDue } from "./lease/holding.js";
 import type { Position, Term } from "./log/position.js";
 import { TERM_NONE } from "./log/position.js";
 import type { NodeStatus, PostgresState } from "./messages.js";
@@ -50,6 +50,7 @@ export function statusOf(state: State): NodeStatus {
     blocked: volatile.blocked,
     leaseAsk: askOf(state),
     leaseGrant: grantOf(state),
+    awaitsMs: awaitedMs(state),
     seen: allSeen(state),
     pause: durable.pause,
     change: leading === null ? null : changeShown(leading),
@@ -209,10 +210,11 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
 
 function actedOn(s: NodeStatus): string {
   const leads = s.role === "leader" ? s.term : 0;
-  const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.fencedUntil, s.awayMs];
+  const lease = [s.leaseAsk?.stampMs, s.leaseGrant?.term, s.leaseGrant?.stampMs, s.leaseGrant?.leaseMs];
   return [
     ...[s.incarnation, s.systemIdentifier, leads, s.established, s.voter, s.ledUntil, s.suspects, s.electing],
     ...lease,
+    ...[s.fencedUntil, s.awayMs, s.awaitsMs],
     s.checkpointed,
     s.handsOverTo,
     s.pause.number,

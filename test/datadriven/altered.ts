@@ -10,7 +10,7 @@ export interface Call {
   readonly request: Request;
 }
 
-/** A copy of the last `kind/term` sent, with another term, nonce, leader or position: what an adversary would try. */
+/** A copy of the last `kind/term` sent, with another term, nonce, leader, position or lease awaited: what an adversary would try. */
 export function altered(calls: readonly Call[], which: string, change: Readonly<Record<string, string>>): Call {
   const asked = calls.findLast((c) => `${c.kind}/${c.request.term}` === which);
   if (asked === undefined) throw new Error(`there was no request ${which}`);
@@ -22,6 +22,7 @@ export function altered(calls: readonly Call[], which: string, change: Readonly<
     ...(change.member === undefined ? {} : { memberIncarnation: change.member }),
     ...(change.ready === undefined ? {} : { ready: null }),
     ...(change.nonce === undefined ? {} : { attempt: { ...attempt, nonce: change.nonce } }),
+    ...(change.leases === undefined ? {} : { leases: [{ leader: null, term: 0n, ms: Number(change.leases) }] }),
     ...(change.lsn === undefined || !("position" in asked.request)
       ? {}
       : { position: { ...asked.request.position, lsn: BigInt(change.lsn) } }),

@@ -10,7 +10,7 @@ export const STATUS: NodeStatus = {
   ...{ promises: [], seen: [], change: null, enforced: null, pause: NEVER_PAUSED },
   ...{ role: "leader", term: 3n, leader: "n1", established: true, checkpointed: true, handsOverTo: null },
   ...{ streaming: false, voter: true, whyNot: null },
-  ...{ postgres: "running", ledUntil: 0n, fencedUntil: 0n, suspects: 0n, electing: 0n, awayMs: 0 },
+  ...{ postgres: "running", ledUntil: 0n, fencedUntil: 0n, suspects: 0n, electing: 0n, awayMs: 0, awaitsMs: 0 },
   ...{ flushLsn: 0x3000400n, replayLsn: null, quorumLsn: 0x3000300n, blocked: null, leaseAsk: null, leaseGrant: null },
   position: { timeline: 3n, lsn: 0x3000400n },
   rulesets: [

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { HEAL_MS, type TestCluster } from "./cluster/cluster.js";
 import { order } from "./cluster/cohort_order.js";
+import { quorate } from "./cluster/command.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
 import { waitFor } from "./cluster/waiting.js";
 
@@ -63,8 +64,31 @@ describe("nodes come and go while the cluster runs", () => {
     expect(ruleset?.cohort).toEqual([other, added].sort());
     expect(nodes.filter(({ role }) => role === "observer").map(({ id }) => id)).toEqual([dead, leader].sort());
     expect([other, added]).toContain(next);
+    await meetsWhomNobodyNamed(cluster, { added, named: other });
   });
 });
+
+/** Two nodes have joined, and neither's configuration names the other: they learn of each other, and elect without the third. */
+async function meetsWhomNobodyNamed(cluster: TestCluster, { added, named }: { added: string; named: string }) {
+  const second = await cluster.grow();
+  cluster.start(second);
+  await cluster.untilStatus(`${second} to stream as an observer`, ({ nodes }) =>
+    nodes.some(({ id, role, streaming }) => id === second && role === "observer" && streaming),
+  );
+  const joined = await order(cluster, "join", second, added);
+  expect(joined).toMatchObject({ code: 0, ok: true });
+  expect(joined.next_step).toMatch(new RegExp(`^write .founded: true. into .* ${named} \\(.*\\), .*${second} \\(`));
+  const load = await loadOn(cluster);
+  await load.goesOn();
+  await cluster.killNode(named);
+  expect([added, second]).toContain(await cluster.untilLed([named]));
+  await load.goesOn();
+  cluster.start(named);
+  await load.settle();
+  expect((await cluster.healed()).ruleset?.cohort).toEqual([added, named, second].sort());
+  const { stdout } = await quorate(["status", "-c", cluster.configOf(second)]);
+  expect(stdout).toMatch(new RegExp(`^warning: the files? of .* not name .*${added}`, "m"));
+}
 
 /** Data and state are gone, the machine is new; the same command is run on it. */
 async function comesBack(cluster: TestCluster, id: string): Promise<void> {

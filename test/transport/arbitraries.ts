@@ -275,6 +275,7 @@ const withoutSettings: fc.Arbitrary<NodeStatus> = fc.record({
   suspects: anyTerm,
   electing: anyTerm,
   awayMs: ms,
+  awaitsMs: ms,
   flushLsn: orNull(lsn),
   replayLsn: orNull(lsn),
   quorumLsn: orNull(lsn),

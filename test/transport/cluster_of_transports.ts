@@ -145,6 +145,7 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     blocked: null,
     fencedUntil: 0n,
     awayMs: 0,
+    awaitsMs: 0,
     leaseAsk: null,
     leaseGrant: null,
     seen: [],

@@ -1,5 +1,6 @@
 /** The same question asked again and again: whoever is blocked asks after every event, and seldom does anything change. */
 import type { NodeId } from "../ruleset/ruleset.js";
+import { sameItems } from "../same_items.js";
 import type { NodeConfig } from "../state.js";
 import type { Answer, Decision, FailedCatchUp } from "./decide.js";
 import { decide } from "./decide.js";
@@ -47,10 +48,6 @@ export function decideAgain(
 
 function anybody(): boolean {
   return true;
-}
-
-function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
 function sameAnswer(a: Answer, b: Answer | undefined): boolean {

@@ -1,6 +1,8 @@
 /** Why a leader itself wants another term: its own cannot go on. It is sure of that, so nobody has to corroborate it. */
 import { isFresh } from "../detector/detector.js";
 import { waitsForQuorum } from "../leader/waiting.js";
+import { establishWithinMs } from "../lease/bounds.js";
+import { awaitedMs } from "../lease/holding.js";
 import { suffices } from "../quorum/sufficiency.js";
 import { seated } from "../ruleset/seats.js";
 import type { Leading, Suspicion } from "../state.js";
@@ -33,8 +35,9 @@ function refusedByAMember(turn: Turn, leading: Leading): Suspicion | null {
  */
 function neverEstablished(turn: Turn, leading: Leading): Suspicion | null {
   if (leading.stage === "established") return null;
-  const { foundMs, establishMs } = turn.config.timings;
-  const sinceMs = leading.startedMs + (leading.request.founding ? foundMs : establishMs);
+  const { timings } = turn.config;
+  const withinMs = leading.request.founding ? timings.foundMs : establishWithinMs(timings, awaitedMs(turn));
+  const sinceMs = leading.startedMs + withinMs;
   if (turn.nowMs < sinceMs || isCloned(turn, leading)) return null;
   return over(turn, leading, sinceMs, `term ${leading.term} was not established in time`);
 }

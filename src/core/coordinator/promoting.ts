@@ -1,6 +1,7 @@
 /** Promoting: the choice is made and sent; it ends when the candidate is established, or cannot be. */
 import { knownLeader } from "../detector/detector.js";
 import type { Unreachable } from "../events.js";
+import { establishWithinMs } from "../lease/bounds.js";
 import { TERM_NONE } from "../log/position.js";
 import type { ElectionPhases, PromoteRequest, PromoteResult } from "../messages.js";
 import { sameAttempt } from "../messages.js";
@@ -38,7 +39,7 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     decidedMs: turn.nowMs,
     suspectedMs: election.suspectedMs,
     askAgainMs: turn.nowMs + turn.config.timings.askAgainMs,
-    giveUpMs: turn.nowMs + (proposal.founding ? turn.config.timings.foundMs : turn.config.timings.establishMs),
+    giveUpMs: turn.nowMs + patienceMs(turn, request),
     accepted: false,
     fruitless: election.fruitless,
   };
@@ -67,6 +68,11 @@ export function propose(turn: Turn, election: Recruiting, proposal: Proposal): v
     if (id === proposal.candidate || member === undefined) continue;
     turn.emit({ kind: "send_follow", to: id, request: { ...follow, memberIncarnation: member.incarnation } });
   }
+}
+
+/** A candidate is not established before the leases that it was told of are over: that is no failure of its own. */
+function patienceMs({ config: { timings } }: Turn, { founding, leases }: PromoteRequest): number {
+  return founding ? timings.foundMs : establishWithinMs(timings, Math.max(0, ...leases.map(({ ms }) => ms)));
 }
 
 export function onPromoteResult(

@@ -4,6 +4,7 @@
  * First-hand evidence acts at once: the leader's own sidecar says that it leads no more. Silence is second-hand and
  * needs others who hear nothing either (the coordinator asks for that). Blind is not dead: nothing here acts.
  */
+import { establishWithinMs } from "../lease/bounds.js";
 import type { Term } from "../log/position.js";
 import { TERM_NONE } from "../log/position.js";
 import type { NodeStatus } from "../messages.js";
@@ -94,7 +95,9 @@ function suspect(state: State, known: KnownLeader | null): Suspicion | null {
   const unestablishedMs = volatile.nowMs - Math.max(volatile.leaderSeenMs, known.sinceMs);
   const established = peer?.status?.role === "leader" && peer.status.term === known.term && peer.status.established;
   // A node without data has seen no leader yet: what it waits for is an initdb.
-  const patienceMs = volatile.postgres.data === "absent" ? config.timings.foundMs : config.timings.establishMs;
+  const { timings } = config;
+  const patienceMs =
+    volatile.postgres.data === "absent" ? timings.foundMs : establishWithinMs(timings, toldToAwaitMs(known, peer));
   // A leader may be waiting for this very node's clone, which takes as long as the data is large.
   const cloning = volatile.postgres.clone?.term === known.term;
   if (!established && !cloning && unestablishedMs >= patienceMs) {
@@ -104,6 +107,12 @@ function suspect(state: State, known: KnownLeader | null): Suspicion | null {
     );
   }
   return null;
+}
+
+/** A leader tells how long it has to wait for leases of earlier ones; one of another term said nothing of this one. */
+function toldToAwaitMs({ term }: KnownLeader, peer: Peer | undefined): number {
+  const { role, term: led, awaitsMs } = peer?.status ?? {};
+  return role === "leader" && led === term ? (awaitsMs ?? 0) : 0;
 }
 
 /**

@@ -96,16 +96,17 @@ function refuseLate(turn: Turn, leading: Leading, change: Waiting): void {
 function advanceJoint(turn: Turn, leading: Leading, change: Joint): void {
   // Whoever takes the names away takes the joint rule away: nothing goes on until it is in force again.
   const enforced = leading.names === namesWanted(leading, turn.self);
-  const late = turn.nowMs >= change.untilMs;
+  const { givenUp } = change;
+  const late = givenUp || turn.nowMs >= change.untilMs;
   switch (change.stage) {
     case "joining":
-      if (enforced) return write(turn, change, "writing");
+      if (enforced && !givenUp) return write(turn, change, "writing");
       return late ? abandon(turn, change) : undefined;
     case "writing":
       return late ? write(turn, change, "voiding") : enforced ? write(turn, change, "writing") : undefined;
     case "proposed":
       // Once it is marked there is no way back: nothing is marked while those whom it needs are gone.
-      if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))
+      if (!givenUp && enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))
         return write(turn, change, "marking");
       return late ? write(turn, change, "voiding") : undefined;
     case "marking":
@@ -165,6 +166,7 @@ function join(turn: Turn, leading: Leading, was: Waiting, target: Ruleset): void
     proposedLsn: null,
     markedLsn: null,
     untilMs: turn.nowMs + turn.config.timings.changeMs,
+    givenUp: false,
   };
   updateLeading(turn, { change, subterm: change.number.subterm, obliged: [leading.ruleset, target] });
   const compiled = compileNative([leading.ruleset, target], turn.self, leading.seats);

@@ -37,6 +37,7 @@ export function checkChange(before: Leading | null, after: Leading, self: NodeId
   const begun = was !== null && was.stage !== "waiting" ? was : null;
   if (change.stage === "writing" && begun?.stage !== "writing") checkInForce(after, self);
   if (change.stage === "marking" && begun?.stage !== "marking") {
+    assert(!change.givenUp, "I8: a change that was given up is marked: its leader holds no lease under it");
     assert(
       change.proposedLsn !== null && after.quorumLsn >= change.proposedLsn,
       "I7: a ruleset is marked decided before it is durable under the old and the new rules",

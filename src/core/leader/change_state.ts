@@ -39,6 +39,8 @@ export interface Joint extends Asked {
   readonly markedLsn: Lsn | null;
   /** Taken back then, unless it is marked. */
   readonly untilMs: number;
+  /** Taken back before that time: it is not marked any more, whoever comes. */
+  readonly givenUp: boolean;
 }
 
 /**
@@ -57,6 +59,18 @@ export interface Voided extends Asked {
 /** Whether something of it is written, or about to be, and not known to be durable. */
 export function awaitsQuorum(change: Change | null): boolean {
   return change !== null && change.stage !== "waiting" && change.stage !== "enforcing";
+}
+
+/** Not yet marked, nor asked to be: from then on there is no way back. */
+export function mayBeGivenUp(change: Change | null): change is Joint {
+  if (change === null || change.stage === "waiting" || change.stage === "voided" || change.givenUp) return false;
+  return change.stage === "joining" || change.stage === "writing" || change.stage === "proposed";
+}
+
+/** What is not marked and never will be binds nobody but those who find it: the rules before it bind everybody (DESIGN 5.3). */
+export function isGivenUp(change: Change | null): change is Joint {
+  if (change === null || change.stage === "waiting" || change.stage === "voided") return false;
+  return change.givenUp || change.stage === "voiding";
 }
 
 /** What a leader keeps of the rules, beyond those in force. */

@@ -47,6 +47,9 @@ export function audience(turn: Turn, leading: Leading): readonly NodeId[] {
   const ids = new Set(named);
   for (const { id } of asked) ids.add(id);
   ids.delete(turn.self);
-  const observers = observing.filter((id) => !ids.has(id));
+  // Whoever streams, or is away for a moment, does not lose its slot to one whose name comes first.
+  const serves = new Set([...Object.keys(leading.senders), ...leading.served.map(({ id }) => id)]);
+  const has = (id: NodeId) => Number(serves.has(id));
+  const observers = observing.filter((id) => !ids.has(id)).sort((a, b) => has(b) - has(a) || (a < b ? -1 : 1));
   return [...ids, ...observers.slice(0, OBSERVERS_MAX)].sort();
 }

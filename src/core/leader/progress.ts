@@ -14,7 +14,10 @@ import type { NodeId } from "../ruleset/ruleset.js";
 import { seated } from "../ruleset/seats.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
+import { giveUpChange } from "./change_given_up.js";
+import { mayBeGivenUp } from "./change_state.js";
 import { stepDown } from "./office.js";
+import { isConnected } from "./waiting.js";
 
 export function watchProgress(turn: Turn): void {
   const { leading, progress, nowMs } = turn.volatile;
@@ -30,13 +33,25 @@ export function watchProgress(turn: Turn): void {
     return turn.set({ progress: { ...progress, term, quorumLsn, advancedMs: nowMs, demandedMs } });
   }
   if (progress.demandedMs !== null) {
-    if (nowMs - progress.demandedMs >= detectMs)
-      yieldIfOthersCan(turn, leading, stalled(leading, nowMs - progress.demandedMs));
+    const stalledMs = nowMs - progress.demandedMs;
+    if (stalledMs >= detectMs) yieldIfOthersCan(turn, leading, stalled(leading, stalledMs), takesBackAChange);
     return;
   }
   const idle = !owed && nowMs - progress.advancedMs >= demandEveryMs;
   if (idle) turn.background({ kind: "nudge" });
   if (idle || owed) turn.set({ progress: { ...progress, demandedMs: nowMs } });
+}
+
+/**
+ * Commits wait since a change of the rules asks for nodes that are gone, and by the rules before it those who stream are
+ * enough: another leader would not do better, so the change is given up first. What stands still after that is not its fault.
+ */
+function takesBackAChange(turn: Turn, leading: Leading): boolean {
+  const { change } = leading;
+  if (!mayBeGivenUp(change) || !isConnected(turn, leading, [change.before])) return false;
+  giveUpChange(turn, change, "no quorum goes on under the old and the new rules");
+  turn.set({ progress: { ...turn.volatile.progress, demandedMs: turn.nowMs } });
+  return true;
 }
 
 /** A look has had no answer for `ms`. Counted from when it was asked. */
@@ -55,13 +70,19 @@ function stalled({ quorumLsn }: Leading, ms: number): string {
   return `no quorum has gone beyond ${formatLsn(quorumLsn)} for ${Math.round(ms)} ms`;
 }
 
-function yieldIfOthersCan(turn: Turn, leading: Leading, why: string): void {
+/** @param helpsItself tries what may do instead, and says whether there was anything. */
+function yieldIfOthersCan(
+  turn: Turn,
+  leading: Leading,
+  why: string,
+  helpsItself: (turn: Turn, leading: Leading) => boolean = () => false,
+): void {
   const { progress, nowMs, election } = turn.volatile;
   const { detectMs, stallAgainMs } = turn.config.timings;
   // While elections are paused nobody would come after it.
   const stays = nowMs < progress.staysUntilMs || turn.durable.pause.paused;
   const successor = stays ? null : successorWithout(turn, leading);
-  if (successor === null) return;
+  if (successor === null || helpsItself(turn, leading)) return;
   const notBeforeMs = nowMs + detectMs;
   turn.set({
     progress: {

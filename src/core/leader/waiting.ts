@@ -1,14 +1,19 @@
 import type { Blocked } from "../messages.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import { satisfiedAll } from "../quorum/policy.js";
-import type { NodeId } from "../ruleset/ruleset.js";
+import type { NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { seated } from "../ruleset/seats.js";
 import type { Leading } from "../state.js";
 import type { Turn } from "../turn.js";
 
 /** Whether those who stream from this leader, with itself, satisfy every ruleset in force. */
 export function isQuorumConnected(turn: Turn, leading: Leading): boolean {
-  return satisfiedAll(seated(leading.obliged, leading.seats), turn.self, connectedTo(turn, leading));
+  return isConnected(turn, leading, leading.obliged);
+}
+
+/** Whether they would satisfy these. */
+export function isConnected(turn: Turn, leading: Leading, rulesets: readonly Ruleset[]): boolean {
+  return satisfiedAll(seated(rulesets, leading.seats), turn.self, connectedTo(turn, leading));
 }
 
 function connectedTo(turn: Turn, leading: Leading): ReadonlySet<NodeId> {

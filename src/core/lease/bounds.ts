@@ -64,3 +64,19 @@ export function leaseTimings(detectMs: number): LeaseTimings {
 export function lateMaxMs({ leaseMs, leaseRenewMs, leaseFenceMs }: LeaseTimings): number {
   return leaseMs - leaseFenceMs - 2 * leaseRenewMs;
 }
+
+/** The longest that anybody holds whatever a leader may ask for, in ms: beyond it no word of a lease is believed. */
+export function holdMaxMs({ leaseMs, awayMs }: LeaseTimings & { readonly awayMs: number }): number {
+  return leaseMs === 0 ? 0 : holdMs(Math.max(leaseMs, awayMs));
+}
+
+/**
+ * For how long a leader may go without being established, in ms: as long as that takes, or until the leases that it has to
+ * wait for are over, and `detect` more. One that is told of a lease longer than any does not put off elections for ever.
+ */
+export function establishWithinMs(
+  timings: LeaseTimings & { readonly awayMs: number; readonly establishMs: number; readonly detectMs: number },
+  awaitedMs: number,
+): number {
+  return Math.max(timings.establishMs, Math.min(awaitedMs, holdMaxMs(timings)) + timings.detectMs);
+}

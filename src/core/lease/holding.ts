@@ -4,12 +4,14 @@
  * of earlier leaders are over.
  */
 import { isDoubted } from "../detector/peers.js";
+import { isGivenUp } from "../leader/change_state.js";
 import { TERM_NONE } from "../log/position.js";
 import type { LeaseAsk, LeaseLeft, NodeStatus } from "../messages.js";
 import { blocks } from "../quorum/blocking.js";
 import { followersOf } from "../quorum/minimal_quorums.js";
 import type { Incarnation, NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { memberOf } from "../ruleset/ruleset.js";
+import { sameItems } from "../same_items.js";
 import type { Leading, State } from "../state.js";
 import type { Turn } from "../turn.js";
 import type { AwaitedLease, HeldLease, LeaseBook } from "./book.js";
@@ -98,10 +100,6 @@ const lastHeld = new WeakMap<
   }
 >();
 
-function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
-}
-
 /** Whether a leader under these rulesets could serve now: to be asked before any further ruleset is put in force, too. */
 export function holdsLease(turn: Turn, rulesets: readonly Ruleset[]): boolean {
   return turn.nowMs < mustFenceAtMs(turn.state(), rulesets);
@@ -110,8 +108,10 @@ export function holdsLease(turn: Turn, rulesets: readonly Ruleset[]): boolean {
 /**
  * Every ruleset that a recruitment against this leader may have to satisfy: while rules change, the old ones and the new
  * ones (`change.ts` puts both among those that a commit must satisfy), and what it found undecided until that is decided.
+ * Of a change that is given up, the old ones alone: whoever finds it has to satisfy these in any case, until it is marked.
  */
 export function rulesOf(leading: Leading): readonly Ruleset[] {
+  if (isGivenUp(leading.change)) return [leading.change.before];
   return [...leading.obliged, leading.ruleset];
 }
 
@@ -122,6 +122,12 @@ export function stillAwaited({ config, volatile }: State): readonly AwaitedLease
     if (nowMs >= untilMs || leader === config.self) return false;
     return leader === null || (peers[leader]?.status?.fencedUntil ?? TERM_NONE) < term;
   });
+}
+
+/** How long after its start a leader may still have to wait for leases of earlier ones, in ms; 0 for nothing. */
+export function awaitedMs({ volatile: { lease, leading } }: Pick<State, "volatile">): number {
+  if (leading === null) return 0;
+  return Math.max(0, ...lease.awaited.map(({ untilMs }) => untilMs - leading.startedMs));
 }
 
 /** Whether a leader whose first record a quorum holds may be established now. */

@@ -4,6 +4,7 @@
  * A leader's status carries a stamp of its own clock; a follower's answer echoes it, and refuses everybody else for as long
  * as the leader counts on it and a little more. Both halves live in `granting` and `holding`; here they meet the events.
  */
+import { mustGiveUpAtMs } from "../leader/change_given_up.js";
 import { stepDown } from "../leader/office.js";
 import type { NodeStatus } from "../messages.js";
 import type { NodeId } from "../ruleset/ruleset.js";
@@ -83,7 +84,7 @@ export function leaseTicksMs(state: State): number[] {
   if (config.timings.leaseMs === 0 || leading === null) return [];
   const due = lease.askedMs === null ? [] : [lease.askedMs + config.timings.leaseRenewMs];
   if (lease.leavingSinceMs !== null) due.push(lease.leavingSinceMs + LEAVE_WITHIN_MS);
-  if (leading.stage === "established") due.push(servesUntilMs(state, leading));
+  if (leading.stage === "established") due.push(servesUntilMs(state, leading), mustGiveUpAtMs(state, leading));
   else due.push(...stillAwaited(state).map((w) => w.untilMs));
   return due.filter((at) => Number.isFinite(at) && at > volatile.nowMs);
 }

@@ -78,7 +78,7 @@ export class TestCluster {
     }
   }
 
-  /** One more node, which its own configuration alone names beside the others. It is not started. */
+  /** One more node, which its own configuration alone names beside those of the start. It is not started. */
   async grow(): Promise<string> {
     const { nodes } = this.plan;
     const [added] = planNodes(this.home, nodes.length + 1, [
@@ -88,7 +88,8 @@ export class TestCluster {
     if (added === undefined) throw new Error("unreachable: one node was planned");
     this.plan = { ...this.plan, nodes: [...nodes, added] };
     const config = join(this.home.dir, `${added.id}.yaml`);
-    await writeFile(config, configText(this.plan));
+    const named = this.plan.nodes.filter(({ id }) => !this.#homes.has(id));
+    await writeFile(config, configText({ ...this.plan, nodes: named }));
     this.#homes.set(added.id, { ...this.home, config });
     return added.id;
   }

@@ -143,7 +143,7 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
   {
     name: "yields-to-nobody",
     file: "src/core/leader/progress.ts",
-    find: "  if (successor === null) return;\n",
+    find: "  if (successor === null || helpsItself(turn, leading)) return;\n",
     replace: "",
     why: "DESIGN 7: a leader that cannot complete commits is replaced if another one could",
     script: "progress_nobody_better.txt",
@@ -151,8 +151,8 @@ export const CATCH_UP_MUTANTS: readonly Mutant[] = [
   {
     name: "progress-not-watched",
     file: "src/core/leader/progress.ts",
-    find: "    if (nowMs - progress.demandedMs >= detectMs)\n",
-    replace: "    if (false)\n",
+    find: "    if (stalledMs >= detectMs) yield",
+    replace: "    if (false) yield",
     why: "DESIGN 7: does the quorum LSN advance when there is demand?",
     script: "progress_cut_from_followers.txt",
   },

@@ -9,6 +9,37 @@ const SEATS = "src/core/ruleset/seats.ts";
 /** DESIGN 6: changing the rules. */
 export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
+    name: "stalled-change-deposes-its-leader",
+    file: "src/core/leader/progress.ts",
+    find: " || helpsItself(turn, leading)",
+    replace: "",
+    why: "DESIGN 6.5: a change whose nodes die must not block traffic: it is void before the leader leaves office for it",
+    script: "change_stalled.txt",
+  },
+  {
+    name: "stalled-change-given-up-in-vain",
+    file: "src/core/leader/progress.ts",
+    find: "if (!mayBeGivenUp(change) || !isConnected(turn, leading, [change.before])) return false;",
+    replace: "if (!mayBeGivenUp(change)) return false;",
+    why: "I9: a leader that the rules before it stand still under as well leaves office at once",
+    script: "change_stalled.txt",
+  },
+  {
+    name: "lease-lost-for-a-change",
+    file: "src/core/node.ts",
+    find: "  keepLeaseWithoutChange(turn);\n",
+    replace: "",
+    why: "DESIGN 6.5: nor does it leave since it would lose the lease under rules that are not marked",
+    script: "lease_change_waits.txt",
+  },
+  {
+    name: "given-up-and-marked",
+    file: "src/core/leader/change.ts",
+    find: "if (!givenUp && enforced && isDurable",
+    replace: "if (enforced && isDurable",
+    why: "DESIGN 7: who has the mark elects under the new rules alone, and the leader holds no lease against that",
+  },
+  {
     name: "no-joint-rule",
     file: CHANGE,
     find: "subterm: change.number.subterm, obliged: [leading.ruleset, target] });",
@@ -27,7 +58,7 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: "written-before-the-joint-rule-is-in-force",
     file: CHANGE,
-    find: 'if (enforced) return write(turn, change, "writing");\n',
+    find: 'if (enforced && !givenUp) return write(turn, change, "writing");\n',
     replace: 'if (change !== null) return write(turn, change, "writing");\n',
     why: "DESIGN 6.2: joint rules in force, behind the barrier, then the record",
     script: "change_of_policy.txt",
@@ -35,16 +66,16 @@ export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: "marked-before-it-is-durable",
     file: CHANGE,
-    find: "if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
-    replace: "if (enforced && isQuorumConnected(turn, leading))",
+    find: "if (!givenUp && enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
+    replace: "if (!givenUp && enforced && isQuorumConnected(turn, leading))",
     why: "DESIGN 6.4 ◆, I7: when it is durable under both, the mark",
     script: "change_of_policy.txt",
   },
   {
     name: "marked-while-those-it-needs-are-gone",
     file: CHANGE,
-    find: "if (enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
-    replace: "if (enforced && isDurable(leading, change.proposedLsn))",
+    find: "if (!givenUp && enforced && isDurable(leading, change.proposedLsn) && isQuorumConnected(turn, leading))",
+    replace: "if (!givenUp && enforced && isDurable(leading, change.proposedLsn))",
     why: "DESIGN 6.5: a change whose nodes die must not block traffic for ever, and a mark is never taken back",
     script: "change_marked_only_with_its_quorum.txt",
   },

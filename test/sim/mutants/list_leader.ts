@@ -6,6 +6,14 @@ const OFFICE = "src/core/leader/office.ts";
 /** A term in office, and the shell that keeps its word. */
 export const LEADER_MUTANTS: readonly Mutant[] = [
   {
+    name: "observers-by-name-alone",
+    file: "src/core/leader/followers.ts",
+    find: "has(b) - has(a) || ",
+    replace: "",
+    why: "DESIGN 2: an observer streams, and nobody ends it for another one",
+    script: "observers_that_stream_stay.txt",
+  },
+  {
     name: "established-without-a-quorum",
     file: LEADER,
     find: "  if (leading.firstRecord === null || leading.quorumLsn < leading.firstRecord) return;\n",

@@ -7,6 +7,38 @@ const OLD_LEASES = "src/core/coordinator/old_leases.ts";
 /** DESIGN 7: quorums stop writes, leases stop stale reads (hole H13). */
 export const LEASE_MUTANTS: readonly Mutant[] = [
   {
+    name: "coordinator-ignores-the-lease-awaited",
+    file: "src/core/coordinator/promoting.ts",
+    find: "establishWithinMs(timings, Math.max(0, ...leases.map(({ ms }) => ms)))",
+    replace: "timings.establishMs",
+    why: "I9: a leader that waits for the longer lease of one who is away has not failed",
+    script: "lease_awaited_long.txt",
+  },
+  {
+    name: "leader-ignores-the-lease-awaited",
+    file: "src/core/coordinator/own_term.ts",
+    find: "establishWithinMs(timings, awaitedMs(turn))",
+    replace: "timings.establishMs",
+    why: "I9: it burns no term for it itself",
+    script: "lease_awaited_long.txt",
+  },
+  {
+    name: "followers-ignore-the-lease-awaited",
+    file: "src/core/detector/detector.ts",
+    find: "establishWithinMs(timings, toldToAwaitMs(known, peer))",
+    replace: "timings.establishMs",
+    why: "I9: nor do those that follow it",
+    script: "lease_awaited_long.txt",
+  },
+  {
+    name: "lease-awaited-for-ever",
+    file: "src/core/lease/bounds.ts",
+    find: "Math.min(awaitedMs, holdMaxMs(timings))",
+    replace: "awaitedMs",
+    why: "I9: a word of a lease longer than any must not stop elections",
+    script: "lease_awaited_long.txt",
+  },
+  {
     name: "lease-not-kept",
     file: "src/core/lease/lease.ts",
     find: "  if (turn.nowMs < servesUntilMs(turn.state(), leading)) return;\n",

@@ -14,6 +14,8 @@ export const SURVIVORS: Readonly<Record<string, string>> = {
     "redundant: a term is led in one life of one sidecar, and a follower echoes a stamp that it heard under that term, so none is above the last one asked. Kept: a stamp that is nobody's would hold a lease for as long as it likes.",
   "adopts-by-the-word-of-another-term":
     "redundant: whoever was established in a term has written a ruleset of that term, so what was settled in another one is not the newest in the table (`adopts-in-the-middle-of-a-change`). Kept: it is the sentence that I8 stands on.",
+  "given-up-and-marked":
+    "hardly ever reached: a change that is given up is made void in the same step, unless an operation is under way, and then only where its record was written and those that it needs are back when that one ends. Kept: who has the mark elects under the new rules alone, and the leader holds no lease against that; the core itself would stop, since it checks it.",
   "caught-up-while-it-follows":
     "redundant: `dropCatchUp` ends it in the same step (`catch-up-outlives-the-promise` breaks that). Kept: the reason it gives is the right one.",
   "voided-in-the-step-that-writes-the-void":

@@ -550,6 +550,8 @@ export interface NodeStatus {
   pause:
     | Pause
     | undefined;
+  /** Of a leader: for so long from the beginning of its term, at most, it waits for leases of earlier ones; else 0. */
+  awaitsMs: number;
   /** Of a leader. */
   change: ChangeShown | undefined;
   enforced:
@@ -2842,6 +2844,7 @@ function createBaseNodeStatus(): NodeStatus {
     seen: [],
     awayMs: 0,
     pause: undefined,
+    awaitsMs: 0,
     change: undefined,
     enforced: undefined,
     checkpointed: false,
@@ -2973,6 +2976,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.pause !== undefined) {
       Pause.encode(message.pause, writer.uint32(250).fork()).join();
     }
+    if (message.awaitsMs !== 0) {
+      writer.uint32(273).double(message.awaitsMs);
+    }
     if (message.change !== undefined) {
       ChangeShown.encode(message.change, writer.uint32(322).fork()).join();
     }
@@ -2989,7 +2995,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       HeldSetting.encode(v!, writer.uint32(410).fork()).join();
     }
     if (message.handsOverTo !== undefined) {
-      writer.uint32(274).string(message.handsOverTo);
+      writer.uint32(258).string(message.handsOverTo);
     }
     return writer;
   },
@@ -3255,6 +3261,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.pause = Pause.decode(reader, reader.uint32());
             continue;
           }
+          case 34: {
+            if (tag !== 273) {
+              break;
+            }
+
+            message.awaitsMs = reader.double();
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -3295,8 +3309,8 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.heldSettings.push(HeldSetting.decode(reader, reader.uint32()));
             continue;
           }
-          case 34: {
-            if (tag !== 274) {
+          case 32: {
+            if (tag !== 258) {
               break;
             }
 
