@@ -1,10 +1,12 @@
-import { access, copyFile, readdir, writeFile } from "node:fs/promises";
+import { access, copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { contains } from "../../src/core/log/history.js";
+import { readControlData } from "../../src/postgres/control_data.js";
 import { observe, observeLeader, observeStandby } from "../../src/postgres/observe.js";
 import { checkpoint } from "../../src/postgres/promote.js";
 import { historyFileName, readHistory } from "../../src/postgres/replication/history_file.js";
+import { segmentName } from "../../src/postgres/replication/segment_name.js";
 import { advanceSlots, ensureSlots, slotName } from "../../src/postgres/slots.js";
 import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
 import { type Node, namesOf, seatOf, until } from "./replication_node.js";
@@ -67,6 +69,34 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
       kind: "standby",
       walreceiver: { slot: slotName(seatOf("n2")), senderPort: n1.port, receivedTimeline: 7n },
     });
+  });
+
+  it("goes on in the segments that were put aside for the timeline before", async () => {
+    const { timeline, lsn } = await n1.position();
+    const segmentBytes = BigInt((await readControlData(n1.dataDir)).walSegmentBytes);
+    const wal = join(n1.dataDir, "pg_wal");
+    const name = (term: bigint, ahead: bigint) =>
+      segmentName({ timeline: term, number: lsn / segmentBytes + ahead }, segmentBytes);
+    const full = await readFile(join(wal, name(timeline, 0n)));
+    const segments = async () => (await readdir(wal)).filter((file) => file.length === name(2n, 0n).length).sort();
+    // There may be others from the start on.
+    for (const ahead of [1n, 9n]) await writeFile(join(wal, name(timeline, ahead)), full);
+    await cluster.giveAll(wal);
+    const aside = (await segments()).filter((file) => file > name(timeline, 0n)).length;
+    await n1.promote(2n, { followers: ["n2"] });
+    const expected = Array.from({ length: aside + 1 }, (_, ahead) => name(2n, BigInt(ahead)));
+    expect((await segments()).filter((file) => file > name(timeline, 0n))).toEqual(expected);
+    await n2.follow(n1, 2n);
+    await n1.write("create table public.t(i int)");
+    for (let i = 0; i < 3; i++) {
+      await n1.session.query("select pg_switch_wal()");
+      await n1.write(`insert into public.t values (${i})`);
+    }
+    await caughtUp(n1, n2);
+    // What it wrote into them is what a crash finds.
+    await n1.kill();
+    await n1.start({ standby: true });
+    expect(await n1.session.query("select i from public.t order by i")).toEqual([{ i: 0 }, { i: 1 }, { i: 2 }]);
   });
 
   it("is refused where the position moved, the names are empty, or Postgres leads already", async () => {
