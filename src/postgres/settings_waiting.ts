@@ -43,7 +43,8 @@ export function waitingIn(
         : (row.filed ?? THE_DEFAULT);
     if (to !== null && to !== row.shown && to !== row.raw && (asked.has(row.name) || row.pending))
       pending.push({ name: row.name, from: row.shown, to });
-    else if (to === null && row.altered && row.filed !== null && row.filed !== row.shown && row.filed !== row.raw)
+    const beaten = row.altered && settings.wanted.has(row.name) && row.filed !== null;
+    if (beaten && ![to, row.shown, row.raw].includes(row.filed))
       held.push({ name: row.name, wanted: row.filed, runs: row.shown, why: ALTERED });
   }
   return { pending: pending.sort(byName), held: held.sort(byName) };
