@@ -43,9 +43,9 @@ export function waitingIn(
         : (row.filed ?? THE_DEFAULT);
     if (to !== null && to !== row.shown && to !== row.raw && (asked.has(row.name) || row.pending))
       pending.push({ name: row.name, from: row.shown, to });
-    const beaten = row.altered && settings.wanted.has(row.name) && row.filed !== null;
-    if (beaten && ![to, row.shown, row.raw].includes(row.filed))
-      held.push({ name: row.name, wanted: row.filed, runs: row.shown, why: ALTERED });
+    const altered = row.altered && settings.wanted.has(row.name) ? row.filed : null;
+    if (altered !== null && ![to, row.shown, row.raw].includes(altered))
+      held.push({ name: row.name, wanted: altered, runs: row.shown, why: ALTERED });
   }
   return { pending: pending.sort(byName), held: held.sort(byName) };
 }
