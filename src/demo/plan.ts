@@ -31,7 +31,6 @@ const PORTS_PER_NODE = 3;
 /** Little memory, nothing less durable, and shared memory as files that go away with the directory. */
 export const SMALL: Readonly<Record<string, string | number>> = {
   shared_buffers: "32MB",
-  max_connections: 50,
   max_wal_size: "256MB",
   jit: "off",
   dynamic_shared_memory_type: "mmap",

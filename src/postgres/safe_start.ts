@@ -259,7 +259,8 @@ async function complaint({ places, logFrom }: UntilReady): Promise<string> {
     const length = Math.min(size, LOG_TAIL_BYTES);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, logFrom + size - length);
     const lines = buffer.subarray(0, bytesRead).toString("utf8").trim().split("\n");
-    const bad = lines.filter((line) => /(FATAL|PANIC|ERROR|HINT|DETAIL):/.test(line));
+    // What is wrong in a file is said at another level than that something is.
+    const bad = lines.filter((line) => /(FATAL|PANIC|ERROR|HINT|DETAIL):|LOG: .* parameter "/.test(line));
     return `${(bad.length > 0 ? bad : lines).slice(-4).join(" | ")} (${places.logFile})`;
   } finally {
     await handle.close();

@@ -43,8 +43,9 @@ export function waitingIn(
         : (row.filed ?? THE_DEFAULT);
     if (to !== null && to !== row.shown && to !== row.raw && (asked.has(row.name) || row.pending))
       pending.push({ name: row.name, from: row.shown, to });
-    else if (to === null && row.altered && row.filed !== null && row.filed !== row.shown && row.filed !== row.raw)
-      held.push({ name: row.name, wanted: row.filed, runs: row.shown, why: ALTERED });
+    const altered = row.altered && settings.wanted.has(row.name) ? row.filed : null;
+    if (altered !== null && ![to, row.shown, row.raw].includes(altered))
+      held.push({ name: row.name, wanted: altered, runs: row.shown, why: ALTERED });
   }
   return { pending: pending.sort(byName), held: held.sort(byName) };
 }

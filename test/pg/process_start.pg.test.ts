@@ -99,6 +99,7 @@ describe.each(testBinaries)("start of Postgres $version", (binaries) => {
     await expect(instance.start({ userSettings: { shared_buffers: "1TB" } })).rejects.toThrow(
       /FATAL|could not map|shared memory/,
     );
+    await expect(instance.start({ userSettings: { work_mem: "much" } })).rejects.toThrow(/work_mem.*much/);
     expect(existsSync(join(instance.dataDir, "postmaster.pid"))).toBe(false);
   });
 
