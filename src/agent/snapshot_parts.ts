@@ -1,6 +1,9 @@
 /** Parts of a snapshot that need nothing but themselves. */
+
 import { leaseOf } from "../core/lease/lease.js";
-import type { NodeStatus, RejoinWork } from "../core/messages.js";
+import { formatLsn } from "../core/log/lsn.js";
+import type { NodeStatus } from "../core/messages.js";
+import type { RejoinWork } from "../core/rejoin_facts.js";
 import type { State } from "../core/state.js";
 import type { KnownPlace } from "./snapshot.js";
 
@@ -33,6 +36,18 @@ function workJson(work: RejoinWork | null) {
   return {
     ...{ source, attempt, reason, phase, bytes, total_bytes: totalBytes, bytes_per_s: bytesPerS },
     left_ms: leftMs === null ? null : Math.round(leftMs),
+  };
+}
+
+/** What a restore to a point in time names (POSTGRES.md K): the timeline of the leader, and where it left which one. */
+export function timelineJson({ volatile }: State, leader: NodeStatus | null) {
+  const history = volatile.leading?.history ?? volatile.following?.ready?.history ?? null;
+  if (leader === null || !leader.established || history?.timeline !== leader.term) return null;
+  const parent = history.ancestors.at(-1);
+  return {
+    id: Number(history.timeline),
+    parent: parent === undefined ? null : Number(parent.timeline),
+    switch_lsn: parent === undefined ? null : formatLsn(parent.end),
   };
 }
 
