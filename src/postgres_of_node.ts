@@ -3,6 +3,7 @@ import type { SystemClock } from "./agent/clock.js";
 import type { Loop } from "./agent/loop.js";
 import type { ClusterConfig, NodeConfig } from "./config/cluster_config.js";
 import { isLoopback } from "./config/hosts.js";
+import { keptSlots } from "./core/kept_slots.js";
 import { REWIND_FROM_BYTES } from "./core/limits.js";
 import type { Durable } from "./core/state.js";
 import { termEvidence } from "./core/term_evidence.js";
@@ -71,6 +72,7 @@ export function localPostgres({ config, node, ground, link, log }: Wiring): Loca
     said: (text) => log.logger.info({ mark: "said" }, text),
     rewindFromBytes: rewindFromBytes(),
     clones: { maxRateKbPerS: max_rate_kb_per_s, atOnce: at_once },
+    slots: () => (link.loop === null ? null : keptSlots(link.loop.state)),
     evidence: () => (link.loop === null ? null : termEvidence(link.loop.state)),
     credentials: ground.credentials,
     idAt: ({ host, port: at }) =>

@@ -13,7 +13,7 @@ import { foundersNamed, memberOf } from "../core/ruleset/ruleset.js";
 import type { State } from "../core/state.js";
 import { statusOf } from "../core/status.js";
 import { enoughToGoOn, spareFollowers } from "./enough.js";
-import { leaseJson, phasesJson, rejoinJson, settingsJson, uriOf } from "./snapshot_parts.js";
+import { leaseJson, phasesJson, rejoinJson, settingsJson, timelineJson, uriOf } from "./snapshot_parts.js";
 
 /** A node of the configuration, for those that were never heard. */
 export interface KnownPlace {
@@ -61,6 +61,7 @@ export function snapshot(state: State, options: SnapshotOptions) {
     change: changeJson(leader),
     spare: rules === undefined || leader === null ? [] : spareFollowers(rules, leader.node, copying(rules, seen)),
     nodes: places.map((place) => nodeJson(state, place, seen.get(place.id), leader, rules)),
+    timeline: timelineJson(state, leader),
     lease: leaseJson(state),
     blocked: blockedJson(state, seen, leader, rules),
     uri: rules === undefined ? null : uriOf(options.superuser, placed(rules, places, seen)),

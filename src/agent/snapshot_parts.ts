@@ -1,6 +1,9 @@
 /** Parts of a snapshot that need nothing but themselves. */
+
 import { leaseOf } from "../core/lease/lease.js";
-import type { NodeStatus, RejoinWork } from "../core/messages.js";
+import { formatLsn } from "../core/log/lsn.js";
+import type { NodeStatus } from "../core/messages.js";
+import type { RejoinWork } from "../core/rejoin_facts.js";
 import type { State } from "../core/state.js";
 import type { KnownPlace } from "./snapshot.js";
 
@@ -41,6 +44,18 @@ export function settingsJson(status: NodeStatus | null) {
   if (status === null) return { pending_restart: null, held_settings: null };
   const { pending = [], held = [] } = status.settings ?? {};
   return { pending_restart: pending.map((s) => ({ ...s })), held_settings: held.map((s) => ({ ...s })) };
+}
+
+/** What a restore to a point in time names (POSTGRES.md K): the timeline of the leader, and where it left which one. */
+export function timelineJson({ volatile }: State, leader: NodeStatus | null) {
+  const history = volatile.leading?.history ?? volatile.following?.ready?.history ?? null;
+  if (leader === null || !leader.established || history?.timeline !== leader.term) return null;
+  const parent = history.ancestors.at(-1);
+  return {
+    id: Number(history.timeline),
+    parent: parent === undefined ? null : Number(parent.timeline),
+    switch_lsn: parent === undefined ? null : formatLsn(parent.end),
+  };
 }
 
 /** Only a leader knows how long it may serve. */

@@ -143,6 +143,8 @@ export const statusShape = z.looseObject({
     .looseObject({ left_ms: ms.nullable(), lacks: z.array(id) })
     .nullable()
     .optional(),
+  /** What a restore to a point in time names; null while nobody is established. */
+  timeline: z.looseObject({ id: count, parent: count.nullable(), switch_lsn: lsn.nullable() }).nullable().optional(),
   blocked: z
     .looseObject({
       code: z.string(),

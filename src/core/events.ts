@@ -7,7 +7,6 @@ import type { Position, Term } from "./log/position.js";
 import type {
   CatchUpRequest,
   CatchUpResult,
-  CopyProgress,
   FollowRequest,
   FollowResult,
   NodeStatus,
@@ -19,6 +18,7 @@ import type {
 } from "./messages.js";
 import type { HandoverRequest, RestartRequest } from "./orders.js";
 import type { RejoinMeans } from "./postgres_known.js";
+import type { CopyProgress } from "./rejoin_facts.js";
 import type { NodeId, RulesetRecord } from "./ruleset/ruleset.js";
 import type { ChangeRequest } from "./ruleset/wanted.js";
 import type { SettingsSeen } from "./settings_seen.js";

@@ -16,7 +16,6 @@ import type {
   NodeStatus,
   PromiseMade,
   PromoteRequest,
-  RejoinFacts,
   Seen,
 } from "./messages.js";
 import { BOOT_UNKNOWN } from "./messages.js";
@@ -24,6 +23,7 @@ import type { Mandate, Pause, RestartOrder } from "./orders.js";
 import { NEVER_PAUSED } from "./orders.js";
 import type { BootData, LocalPostgres } from "./postgres_known.js";
 import { postgresUnseen } from "./postgres_known.js";
+import type { RejoinFacts } from "./rejoin_facts.js";
 import type { Incarnation, InitialRuleset, NodeId, Ruleset, RulesetNumber } from "./ruleset/ruleset.js";
 import type { Timings } from "./timings.js";
 

@@ -21,6 +21,8 @@ export interface ClusterPlan {
   readonly settings: Readonly<Record<string, string | number>>;
   /** The silence that makes a suspicion; the default if absent. */
   readonly detect?: string;
+  /** What a clone may take of its source a second; the default if absent. */
+  readonly maxRate?: string;
   /** Null: the first Postgres that Quorate finds. */
   readonly binDir: string | null;
 }
@@ -62,6 +64,7 @@ export function configText(plan: ClusterPlan): string {
     nodes: Object.fromEntries(nodes),
     policy: plan.policy,
     ...(plan.detect === undefined ? {} : { timings: { detect: plan.detect } }),
+    ...(plan.maxRate === undefined ? {} : { rejoin: { max_rate: plan.maxRate } }),
     postgres: {
       ...(plan.binDir === null ? {} : { bin_dir: plan.binDir }),
       settings: plan.settings,

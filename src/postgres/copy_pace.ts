@@ -1,4 +1,4 @@
-import type { CopyPhase, CopyProgress } from "../core/messages.js";
+import type { CopyPhase, CopyProgress } from "../core/rejoin_facts.js";
 
 /** What came within the last so many ms makes the pace: long enough for a throttled source, which sends in bursts. */
 const WINDOW_MS = 10_000;

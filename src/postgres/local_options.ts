@@ -1,6 +1,7 @@
 import type { Credentials, MadeCredentials } from "../agent/ports.js";
 import type { KeeperReport, PostgresReport } from "../core/events.js";
 import type { FoundPostgres } from "../core/keeper/adoption.js";
+import type { KeptSlot } from "../core/kept_slots.js";
 import type { BootData } from "../core/postgres_known.js";
 import type { Incarnation, NodeId } from "../core/ruleset/ruleset.js";
 import type { TermEvidence } from "../core/term_evidence.js";
@@ -33,6 +34,8 @@ export interface LocalPostgresOptions extends LocalOptions {
   /** Where a peer's Postgres is, and whose is where. */
   readonly placeOf: (node: string) => Place | null;
   readonly idAt: (place: Place) => string | null;
+  /** For whom a follower keeps WAL; null: not known. */
+  readonly slots: () => readonly KeptSlot[] | null;
   /** What is known of the term that this node leads, to be kept for people. */
   readonly evidence: () => TermEvidence | null;
 }

@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import type { Term } from "../core/log/position.js";
-import { nothingCopied } from "../core/messages.js";
+import { nothingCopied } from "../core/rejoin_facts.js";
 import type { Seat } from "../core/ruleset/seats.js";
 import { conninfo, NOTICED_WHEN_GONE } from "./conninfo.js";
 import { readControlData } from "./control_data.js";

@@ -71,7 +71,7 @@ function overridable(options: CommandLineOptions): Record<string, string> {
     max_connections: "100",
     superuser_reserved_connections: "5",
     max_wal_senders: "10",
-    max_replication_slots: "10",
+    max_replication_slots: "20",
     wal_keep_size: "1GB",
     // Without a cap an absent follower fills the leader's disk.
     max_slot_wal_keep_size: options.slotWalKeepKb === undefined ? "4GB" : `${options.slotWalKeepKb}kB`,
@@ -135,7 +135,7 @@ function isLinux({ platform = process.platform }: CommandLineOptions): boolean {
 /** Fewer than these would leave followers, clones and their slots without a place. */
 const AT_LEAST: Readonly<Record<string, number>> = {
   max_wal_senders: 10,
-  max_replication_slots: 10,
+  max_replication_slots: 16,
   superuser_reserved_connections: 5,
 };
 

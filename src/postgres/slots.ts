@@ -1,3 +1,5 @@
+import type { KeptSlot } from "../core/kept_slots.js";
+import { formatLsn } from "../core/log/lsn.js";
 import type { Seat } from "../core/ruleset/seats.js";
 import { deadlineAfter, poll } from "./polling.js";
 import type { SqlRunner } from "./sql/runner.js";
@@ -59,19 +61,33 @@ export async function serveOnly(session: SqlRunner, seats: readonly Seat[], dead
   await ensureSlots(session, seats);
 }
 
-/** On a standby: see `SLOTS_ADVANCE`. */
-export async function advanceSlots(session: SqlRunner): Promise<void> {
-  await session.query(SLOTS_ADVANCE, [`${SLOT_PREFIX}%`]);
+/**
+ * On a standby, for the day on which it leads: makes the slots that are missing, moves the others, and lets go of those that
+ * are nobody's any more, as those of its own time as leader. One that was lost at its cap is made again once its node is back.
+ */
+export async function keepSlots(session: SqlRunner, kept: readonly KeptSlot[]): Promise<void> {
+  const wanted = new Map(kept.map(({ seat, has }) => [slotName(seat), has]));
+  const left = new Set<string>();
+  for (const { slot_name, active_pid, lost } of await ours(session)) {
+    const has = wanted.get(slot_name);
+    const drop = has === undefined || (lost && has !== null);
+    if (drop && active_pid === null) await session.query(SLOT_DROP, [slot_name]);
+    else left.add(slot_name);
+  }
+  for (const name of wanted.keys()) if (!left.has(name)) await session.query(SLOT_CREATE, [name]);
+  const known = [...wanted].flatMap(([name, has]) => (has === null ? [] : [{ name, has: formatLsn(has) }]));
+  await session.query(SLOTS_ADVANCE, [known.map(({ name }) => name), known.map(({ has }) => has)]);
 }
 
-/** Now and then, while nobody waits: a leader's follower whose slot was lost gets another; a follower's own hold nothing back. */
+/** Now and then, while nobody waits: a leader's follower whose slot was lost gets another; a follower keeps some for others. */
 export async function maintainSlots(
   session: SqlRunner,
   as: "leader" | "follower",
   seats: readonly Seat[],
+  kept: readonly KeptSlot[] | null,
 ): Promise<void> {
   if (as === "leader") await ensureSlots(session, seats);
-  else await advanceSlots(session);
+  else if (kept !== null) await keepSlots(session, kept);
 }
 
 function ours(session: SqlRunner): Promise<SlotRow[]> {

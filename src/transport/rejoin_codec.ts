@@ -1,4 +1,4 @@
-import type { CopyPhase, RejoinFacts, RejoinWork } from "../core/messages.js";
+import type { CopyPhase, RejoinFacts, RejoinWork } from "../core/rejoin_facts.js";
 import { cut, enumPair, Malformed, milliseconds, nodeId, orNull, term, text } from "./fields.js";
 import type * as wire from "./gen/quorate/v1/cluster.js";
 import { RejoinMethod, CopyPhase as WireCopyPhase } from "./gen/quorate/v1/cluster.js";

@@ -52,6 +52,8 @@ describe("a configuration that is right", () => {
     const config = await good(GOOD);
     expect(config).toMatchObject({ cluster: "shop", policy: { kind: "majority" }, insecure: true, founded: false });
     expect(await good(`${GOOD}founded: true\n`)).toMatchObject({ founded: true });
+    const rejoin = { max_rate_kb_per_s: 102_400, at_once: 2, keep_wal_kb: 4_194_304 };
+    expect(config.nodes.map((node) => node.rejoin)).toEqual([rejoin, rejoin, rejoin]);
     expect(config.timings).toEqual({
       detect_ms: 1500,
       heartbeat_ms: 500,
@@ -89,6 +91,7 @@ describe("a configuration that is right", () => {
 postgres: { port: 6000, settings: { work_mem: 8MB, jit: false } }
 log: { level: debug }
 timings: { detect: 2s }
+rejoin: { max_rate: unlimited, keep_wal: 64GB }
 nodes:
   n2: { host: 10.0.0.2, postgres: { port: 6001, settings: { work_mem: 1MB } } }
   n1: { host: 10.0.0.1, log: { level: warn } }
@@ -105,6 +108,7 @@ insecure: true
       log: { level: "debug" },
     });
     expect(config.timings.detect_ms).toBe(2000);
+    expect(config.nodes[0]?.rejoin).toEqual({ max_rate_kb_per_s: null, at_once: 2, keep_wal_kb: 67_108_864 });
     expect(config.policy).toEqual({ kind: "at_least", copies: 2 });
   });
 
@@ -274,6 +278,27 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
     `${GOOD}timings: { detect: soon }\n`,
     /timings.detect: "soon" is not a duration; write it like 1500ms/,
   ],
+  [
+    "a rate without a unit",
+    `${GOOD}rejoin: { max_rate: 100 }\n`,
+    /rejoin.max_rate: 100 has no unit; write 100MB, or unlimited/,
+  ],
+  [
+    "a rate that is none",
+    `${GOOD}rejoin: { max_rate: fast }\n`,
+    /rejoin.max_rate: "fast" is not a size; write it like 100MB/,
+  ],
+  [
+    "a rate beyond Postgres'",
+    `${GOOD}rejoin: { max_rate: 2GB }\n`,
+    /rejoin.max_rate: 2GB is out of bounds .* 32kB to 1GB/,
+  ],
+  [
+    "too little WAL",
+    `${GOOD}rejoin: { keep_wal: 16MB }\n`,
+    /rejoin.keep_wal: 16MB is out of bounds .*; use 256MB to 2TB$/,
+  ],
+  ["no clone at all", `${GOOD}rejoin: { at_once: 0 }\n`, /rejoin.at_once: 0 is not a number of clones/],
   ["too short a detection", `${GOOD}timings: { detect: 100ms }\n`, /timings.detect: 100ms .*; use 300ms or more/],
   ["too long a detection", `${GOOD}timings: { detect: 2m }\n`, /timings.detect: 2m .*; use 60s or less/],
   [

@@ -71,7 +71,7 @@ export const CLUSTER: Snapshot = {
   ...{ established: true, paused: false, pause: { number: 0, by: null }, quorum_lsn: "0/3000300" },
   ruleset: { number: [3, 0], decided: true, policy: "majority", cohort: ["n1", "n2", "n3"] },
   ...{ enforced_by: "native", survives: [["n2"], ["n3"]], enforced: null, change: null, spare: [["n2"], ["n3"]] },
-  ...{ lease: null, blocked: null, uri: null },
+  ...{ timeline: { id: 3, parent: 2, switch_lsn: "0/3000100" }, lease: null, blocked: null, uri: null },
   nodes: ["n1", "n2", "n3"].map((id) => row(id)),
 };
 

@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { HOST } from "../../src/demo/plan.js";
 import { sendSignal } from "../../src/demo/proc_files.js";
 import { HEAL_MS, type TestCluster } from "./cluster/cluster.js";
+import { quorate } from "./cluster/command.js";
 import { diverge } from "./cluster/diverge.js";
 import { freezeAt } from "./cluster/freeze.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
@@ -53,7 +55,7 @@ describe("a clone takes the place of diverged data, and its sidecar gets SIGTERM
 });
 
 describe("the WAL that a follower needs is gone from its leader", () => {
-  const shared = sharedCluster();
+  const shared = sharedCluster({ maxRate: "8MB" });
 
   test("its slot dropped and the WAL recycled while it was away: it grows a clone by itself", async () => {
     const cluster = shared();
@@ -64,6 +66,11 @@ describe("the WAL that a follower needs is gone from its leader", () => {
     await forgetWal(cluster, leader, victim);
     await load.goesOn();
     cluster.start(victim);
+    const seen = await watchClone(cluster, victim);
+    expect(seen.every(({ source, attempt }) => source === leader && attempt === 1)).toBe(true);
+    expect(seen.map(({ reason }) => reason)[0]).toContain("does not serve it");
+    const rates = seen.map(({ bytes_per_s }) => bytes_per_s ?? 0);
+    expect(Math.max(...rates), "bytes per second, in bursts").toBeLessThan(2 * 8 * 2 ** 20);
     await waitFor("the follower to clone", HEAL_MS, () => cluster.marks(victim, "swapped").length > 1);
     expect(cluster.marks(victim, "cloning").at(-1)?.text).toContain("does not serve it");
     await load.settle();
@@ -71,6 +78,35 @@ describe("the WAL that a follower needs is gone from its leader", () => {
     expect([after.leader, after.term]).toEqual([leader, term]);
   });
 });
+
+interface Work {
+  readonly source: string;
+  readonly attempt: number;
+  readonly reason: string;
+  readonly phase: string;
+  readonly bytes: number | null;
+  readonly bytes_per_s: number | null;
+  readonly left_ms: number | null;
+}
+
+/** Until it was seen to go on twice, with a pace and an end; as programs, people and Prometheus see it. */
+async function watchClone(cluster: TestCluster, victim: string): Promise<readonly Work[]> {
+  const moving = new Map<number, Work>();
+  await waitFor("the clone to go on", HEAL_MS, async () => {
+    const node = (await cluster.status())?.nodes.find(({ id }) => id === victim);
+    const { work } = (node?.rejoin ?? {}) as { readonly work?: Work | null };
+    if (work?.phase === "copying" && work.bytes_per_s !== null && work.left_ms !== null)
+      moving.set(work.bytes ?? 0, work);
+    return moving.size >= 2;
+  });
+  const { stdout } = await quorate(["status", "-c", cluster.home.config]);
+  expect(stdout).toMatch(
+    /cloning \d+ %.*clone from n\d, copying, [\d.]+ MB of [\d.]+ MB, [\d.]+ MB\/s, \d+ s left: its leader/,
+  );
+  const metrics = await (await fetch(`http://${HOST}:${cluster.node(victim).httpPort}/metrics`)).text();
+  expect(metrics).toMatch(/^quorate_rejoin_bytes\{.*method="clone",.*phase="copying".*\} [1-9]/m);
+  return [...moving.values()];
+}
 
 /** As after an absence longer than what is kept: the slot, and every segment that the leader does not need itself. */
 async function forgetWal(cluster: TestCluster, leader: string, victim: string): Promise<void> {

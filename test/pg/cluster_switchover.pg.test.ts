@@ -1,6 +1,8 @@
 import { describe, test } from "vitest";
+import { HEAL_MS } from "./cluster/cluster.js";
 import { quorate } from "./cluster/command.js";
 import { loadOn, sharedCluster } from "./cluster/scenarios.js";
+import { waitFor } from "./cluster/waiting.js";
 
 interface Handover {
   readonly ok: boolean;
@@ -35,6 +37,45 @@ describe("an operator orders", () => {
     expect([before.leader, other]).toContain(after.leader);
     expect(clones()).toBe(founding);
     expect(cluster.logs().filter(({ mark }) => mark === "drained")).toHaveLength(2);
+  });
+
+  test("a follower that was away meanwhile streams from the next leader, which kept its WAL as a follower", async ({
+    expect,
+  }) => {
+    const cluster = shared();
+    const load = await loadOn(cluster);
+    const { leader } = await cluster.healed();
+    const [target = "", away = ""] = cluster.others(leader);
+    const slot = (what: string) =>
+      cluster.askPostgres(target, `select ${what} from pg_replication_slots where slot_name like 'quorate_${away}_%'`);
+    await waitFor(
+      "the follower to keep a slot for the other one",
+      HEAL_MS,
+      async () => (await slot("count(*)")) === "1",
+    );
+    const first = await slot("restart_lsn");
+    await waitFor("the slot to be moved", HEAL_MS, async () => {
+      await cluster.askPostgres(leader, "checkpoint");
+      await cluster.askPostgres(target, "checkpoint");
+      return (await slot(`restart_lsn > '${first}'`)) === "true";
+    });
+    expect(await cluster.askPostgres(target, "show max_slot_wal_keep_size")).toBe("4GB");
+    const clones = cluster.marks(away, "cloning").length;
+    await cluster.killNode(away);
+    const kept = await slot("restart_lsn");
+    for (const id of [leader, target]) {
+      await cluster.askPostgres(leader, "select pg_switch_wal()");
+      await cluster.askPostgres(id, "checkpoint");
+    }
+    expect(await slot("restart_lsn"), "of one that is away").toBe(kept);
+    const { json } = await order("switchover", "--to", target);
+    expect(json).toMatchObject({ ok: true, leader: target });
+    expect(await slot("restart_lsn"), "as it was kept").toBe(kept);
+    await load.goesOn();
+    cluster.start(away);
+    await load.settle();
+    await cluster.healed();
+    expect(cluster.marks(away, "cloning")).toHaveLength(clones);
   });
 
   test("failover although nobody suspects the leader, and what is refused", async ({ expect }) => {

@@ -47,6 +47,7 @@ describe.each(INSTALLATIONS)("an emergency fence waits for no operation: $title"
       credentials: { current: () => PASSWORDS, ensure: async () => ({ ...PASSWORDS, replicationMade: true }) },
       idAt: () => null,
       placeOf: () => null,
+      slots: () => null,
       evidence: () => null,
     });
   });

@@ -161,6 +161,34 @@ describe.each(INSTALLATIONS)("clone: $title", (installation) => {
     await expectNothingLeft(wanted.dir);
   });
 
+  it("waits for its turn, at the rate that it is told, and is given it when the one before ends", async () => {
+    const abort = new AbortController();
+    const first = await options({ atOnce: 1, maxRateKbPerS: 1024, signal: abort.signal });
+    const ended = expect(baseBackup(first)).rejects.toThrow(/called off/);
+    const throttled = "select 1 from pg_stat_activity where query like 'BASE_BACKUP%MAX_RATE 1024%'";
+    await until("the first one is served", async () => (await leader.session.query(throttled)).length === 1);
+    const phases = new Set<string>();
+    const waits = (phase: string) => {
+      phases.add(phase);
+      if (phase === "waiting_for_turn") abort.abort();
+    };
+    const second = await options({ atOnce: 1, onProgress: ({ phase }) => waits(phase) });
+    await baseBackup(second);
+    await ended;
+    expect([...phases]).toEqual(["waiting_for_turn", "waiting_for_checkpoint", "copying", "syncing"]);
+    await expectNothingLeft(first.dir);
+    expect(await leader.session.query("select 1 from pg_replication_slots where temporary")).toEqual([]);
+    await discardClone(second.dir);
+  });
+
+  it("begins nothing where there is no room for it, and says how much there is", async () => {
+    const wanted = await options({ keepFreeBytes: 2 ** 60 });
+    await expect(baseBackup(wanted)).rejects.toThrow(
+      /no space left .* it needs \d+ MB, and \d+ MB are free; make room/,
+    );
+    await expectNothingLeft(wanted.dir);
+  });
+
   it("names a wrong password, and leaves nothing behind", async () => {
     const wanted = await options();
     await expect(baseBackup({ ...wanted, source: { ...wanted.source, password: "wrong" } })).rejects.toThrow(

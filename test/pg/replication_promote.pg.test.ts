@@ -2,12 +2,13 @@ import { access, copyFile, readdir, readFile, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { contains } from "../../src/core/log/history.js";
+import { parseLsn } from "../../src/core/log/lsn.js";
 import { readControlData } from "../../src/postgres/control_data.js";
 import { observe, observeLeader, observeStandby } from "../../src/postgres/observe.js";
 import { checkpoint } from "../../src/postgres/promote.js";
 import { historyFileName, readHistory } from "../../src/postgres/replication/history_file.js";
 import { segmentName } from "../../src/postgres/replication/segment_name.js";
-import { advanceSlots, ensureSlots, slotName } from "../../src/postgres/slots.js";
+import { ensureSlots, keepSlots, slotName } from "../../src/postgres/slots.js";
 import { Cluster, INSTALLATIONS } from "./replication_cluster.js";
 import { type Node, namesOf, seatOf, until } from "./replication_node.js";
 
@@ -225,28 +226,48 @@ describe.each(INSTALLATIONS)("a term: $title", (installation) => {
     expect(await count()).toBe(1);
   });
 
-  it("keeps slots that exist, and advances on a follower those it made as leader", async () => {
+  it("keeps slots that exist; a follower keeps and moves its own, and lets go of those that are nobody's", async () => {
     await n1.promote(2n, { followers: ["n2", "n-3"] });
     expect(await ensureSlots(n1.session, ["n2", "n-3", "n4"].map(seatOf))).toEqual([slotName(seatOf("n4"))]);
-    // What a leader leaves behind when it follows: slots that are made again for nothing, or hold back WAL.
     await n2.follow(n1, 2n);
-    await ensureSlots(n2.session, [seatOf("n1")]);
+    // What a leader leaves behind when it follows, and a slot of the user's.
+    await ensureSlots(n2.session, [seatOf("n1"), seatOf("n9")]);
     await n2.session.query("select pg_create_physical_replication_slot('quorates_own', true)");
     await n1.session.query("set synchronous_commit to local");
     await n1.session.query(
       "create table public.filler as select i, repeat('x', 500) as t from generate_series(1, 60000) i",
     );
-    const restartLsns = async () =>
-      n2.session.query<{ slot_name: string; lag: string }>(
-        "select slot_name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), restart_lsn) as lag from pg_replication_slots order by 1",
+    await n1.session.query("checkpoint");
+    const slots = async () =>
+      n2.session.query<{ slot_name: string; lag: string; flushed: string }>(
+        `select slot_name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), restart_lsn) as lag,
+                pg_last_wal_replay_lsn() as flushed from pg_replication_slots order by 1`,
       );
-    await until("the follower has replayed it", async () =>
-      (await restartLsns()).every((row) => Number(row.lag) > 20e6),
-    );
-    await advanceSlots(n2.session);
-    const after = await restartLsns();
-    expect(after.map((row) => [row.slot_name, Number(row.lag) < 16e6])).toEqual([
+    await until("the follower has replayed it", async () => (await slots()).every((row) => Number(row.lag) > 20e6));
+    const [{ flushed } = { flushed: "" }] = await slots();
+    const kept = (has: string | null) =>
+      ["n1", "n3"].map((id) => ({ seat: seatOf(id), has: has === null || id === "n3" ? null : parseLsn(has) }));
+    await keepSlots(n2.session, kept(flushed));
+    const before = await slots();
+    expect(before.map((row) => row.slot_name)).toEqual([
+      slotName(seatOf("n1")),
+      slotName(seatOf("n3")),
+      "quorates_own",
+    ]);
+    expect(Number(before[0]?.lag), "what a restart would begin with is kept").toBeGreaterThan(20e6);
+    const moved = async () => (await slots()).map((row) => [row.slot_name, Number(row.lag) < 16e6]);
+    const redo =
+      "select pg_wal_lsn_diff(pg_last_wal_replay_lsn(), redo_lsn) < 1e6 as near from pg_control_checkpoint()";
+    await until("a restart would begin later", async () => {
+      await n2.session.query("checkpoint");
+      return (await n2.session.query<{ near: boolean }>(redo))[0]?.near === true;
+    });
+    await keepSlots(n2.session, kept(null));
+    expect((await moved())[0], "how far n1 has come is not known").toEqual([slotName(seatOf("n1")), false]);
+    await keepSlots(n2.session, kept(flushed));
+    expect(await moved()).toEqual([
       [slotName(seatOf("n1")), true],
+      [slotName(seatOf("n3")), false],
       ["quorates_own", false],
     ]);
   });

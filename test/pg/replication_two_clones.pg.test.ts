@@ -94,6 +94,7 @@ describe.each(INSTALLATIONS)("one clone at a time in its place: $title", (instal
       warn: (text, cause) => {
         throw new Error(text, { cause });
       },
+      slots: () => null,
       evidence: () => null,
       credentials: { current: () => passwords, ensure: async () => ({ ...passwords, replicationMade: true }) },
       idAt: () => null,

@@ -214,6 +214,14 @@ function postgresText({ postgres, rejoin }: StatusJson["nodes"][number]): string
   return `${postgres ?? "?"}${works && percent !== null ? ` ${percent} %` : ""}`;
 }
 
+/** For `recovery_target_timeline`: the one of the highest number may be nobody's. */
+function timelineFields({ timeline }: StatusJson): [string, string][] {
+  if (timeline == null) return [];
+  const { id, parent, switch_lsn } = timeline;
+  const left = parent === null || switch_lsn === null ? "" : `, which left timeline ${parent} at ${switch_lsn}`;
+  return [["restore to", `timeline ${id}${left}`]];
+}
+
 /** What is under way with the rules, and with what commits wait meanwhile. */
 function changeFields({ change, enforced }: StatusJson): (readonly [string, string])[] {
   if (change == null) return [];
@@ -249,6 +257,7 @@ export function render(status: StatusJson, answers: readonly Answer[], paint: Pa
       status.survives.length === 0 ? "nothing" : status.survives.map((s) => s.join(" and ")).join(", or "),
     ],
     ...changeFields(status),
+    ...timelineFields(status),
     ...(status.uri === null ? [] : ([["connect", status.uri]] as const)),
   ]);
   const rows = status.nodes.map((n) => [

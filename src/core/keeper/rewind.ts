@@ -9,9 +9,9 @@
 import { isFresh } from "../detector/detector.js";
 import { REWIND_FROM_BYTES } from "../limits.js";
 import { formatPosition, POSITION_EMPTY, type Position } from "../log/position.js";
-import { nothingCopied } from "../messages.js";
 import type { LocalPostgres, RejoinMeans } from "../postgres_known.js";
 import { suffices } from "../quorum/sufficiency.js";
+import { nothingCopied } from "../rejoin_facts.js";
 import { inForce } from "../ruleset/in_force.js";
 import type { Incarnation, NodeId, Ruleset } from "../ruleset/ruleset.js";
 import { seated } from "../ruleset/seats.js";

@@ -1,10 +1,12 @@
 /**
- * On a standby: our slots, left from its own time as leader, hold back WAL that nobody fetches here. Those that lag by more
- * than a segment are brought up to what is replayed; dropping and making them again would be failover time.
+ * On a standby: nothing fetches WAL here, so its slots are moved by hand, each ($1) as far as its node has the WAL by its own
+ * word ($2), and never beyond what a restart of this standby, or a rewind from it, would begin with: that is kept anyway.
  */
 export const SLOTS_ADVANCE = `
-  select pg_replication_slot_advance(slot_name, pg_last_wal_replay_lsn())
-    from pg_replication_slots
-   where slot_type = 'physical' and slot_name like replace($1, '_', '\\_') and not active
-     and wal_status is distinct from 'lost'
-     and pg_wal_lsn_diff(pg_last_wal_replay_lsn(), restart_lsn) > 16 * 1024 * 1024`;
+  select pg_replication_slot_advance(s.slot_name, least(w.has, c.redo_lsn, pg_last_wal_replay_lsn()))
+    from unnest($1::text[], $2::pg_lsn[]) as w(slot_name, has)
+    join pg_replication_slots s on s.slot_name = w.slot_name
+   cross join pg_control_checkpoint() c
+   where s.slot_type = 'physical' and not s.active
+     and s.wal_status is distinct from 'lost'
+     and s.restart_lsn < least(w.has, c.redo_lsn, pg_last_wal_replay_lsn())`;
