@@ -6,7 +6,6 @@ import { Archiver } from "./archiving.js";
 import { doorOf } from "./door_of.js";
 import { type DoorOptions, openDoor, shutDoor } from "./doors.js";
 import { drain } from "./drain.js";
-import { beginSegment } from "./fresh_segment.js";
 import type { Instance } from "./instance.js";
 import type { LocalOptions } from "./local_options.js";
 import { checkpoint } from "./promote.js";
@@ -20,7 +19,6 @@ import { writeRecord } from "./write_record.js";
 const DOOR_DEADLINE_MS = 5_000;
 const NAMES_DEADLINE_MS = 5_000;
 const FOLLOWERS_DEADLINE_MS = 5_000;
-const SEGMENT_DEADLINE_MS = 500;
 
 /** What is done to a Postgres that runs, and leaves it what it is. */
 export class RunningOperations {
@@ -48,7 +46,6 @@ export class RunningOperations {
   /** Of a leader that hands over; its followers stream on. */
   async drain(deadlineMs: number): Promise<void> {
     const { session, observer } = this.need();
-    await beginSegment(session, Math.min(deadlineMs, SEGMENT_DEADLINE_MS));
     await drain({ ...this.doorOptions(), deadlineMs, session, spare: [observer.backendPid] });
     this.door = "shut";
   }
