@@ -179,8 +179,6 @@ export interface NodeStatus {
   readonly established: boolean;
   /** Of a leader: it has checkpointed since its promotion. Before that a rewind from it is no rewind (POSTGRES.md trap 8). */
   readonly checkpointed: boolean;
-  /** Of a leader that shuts its door: who is to lead next, and does beforehand what can be done beforehand. */
-  readonly handsOverTo: NodeId | null;
   /** A follower that receives WAL from the leader of its term. */
   readonly streaming: boolean;
   /** Its last known position; a promise alone makes it final. */

@@ -1,6 +1,5 @@
 import { suspectedTerm } from "./detector/detector.js";
 import { allSeen } from "./detector/peers.js";
-import { isHandingOver } from "./leader/hands_over.js";
 import { knownQuorumLsn } from "./leader/leader.js";
 import { changeShown, enforcedShown } from "./leader/shown.js";
 import { grantOf } from "./lease/granting.js";
@@ -32,7 +31,6 @@ export function statusOf(state: State): NodeStatus {
     leader: leading !== null ? config.self : (following?.leader ?? null),
     established: leading?.stage === "established",
     checkpointed: leading?.checkpoint === "done",
-    handsOverTo: isHandingOver(state) ? (volatile.mandate?.to ?? null) : null,
     streaming: postgres.streaming,
     position: currentPosition(state),
     rulesets: postgres.rulesets,
@@ -191,7 +189,6 @@ function saysTheSame(said: Said, { durable, volatile: v }: State): boolean {
     said.durable !== durable ||
     was.postgres !== v.postgres ||
     was.leading !== v.leading ||
-    was.mandate !== v.mandate ||
     was.following !== v.following ||
     was.election !== v.election ||
     was.suspicion !== v.suspicion ||
@@ -216,7 +213,6 @@ function actedOn(s: NodeStatus): string {
     ...lease,
     ...[s.fencedUntil, s.awayMs, s.awaitsMs],
     s.checkpointed,
-    s.handsOverTo,
     s.pause.number,
   ].join();
 }

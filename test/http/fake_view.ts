@@ -8,7 +8,7 @@ import type { Own, View } from "../../src/http/view.js";
 export const STATUS: NodeStatus = {
   ...{ node: "n1", incarnation: "n1-a", boot: "b", systemIdentifier: "7000000000000000001", initial: "", promise: 3n },
   ...{ promises: [], seen: [], change: null, enforced: null, pause: NEVER_PAUSED },
-  ...{ role: "leader", term: 3n, leader: "n1", established: true, checkpointed: true, handsOverTo: null },
+  ...{ role: "leader", term: 3n, leader: "n1", established: true, checkpointed: true },
   ...{ streaming: false, voter: true, whyNot: null },
   ...{ postgres: "running", ledUntil: 0n, fencedUntil: 0n, suspects: 0n, electing: 0n, awayMs: 0, awaitsMs: 0 },
   ...{ flushLsn: 0x3000400n, replayLsn: null, quorumLsn: 0x3000300n, blocked: null, leaseAsk: null, leaseGrant: null },

@@ -264,7 +264,6 @@ const withoutSettings: fc.Arbitrary<NodeStatus> = fc.record({
   leader: orNull(id),
   established: fc.boolean(),
   checkpointed: fc.boolean(),
-  handsOverTo: orNull(id),
   streaming: fc.boolean(),
   position,
   rulesets: records,

@@ -129,7 +129,6 @@ export function sampleStatus(node: string, change: Partial<NodeStatus> = {}): No
     leader: null,
     established: false,
     checkpointed: false,
-    handsOverTo: null,
     streaming: false,
     position: POSITION_EMPTY,
     rulesets: [],

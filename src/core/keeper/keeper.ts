@@ -57,15 +57,7 @@ export function keep(turn: Turn): void {
   }
   if (following === null || following.ready === null || volatile.pending !== null) return;
   if (postgres.still !== null) join(turn, following);
-  else settle(turn, following);
-}
-
-/** Its leader, which is there, hands over to it. */
-function isNext(turn: Turn, { leader, term }: Following): boolean {
-  const peer = turn.volatile.peers[leader];
-  if (!isFresh(turn.state(), peer)) return false;
-  const { role, term: led, handsOverTo } = peer.status;
-  return role === "leader" && led === term && handsOverTo === turn.self;
+  else settle(turn);
 }
 
 /** It led, and hands over: nobody is to be served by it any more, and the next leader gets the processors first. */
@@ -174,13 +166,11 @@ function beginClone(turn: Turn, { leader, term }: Following): void {
 }
 
 /** Streaming: clients may read, and old data that a clone replaced is let go. */
-function settle(turn: Turn, following: Following): void {
+function settle(turn: Turn): void {
   const { postgres } = turn;
   if (postgres.receiver === null || !postgres.streaming) return;
-  // Who is to be promoted in a moment ends its readers while the old leader is still busy with its writers.
-  const wanted = isNext(turn, following) ? "shut" : "open";
-  if (postgres.door !== wanted && turn.config.witness !== true) {
-    turn.operate({ kind: "set_door", open: wanted === "open" }, postgres.receiver.term);
+  if (postgres.door === "shut" && turn.config.witness !== true) {
+    turn.operate({ kind: "set_door", open: true }, postgres.receiver.term);
     return;
   }
   if (postgres.oldKept) {

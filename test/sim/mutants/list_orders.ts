@@ -151,22 +151,6 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
     script: "switchover_postgres_dies.txt",
   },
   {
-    name: "everybody-shuts-for-the-next-leader",
-    file: "src/core/keeper/keeper.ts",
-    find: 'return role === "leader" && led === term && handsOverTo === turn.self;',
-    replace: 'return role === "leader" && led === term && handsOverTo !== null;',
-    why: "only who is to lead next ends its readers beforehand",
-    script: "switchover.txt",
-  },
-  {
-    name: "next-leader-shut-for-ever",
-    file: "src/core/keeper/keeper.ts",
-    find: "  if (!isFresh(turn.state(), peer)) return false;\n  const { role, term: led, handsOverTo } = peer.status;\n",
-    replace: "  if (peer?.status == null) return false;\n  const { role, term: led, handsOverTo } = peer.status;\n",
-    why: "a door that was shut for a switchover is opened again when nobody hands over any more",
-    script: "switchover_leader_dies.txt",
-  },
-  {
     name: "two-orders-at-once",
     file: HANDING,
     find: "    mandate !== null\n",

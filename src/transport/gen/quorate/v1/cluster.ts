@@ -562,8 +562,6 @@ export interface NodeStatus {
   /** What waits for a restart of its Postgres. */
   pendingSettings: PendingSetting[];
   heldSettings: HeldSetting[];
-  /** Of a leader that shuts its door for a planned switchover: who is to lead next. */
-  handsOverTo?: string | undefined;
 }
 
 function createBaseProtocolRange(): ProtocolRange {
@@ -2850,7 +2848,6 @@ function createBaseNodeStatus(): NodeStatus {
     checkpointed: false,
     pendingSettings: [],
     heldSettings: [],
-    handsOverTo: undefined,
   };
 }
 
@@ -2993,9 +2990,6 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.heldSettings) {
       HeldSetting.encode(v!, writer.uint32(410).fork()).join();
-    }
-    if (message.handsOverTo !== undefined) {
-      writer.uint32(258).string(message.handsOverTo);
     }
     return writer;
   },
@@ -3307,14 +3301,6 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             }
 
             message.heldSettings.push(HeldSetting.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 32: {
-            if (tag !== 258) {
-              break;
-            }
-
-            message.handsOverTo = reader.string();
             continue;
           }
         }
