@@ -113,7 +113,7 @@ export class LocalPostgres implements PostgresPort {
     this.background("counting the data", () => this.operations.means.count());
   }
 
-  /** The core has decided: this one is ours. One that it wants nothing of is ended by its first operation. */
+  /** The core has decided: this one is ours. */
   private adopt(followers: readonly Seat[]): void {
     const { found } = this;
     this.found = null;

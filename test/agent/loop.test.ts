@@ -57,6 +57,15 @@ describe("what must be on disk first", () => {
   });
 });
 
+describe("the fuse", () => {
+  it("hears of a step before anything of it is done, the write of the durable word included", () => {
+    const ports = new Scripted();
+    ports.loop.deliver(recruit(3n));
+    expect(ports.heeded).toEqual([{ promise: 3n, done: 0 }]);
+    expect(ports.take()).toEqual(["persist promise 3"]);
+  });
+});
+
 describe("a disk that does not keep up", () => {
   it("fences when the write misses its deadline, and goes on when it is done after all", () => {
     const ports = new Scripted();

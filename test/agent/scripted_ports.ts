@@ -37,8 +37,8 @@ export class Scripted {
   nowMs = 0;
   autoPersist = false;
   /** Called inside an effect, as an adapter that reports at once would. */
-  /** The promise that the fuse heard of after each step. */
-  readonly heeded: bigint[] = [];
+  /** What the fuse heard after each step, and how much had been done by then. */
+  readonly heeded: { readonly promise: bigint; readonly done: number }[] = [];
   reenter: (effect: string) => void = () => {};
   private next = 1;
   readonly loop: Loop;
@@ -73,7 +73,7 @@ export class Scripted {
         perform: (op, action) => this.saw(`postgres ${action.kind} ${op}`),
         emergencyFence: () => this.saw("emergency fence"),
       },
-      fuse: { heed: ({ durable }) => this.heeded.push(durable.promise.term) },
+      fuse: { heed: ({ durable }) => this.heeded.push({ promise: durable.promise.term, done: this.done.length }) },
       store: {
         persist: (durable, finish) => {
           this.done.push(`persist promise ${durable.promise.term}`);
