@@ -17,17 +17,10 @@ import { registerDemo } from "./demo/command.js";
 /** How long the process may take to end by itself once its command is done. */
 const EXIT_GRACE_MS = 5000;
 const DIALS_LOOKED_AT_MS = 20;
-/** Node's name for one that is under way; a later Node may have the other. */
-const DIALS = ["ConnectWrap", "TCPConnectWrap"] as const;
-/** What a dial consists of, and what a process that has nothing left to do may still hold. */
-const OF_A_DIAL: ReadonlySet<string> = new Set([
-  ...DIALS,
-  "TCPSocketWrap",
-  "TLSWrap",
-  "Timeout",
-  "PipeWrap",
-  "TTYWrap",
-]);
+/** Node's names for a connection: under way (the second is a later Node's), and made, as far as TLS to a frozen machine gets. */
+const DIALS = ["ConnectWrap", "TCPConnectWrap", "TCPSocketWrap", "TLSWrap"] as const;
+/** With what a process that has nothing left to do may still hold. */
+const OF_A_DIAL: ReadonlySet<string> = new Set([...DIALS, "Timeout", "PipeWrap", "TTYWrap"]);
 
 function onlyDials(): boolean {
   const active = process.getActiveResourcesInfo();
@@ -80,7 +73,7 @@ process.exitCode = await runCli(
   ],
 );
 
-// A dial to a machine that is off lasts for minutes, and the gRPC library cannot give it up: nobody is to wait for that.
+// A dial to a machine that is off, or frozen, lasts for minutes, and the gRPC library cannot give it up: nobody is to wait for that.
 setInterval(() => {
   if (onlyDials() && process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
 }, DIALS_LOOKED_AT_MS).unref();

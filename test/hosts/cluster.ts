@@ -10,8 +10,7 @@ type Status = z.output<typeof statusShape>;
 const CLI = "node /opt/quorate/dist/main.js";
 const REPOSITORY = "/srv/quorate.bundle";
 const HEALTHY_MS = 120_000;
-/** A machine that is off answers no dial; a command waits for its answer and for nothing else. */
-const STATUS_MS = 5_000;
+const CONNECT_MS = 5_000;
 export const PORT = 5432;
 
 /** Three hosts, installed as deploy/README.md says, and the machine of whoever does it. */
@@ -89,10 +88,11 @@ export class HostCluster {
   }
 
   async status(): Promise<Status> {
-    const askedAt = performance.now();
-    const text = await this.admin.run(`${CLI} status -o json -c /root/quorate.yaml || true`);
-    const tookMs = performance.now() - askedAt;
-    if (tookMs > STATUS_MS) throw new Error(`status took ${Math.round(tookMs)} ms`);
+    const held = "/tmp/status.stderr";
+    const text = await this.admin.run(`${CLI} status -o json -c /root/quorate.yaml 2>${held} || true`);
+    // A machine that is off, or frozen, answers no dial: a command waits for its answer and for nothing else.
+    const complaint = await this.admin.run(`grep "did not end by itself" ${held} || true`);
+    if (complaint !== "") throw new Error(`status: ${complaint}`);
     return JSON.parse(text) as Status;
   }
 
@@ -127,7 +127,7 @@ export class HostCluster {
 
   /** Every row of one node; null while it cannot be asked. */
   async rowsOf(id: string): Promise<readonly number[] | null> {
-    const client = await connect({ host: this.addressOf(id), port: PORT }, STATUS_MS).catch(() => null);
+    const client = await connect({ host: this.addressOf(id), port: PORT }, CONNECT_MS).catch(() => null);
     if (client === null) return null;
     try {
       const { rows } = await client.query<{ n: string }>("select n from public.demo_ledger");
