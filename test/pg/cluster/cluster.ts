@@ -254,7 +254,11 @@ export class TestCluster {
     expect(status.nodes.filter(({ role }) => role === "leader").map(({ id }) => id)).toEqual([leader]);
     expect(new Set(status.nodes.map((node) => node.term))).toEqual(new Set([term]));
     expect(await this.askPostgres(leader, TIMELINE_WRITTEN)).toBe(String(term));
-    for (const id of this.ids) expect(await this.askPostgres(id, SYSTEM)).toBe(status.system_identifier);
+    // `status` waits for the cohort alone: an observer may still be shut, as a node is until it streams.
+    for (const id of this.ids) {
+      const system = () => this.askPostgres(id, SYSTEM).catch(() => null);
+      expect(await waitForValue(`${id} to let clients in`, HEAL_MS, system)).toBe(status.system_identifier);
+    }
     this.expectOneLeaderPerTerm();
     return { ...status, leader };
   }
