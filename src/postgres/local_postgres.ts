@@ -12,11 +12,11 @@ import type { OpId, PostgresAction } from "../core/effects.js";
 import type { PostgresReport } from "../core/events.js";
 import type { LeadershipLog } from "../core/leaderships.js";
 import type { Seat } from "../core/ruleset/seats.js";
-import { CloneJob, UNLIMITED } from "./clone_job.js";
 import { holdsData, holdsDataOrNothing } from "./data_dir.js";
 import { explain } from "./explain.js";
 import { fence } from "./fence.js";
 import { type Candidate, findRunning } from "./found.js";
+import { GrowingClone } from "./growing_clone.js";
 import { LeadershipKeeper } from "./leadership_keeper.js";
 import type { FoundOnDisk, LocalPostgresOptions, RevokedFacts } from "./local_options.js";
 import { maintainer } from "./maintenance.js";
@@ -46,9 +46,7 @@ export class LocalPostgres implements PostgresPort {
     await this.carryOut(next);
   });
   private catchingUp = new AbortController();
-  /** Clones that were cancelled and are not gone yet: the next one grows in the same place. */
-  private ending: Promise<unknown> = Promise.resolve();
-  private clone: CloneJob | null = null;
+  private readonly clone: GrowingClone;
   /** What ran when the sidecar started, until the core has decided in its first step. */
   private found: Candidate | null = null;
   /** An emergency fence under way, or a Postgres that was found and is not decided on: what starts a Postgres meanwhile would start it for nothing. */
@@ -65,6 +63,7 @@ export class LocalPostgres implements PostgresPort {
       },
       settings: (settings) => options.report({ kind: "settings_seen", settings }),
     });
+    this.clone = new GrowingClone(options, this.operations.cloneDir);
     this.sources = new Sources({
       ...{ self: options.self, replicationUser: options.start.hba.replicationUser, placeOf: options.placeOf },
       credentials: () => options.credentials.current(),
@@ -146,7 +145,7 @@ export class LocalPostgres implements PostgresPort {
     this.queue.clear();
     this.observer.stop();
     await Promise.race([this.queue.idle, delay(LEAVE_MS, undefined, { ref: false })]);
-    await Promise.allSettled([this.operations.leave(), this.found?.instance.leave(), this.clone?.stop(), this.ending]);
+    await Promise.allSettled([this.operations.leave(), this.found?.instance.leave(), this.clone.stop()]);
   }
 
   perform(op: OpId, action: PostgresAction): void {
@@ -157,10 +156,10 @@ export class LocalPostgres implements PostgresPort {
         this.adopt(action.followers);
         return;
       case "clone":
-        this.startClone(op, action);
+        this.background("a clone", () => this.clone.start(op, () => this.sources.of(action, "clone")));
         return;
       case "cancel_clone":
-        this.cancelClone();
+        this.clone.cancel();
         return;
       case "emergency_fence":
         this.emergencyFence(immediate());
@@ -203,7 +202,7 @@ export class LocalPostgres implements PostgresPort {
 
   /**
    * Ends everything of ours; Postgres is fenced first of all. An operation under way may still have been starting one, so
-   * it is awaited, and fenced again. A finished clone is left alone: it may be on its way into the place of the data.
+   * it is awaited, and fenced again.
    */
   async close(): Promise<void> {
     this.operations.closing.abort();
@@ -213,7 +212,7 @@ export class LocalPostgres implements PostgresPort {
     await fence({ dataDir: this.options.start.dataDir });
     await this.queue.idle;
     await this.operations.fence();
-    await Promise.allSettled([this.clone?.stop(), this.ending]);
+    await this.clone.stop();
     await removeSocketDir(this.options.start.stateDir);
   }
 
@@ -267,9 +266,7 @@ export class LocalPostgres implements PostgresPort {
         await this.operations.setFollowers(action.followers);
         return { kind: "followers_set", op };
       case "swap":
-        await this.ending;
-        await this.operations.swap();
-        this.clone = null;
+        await this.clone.taken(() => this.operations.swap());
         return { kind: "swapped", op };
       case "rewind":
         await this.operations.rewind({
@@ -291,33 +288,6 @@ export class LocalPostgres implements PostgresPort {
   private catchUp(action: Extract<PostgresAction, { kind: "catch_up" }>): Promise<RevokedFacts> {
     const place = this.sources.place(action.source);
     return this.operations.catchUp(action, place, this.sources.credentials(), this.catchingUp.signal);
-  }
-
-  private startClone(op: OpId, action: Extract<PostgresAction, { kind: "clone" }>): void {
-    this.cancelClone();
-    const before = this.ending;
-    const job = new CloneJob({
-      dir: this.operations.cloneDir,
-      user: this.options.start.user,
-      op,
-      report: (report) => {
-        if (this.clone === job) this.options.report(report);
-      },
-      dataDir: this.options.start.dataDir,
-      limits: this.options.clones ?? UNLIMITED,
-    });
-    this.clone = job;
-    this.background("a clone", async () => {
-      await before;
-      await job.run(() => this.sources.of(action, "clone"));
-    });
-  }
-
-  private cancelClone(): void {
-    const job = this.clone;
-    this.clone = null;
-    if (job === null) return;
-    this.ending = Promise.allSettled([this.ending, job.cancel()]);
   }
 
   private background(what: string, run: () => Promise<void>): void {
