@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import { type Inside, type Owner, seenAs } from "./seen_as.js";
 
 /** One running process as /proc shows it. Without a /proc (macOS) there are none to be seen. */
 export interface ProcEntry {
@@ -7,10 +8,13 @@ export interface ProcEntry {
   readonly parent: number;
   /** Clock ticks since boot: with the number, what cannot be mistaken for a later process. */
   readonly startTicks: string;
-  /** Name of the program; empty if it may not be seen. */
+  /** Name of the program, of 15 characters at most where its file may not be seen. */
   readonly program: string;
+  /** Empty if it may not be seen. */
   readonly cwd: string;
   readonly args: readonly string[];
+  /** What was in its environment when it was started, where that can only be seen as its user; else it is looked up. */
+  readonly variables: readonly string[] | null;
 }
 
 /** Every process that runs; zombies do not. Synchronous: a list that is made while others change it is no list. */
@@ -21,7 +25,24 @@ export function listProc(): readonly ProcEntry[] {
   } catch {
     return [];
   }
-  return names.flatMap((name) => (/^\d+$/.test(name) ? (readEntry(Number(name)) ?? []) : []));
+  return withHidden(names.flatMap((name) => (/^\d+$/.test(name) ? (readEntry(Number(name)) ?? []) : [])));
+}
+
+/** Root may lack the right to look at other users' processes, and may look as each of them. */
+function withHidden(entries: readonly ProcEntry[]): readonly ProcEntry[] {
+  if (process.geteuid?.() !== 0) return entries;
+  const owners = new Map<string, Owner & { readonly pids: number[] }>();
+  // A thread of the kernel has no arguments, and nothing to be seen.
+  for (const { pid } of entries.filter(({ cwd, args }) => cwd === "" && args.length > 0)) {
+    const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false });
+    if (owner === undefined || owner.uid === 0) continue;
+    const key = `${owner.uid}:${owner.gid}`;
+    const group = owners.get(key) ?? { uid: owner.uid, gid: owner.gid, pids: [] };
+    group.pids.push(pid);
+    owners.set(key, group);
+  }
+  const seen = new Map<number, Inside>([...owners.values()].flatMap((group) => [...seenAs(group, group.pids)]));
+  return seen.size === 0 ? entries : entries.map((entry) => ({ ...entry, ...seen.get(entry.pid) }));
 }
 
 export function readEntry(pid: number): ProcEntry | null {
@@ -29,21 +50,23 @@ export function readEntry(pid: number): ProcEntry | null {
   // The second field is the command in parentheses and may hold blanks and parentheses of its own.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, parent] = fields;
+  const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
   const startTicks = fields[19];
   if (parent === undefined || startTicks === undefined || state === "Z" || state === "X") return null;
   return {
     pid,
     parent: Number(parent),
     startTicks,
-    program: basename(readLink(pid, "exe")),
+    program: basename(readLink(pid, "exe")) || name,
     cwd: readLink(pid, "cwd"),
     args: readText(pid, "cmdline").split("\0").filter(Boolean),
+    variables: null,
   };
 }
 
 /** Whether a variable was in its environment when it was started. */
-export function hasVariable(pid: number, name: string, value: string): boolean {
-  return readText(pid, "environ").split("\0").includes(`${name}=${value}`);
+export function hasVariable({ pid, variables }: ProcEntry, name: string, value: string): boolean {
+  return (variables ?? readText(pid, "environ").split("\0")).includes(`${name}=${value}`);
 }
 
 export function stillRuns({ pid, startTicks }: Pick<ProcEntry, "pid" | "startTicks">): boolean {

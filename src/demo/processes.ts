@@ -52,7 +52,7 @@ function kindOf(entry: ProcEntry, home: DemoHome): DemoProcessKind | null {
     return works ? "postgres" : null;
   }
   if (isSidecar(entry, home)) return "sidecar";
-  return hasVariable(entry.pid, HOME_VARIABLE, home.dir) ? "helper" : null;
+  return hasVariable(entry, HOME_VARIABLE, home.dir) ? "helper" : null;
 }
 
 function isUnder(path: string, dir: string): boolean {

@@ -111,6 +111,8 @@ export class Fuse {
     const args = [...FUSE_ARGUMENTS, dataDir, departurePath(stateDir), ...this.words(nowMs())];
     const child = spawn("bash", args, {
       detached: true,
+      // Whose processes it may look at, and end, without any capability; and what it writes lies in their folder.
+      ...(user.drop ? { uid: user.uid, gid: user.gid } : {}),
       cwd: "/",
       env: postgresEnvironment(process.env),
       stdio: ["pipe", "ignore", "inherit"],

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { lookAs, type Owner } from "./look_as.js";
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessId {
@@ -108,14 +109,18 @@ export function listByDataDir(dataDir: string): DataDirProcess[] {
   if (!HAS_PROC) return byPidFile(dataDir);
   const directory = statSync(dataDir, { throwIfNoEntry: false });
   if (directory === undefined) return [];
+  let seenByOwner: ReadonlySet<number> | null = null;
   return pids().flatMap((pid) => {
     try {
       const cwd = statSync(join(PROC, String(pid), "cwd"));
       if (cwd.ino !== directory.ino || cwd.dev !== directory.dev || !isPostgres(pid)) return [];
     } catch (error) {
-      if (isDenied(error) && maybeOfOwner(pid, directory.uid)) throw new Error(unseen(pid, dataDir), { cause: error });
       // Gone meanwhile, a zombie, no Postgres, or another user's: a data directory is its postmaster's own.
-      return [];
+      const owner = isDenied(error) ? maybeOwnerOf(pid, directory.uid) : null;
+      if (owner === null) return [];
+      seenByOwner ??= lookAs(owner, dataDir);
+      if (seenByOwner === null) throw new Error(unseen(pid, dataDir), { cause: error });
+      if (!seenByOwner.has(pid)) return [];
     }
     const stat = readStat(pid);
     return stat !== null && runs(stat) ? [{ pid, startTicks: stat.startTicks, parent: stat.parent }] : [];
@@ -126,12 +131,12 @@ function isDenied(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
 }
 
-/** What /proc tells everybody. A process that may not be looked into at all belongs to root there. */
-function maybeOfOwner(pid: number, owner: number): boolean {
+/** What /proc tells everybody; null if it is no Postgres of this user. One that nobody may look into belongs to root there. */
+function maybeOwnerOf(pid: number, uid: number): Owner | null {
   const stat = readStat(pid);
-  if (stat === null || !runs(stat) || !PROGRAMS.has(stat.name)) return false;
-  const uid = statSync(join(PROC, String(pid)), { throwIfNoEntry: false })?.uid;
-  return uid === owner || uid === 0;
+  if (stat === null || !runs(stat) || !PROGRAMS.has(stat.name)) return null;
+  const owner = statSync(join(PROC, String(pid)), { throwIfNoEntry: false });
+  return owner !== undefined && (owner.uid === uid || owner.uid === 0) ? { uid, gid: owner.gid } : null;
 }
 
 function unseen(pid: number, dataDir: string): string {
@@ -139,17 +144,18 @@ function unseen(pid: number, dataDir: string): string {
 }
 
 const MAY_LOOK =
-  "give it the capability CAP_SYS_PTRACE (a container: `--cap-add SYS_PTRACE`), or run it as Postgres' user";
+  "install bash, give it the capability CAP_SYS_PTRACE (a container: `--cap-add SYS_PTRACE`), or run it as Postgres' user";
 const CAP_SYS_PTRACE = 1n << 19n;
 
 /**
- * Why this process cannot see, and so not end, the processes of this user; null if it can. Root without a capability, as in
- * most containers, may signal them and yet not find out which are a Postgres of which directory.
+ * Why this process cannot see, and so not end, the processes of this user; null if it can, if need be by a child that is this
+ * user.
  */
-export function blindnessTo(user: { readonly name: string; readonly drop: boolean }): string | null {
+export function blindnessTo(user: Owner & { readonly name: string; readonly drop: boolean }): string | null {
   if (!HAS_PROC || !user.drop) return null;
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync(join(PROC, "self", "status"), "latin1"))?.[1];
   if (effective !== undefined && (BigInt(`0x${effective}`) & CAP_SYS_PTRACE) !== 0n) return null;
+  if (lookAs(user, PROC) !== null) return null;
   return `the sidecar is root, and yet may not look at processes of ${user.name}: it could not fence its Postgres; ${MAY_LOOK}`;
 }
 

@@ -16,9 +16,9 @@ export async function docker(...args: readonly string[]): Promise<string> {
   }
 }
 
-/** What systemd needs as the first process of a container; SYS_PTRACE is what the sidecar needs (README). */
+/** What systemd needs as the first process of a container, and iptables. The sidecar is given nothing. */
 const BOOTS = ["--cgroupns=private", "--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp", "--env=container=docker"];
-const CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"].map((name) => `--cap-add=${name}`);
+const CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN"].map((name) => `--cap-add=${name}`);
 const UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined"].map((option) => `--security-opt=${option}`);
 
 /** A network of its own, with hosts on it; all of it is gone after `remove`. */

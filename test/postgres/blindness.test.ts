@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmod, chown, copyFile, mkdir, stat } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { tempDir } from "../temp_dir.js";
 const run = promisify(execFile);
 /** Everybody's `nobody`; only a user who is not root matters. */
 const UID = 65534;
-const USER = { name: "nobody", drop: true };
+const USER = { name: "nobody", uid: UID, gid: UID, drop: true };
 const MODULE = new URL("../../src/postgres/proc_table.ts", import.meta.url).href;
 const PROGRAM = `
   const { blindnessTo, listByDataDir } = await import(${JSON.stringify(MODULE)});
@@ -17,6 +17,20 @@ const PROGRAM = `
   try { listed = listByDataDir(process.argv[1]); } catch (error) { listed = error.message; }
   process.stdout.write(JSON.stringify({ blindness: blindnessTo(${JSON.stringify(USER)}), listed }));
 `;
+
+/** As in a container that was given no capabilities of its own. */
+async function blind(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<Said> {
+  const node = [process.execPath, "--import", "tsx", "--input-type=module", "-e", PROGRAM, dataDir];
+  const given = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const { stdout } = await run("/usr/bin/setpriv", ["--bounding-set=-sys_ptrace", "/usr/bin/env", ...given, ...node]);
+  return JSON.parse(stdout) as Said;
+}
+
+interface Said {
+  readonly blindness: string | null;
+  /** Or why there is no list. */
+  readonly listed: readonly { readonly pid: number }[] | string;
+}
 
 describe.skipIf(process.geteuid?.() !== 0 || blindnessTo(USER) !== null)(
   "root that may not look at another user's processes",
@@ -39,14 +53,21 @@ describe.skipIf(process.geteuid?.() !== 0 || blindnessTo(USER) !== null)(
       return { dataDir, pid: child.pid };
     }
 
-    it("does not take a Postgres that it cannot see for none", async () => {
+    it("looks as that user: a Postgres that it cannot see itself is not taken for none", async () => {
       const { dataDir, pid } = await fakePostgres();
       expect(listByDataDir(dataDir).map((process) => process.pid)).toEqual([pid]);
-      expect(blindnessTo(USER)).toBeNull();
-      // As in a container that was given no capabilities of its own.
-      const blind = ["--bounding-set=-sys_ptrace", process.execPath, "--import", "tsx", "--input-type=module"];
-      const { stdout } = await run("setpriv", [...blind, "-e", PROGRAM, dataDir]);
-      const said = JSON.parse(stdout) as { readonly blindness: string; readonly listed: string };
+      const said = await blind(dataDir);
+      expect(said.blindness).toBeNull();
+      expect(said.listed).toMatchObject([{ pid }]);
+      await rm(dataDir, { recursive: true });
+      await mkdir(dataDir);
+      await chown(dataDir, UID, UID);
+      expect((await blind(dataDir)).listed, "one that works elsewhere").toEqual([]);
+    });
+
+    it("cannot, without bash: says so, and nobody gets an empty list", async () => {
+      const { dataDir, pid } = await fakePostgres();
+      const said = await blind(dataDir, { PATH: "/nonexistent" });
       expect(said.blindness).toContain("CAP_SYS_PTRACE");
       expect(said.listed).toContain(`process ${pid} may be a Postgres of ${dataDir}`);
     });
@@ -54,9 +75,7 @@ describe.skipIf(process.geteuid?.() !== 0 || blindnessTo(USER) !== null)(
     it("minds no Postgres of somebody else", async () => {
       const { dataDir } = await fakePostgres();
       await chown(dataDir, 1, 1);
-      const blind = ["--bounding-set=-sys_ptrace", process.execPath, "--import", "tsx", "--input-type=module"];
-      const { stdout } = await run("setpriv", [...blind, "-e", PROGRAM, dataDir]);
-      expect(JSON.parse(stdout)).toMatchObject({ listed: [] });
+      expect((await blind(dataDir, { PATH: "/nonexistent" })).listed).toEqual([]);
     });
   },
 );
