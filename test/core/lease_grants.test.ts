@@ -146,7 +146,7 @@ describe("a grant", () => {
 describe("what a leader counts", () => {
   it("is asked under the rulesets that a commit must satisfy and under the one it proposes", () => {
     const [old, proposed] = [everyRuleset(3, "all")[2], everyRuleset(3, "all")[1]];
-    const leading = { obliged: [old], ruleset: proposed } as unknown as Leading;
+    const leading = { obliged: [old], ruleset: proposed, change: null } as unknown as Leading;
     expect(rulesOf(leading)).toEqual([old, proposed]);
   });
 

@@ -26,7 +26,7 @@ export function nodeAt(self: string, nowMs: number): Turn {
 export function leads(turn: Turn, askedMs: number): void {
   const cohort = ["n1", "n2", "n3"].map((id) => ({ id, incarnation: `${id}-a`, labels: {}, eligible: true }));
   const ruleset: Ruleset = { policy: { kind: "majority" }, cohort };
-  const leading = { term: 2n, stage: "established", obliged: [ruleset], ruleset } as unknown as Leading;
+  const leading = { term: 2n, stage: "established", obliged: [ruleset], ruleset, change: null } as unknown as Leading;
   beginLease(turn, []);
   turn.set({ leading, lease: { ...turn.volatile.lease, askedMs } });
 }

@@ -95,6 +95,7 @@ function parseAction(at: string, [kind = "", ...words]: readonly string[]): Acti
     if (key === "node" || key === "target") action[key] = text === LEADER_NAME ? LEADER : indexOf(text);
     else if (key === "from" || key === "to") action[key] = parseMask(text);
     else if (/^[\d.]+ms$/.test(text)) action[`${key}Us`] = us(text.slice(0, -2));
+    else if (text === "true" || text === "false") action[key] = text === "true";
     else action[key] = /^-?\d+$/.test(text) ? Number(text) : text;
   }
   // The world's own switch is what knows each kind: an unknown one does nothing and breaks the expected trace.
