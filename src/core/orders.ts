@@ -131,5 +131,7 @@ export interface RestartOrder {
   /** The term that it led when it was asked; null if it did not. */
   readonly led: Term | null;
   readonly flush: OpId | null;
+  /** The process that is to end; null if none was seen. */
+  readonly postmasterPid: number | null;
   readonly untilMs: number;
 }

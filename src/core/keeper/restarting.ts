@@ -30,12 +30,12 @@ export function onRestart(turn: Turn, call: string, request: RestartRequest): vo
   const refusal = notNow(turn) ?? unseen ?? (force ? null : unsafe(turn));
   if (refusal !== null) return refuseRestart(turn, call, refusal);
   turn.note("info", "restart_asked", `is to start its Postgres again: ${cause}`, { force });
-  const untilMs = turn.nowMs + deadlineMs;
+  const order = { call, force, postmasterPid: turn.postgres.postmasterPid, untilMs: turn.nowMs + deadlineMs };
   if (leading === null) {
     const flush = turn.background({ kind: "checkpoint" });
-    return turn.set({ restart: { stage: "flushing", call, force, led: null, flush, untilMs } });
+    return turn.set({ restart: { ...order, stage: "flushing", led: null, flush } });
   }
-  turn.set({ restart: { stage: "handing_over", call, force, led: leading.term, flush: null, untilMs } });
+  turn.set({ restart: { ...order, stage: "handing_over", led: leading.term, flush: null } });
   onSwitchover(turn, call, { to: null, deadlineMs: Math.min(deadlineMs, RESTART_HANDOVER_MS), cause });
 }
 
@@ -167,24 +167,37 @@ function considerStop(turn: Turn, restart: RestartOrder): void {
     );
   const refusal = restart.force ? null : unsafe(turn);
   if (refusal !== null) return refuseRestart(turn, restart.call, refusal);
-  if (pending !== null || catchUp !== null || turn.postgres.op !== null) {
+  if (pending !== null || catchUp !== null || turn.postgres.op !== null || turn.nowMs < turn.postgres.retryAtMs) {
     if (turn.nowMs >= restart.untilMs) refuseRestart(turn, restart.call, tooSlow());
     return;
   }
+  // That it was another process in the end is what the answer stands on.
+  const { postmasterPid } = turn.postgres;
+  if (postmasterPid === null) return;
   turn.note("info", "restarting", "stops its Postgres, to start it again", {});
   turn.operate({ kind: "stop" }, turn.durable.promise.term);
   turn.setPostgres({ still: null, receiver: null, streaming: false });
-  turn.set({ restart: { ...restart, stage: "returning" } });
+  turn.set({ restart: { ...restart, stage: "returning", postmasterPid } });
 }
 
-/** Until clients may read again. */
-function awaitReturn(turn: Turn, { call, led, untilMs }: RestartOrder): void {
-  const { leading, following, stopping } = turn.volatile;
-  const { process, streaming, door } = turn.postgres;
+/** Until clients may read again, of another process than before. */
+function awaitReturn(turn: Turn, order: RestartOrder): void {
+  const { call, led } = order;
+  const { leading, following } = turn.volatile;
+  const { process, streaming, door, postmasterPid } = turn.postgres;
+  // The stop failed, and it is in use again: it is stopped once more.
+  if (leading === null && streaming && postmasterPid !== null && postmasterPid === order.postmasterPid)
+    return turn.set({ restart: { ...order, stage: "due" } });
+  if (postmasterPid === null || postmasterPid === order.postmasterPid) return giveUpLate(turn, order);
   if (leading?.stage === "established" && leading.term > (led ?? 0n))
     return back(turn, call, { leader: turn.self, term: leading.term, handedOver: led !== null });
   if (leading === null && following !== null && process === "running" && streaming && door === "open")
     return back(turn, call, { leader: following.leader, term: following.term, handedOver: led !== null });
+  giveUpLate(turn, order);
+}
+
+function giveUpLate(turn: Turn, { call, untilMs }: RestartOrder): void {
+  const { stopping } = turn.volatile;
   if (!stopping && turn.nowMs < untilMs) return;
   const reason = stopping ? `${turn.self} is being stopped` : `${turn.self} does not stream yet`;
   answerRestart(turn, call, { kind: "unknown", reason, nextStep: "see its why_not in quorate status" });

@@ -34,6 +34,8 @@ export function holdGrant(turn: Turn, from: NodeId, status: NodeStatus): void {
   if (leading === null || grant === null || grant.leader !== turn.self || grant.term !== leading.term) return;
   // An answer to what was never asked is nobody's.
   if (lease.askedMs === null || grant.stampMs > lease.askedMs) return;
+  // Nor is an answer to the sidecar before, which was granted more: as a grant of this one it would end that, and be over soon.
+  if (lease.servesUntilMs > 0 && grant.stampMs < (leading.establishedMs ?? 0)) return;
   const untilMs = grant.stampMs + Math.min(grant.leaseMs, askedLeaseMs(turn));
   const before = lease.held[from];
   if (before?.incarnation === incarnation && before.untilMs >= untilMs) return;

@@ -45,6 +45,14 @@ export const POSTGRES_RESTART_MUTANTS: readonly Mutant[] = [
     script: "restart_followers_first.txt",
   },
   {
+    name: "restarted-without-a-new-process",
+    file: RESTARTING,
+    find: 'stage: "returning", postmasterPid }',
+    replace: 'stage: "returning", postmasterPid: null }',
+    why: "never report what was not verified: the stop may have failed",
+    script: "sim_ledger_4762.txt",
+  },
+  {
     name: "settings-of-a-process-that-ended",
     file: "src/core/status.ts",
     find: "if (settings === null || settings.postmasterPid !== postmasterPid) return {};",

@@ -56,6 +56,14 @@ export const RESTART_MUTANTS: readonly Mutant[] = [
     why: "I8: what another term was granted is no lease of this one",
   },
   {
+    name: "bridge-ended-by-an-old-answer",
+    file: "src/core/lease/holding.ts",
+    find: "if (lease.servesUntilMs > 0 && grant.stampMs < (leading.establishedMs ?? 0)) return;",
+    replace: "",
+    why: "DESIGN 7: a sidecar that is restarted on purpose took a longer lease; an answer from before would end that early",
+    script: "bridged_past_an_old_answer.txt",
+  },
+  {
     name: "leaves-a-term-that-is-handed-over",
     file: LEFT_BEHIND,
     find: " || isHandingOver(state)) return null;",
