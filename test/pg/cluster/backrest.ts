@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { hasCode } from "../../../src/postgres/durable_files.js";
@@ -70,6 +70,12 @@ export class Backrest {
       const [node = "", file = ""] = line.split(" ");
       return { node, file };
     });
+  }
+
+  /** Names of all files that are kept: WAL, history files, backups. */
+  async stored(): Promise<readonly string[]> {
+    const entries = await readdir(this.repository, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
   }
 
   async configure(cluster: TestCluster): Promise<void> {
