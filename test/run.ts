@@ -23,10 +23,10 @@ const BESIDE_DEADLINE_MS = 20 * 60_000;
 const SEEDS = "20000";
 const CLUSTERS = ["test/pg/cluster_", "test/pg/demo"];
 /**
- * Left to `npm run test:all`: one failure right after another, each of which alone is in the others; and a kill in each step of a
- * founding, which the scripts and the simulator have as well.
+ * Left to `npm run test:all`: one failure right after another, each of which alone is in the others; kills in each step of a
+ * founding and of a clone's swap, which the scripts and the simulator have as well; what every cluster here does at its start.
  */
-const TAKES_LONG = ["test/pg/cluster_cascade.pg.test.ts", "test/pg/cluster_founding.pg.test.ts"];
+const TAKES_LONG = ["cascade", "founding", "clone", "bootstrap"].map((name) => `test/pg/cluster_${name}.pg.test.ts`);
 /** Of a second version: a crash of everything that can crash, and the demo. */
 const CLUSTERS_TELLING = ["test/pg/cluster_crash", "test/pg/demo"];
 const ALL = process.argv.includes("--all");
