@@ -21,6 +21,10 @@ const STEP_DEADLINE_MS = 15 * 60_000;
 const BESIDE_DEADLINE_MS = 20 * 60_000;
 /** So many runs of the simulator for each change (TESTING.md section 6). */
 const SEEDS = "20000";
+const ONE_NODE = ["test/pg/process_", "test/pg/replication_"];
+const ONE_NODE_TELLING = ["test/pg/process_", "test/pg/replication_acknowledged", "test/pg/replication_rulesets"];
+/** Of the first version only, but in `npm run test:all`. */
+const ONE_NODE_REST = ["clone", "promote", "rewind", "two_clones"].map((name) => `test/pg/replication_${name}`);
 const CLUSTERS = ["test/pg/cluster_", "test/pg/demo"];
 /**
  * Left to `npm run test:all`: one failure right after another, each of which alone is in the others; kills in each step of a
@@ -152,8 +156,10 @@ try {
   const rest = simulate();
   // Tests of one Postgres take every version at hand in one run; clusters are made of one version each.
   process.stdout.write("tests on real Postgres: one node, every version\n");
-  await vitest("pg", {}, ["test/pg/process_", "test/pg/replication_"]);
-  for (const [index, source] of postgresSources().entries()) {
+  const sources = postgresSources();
+  await vitest("pg", {}, ALL ? ONE_NODE : ONE_NODE_TELLING);
+  if (!ALL) await vitest("pg", { QUORATE_TEST_POSTGRES: sources[0] ?? "npm" }, ONE_NODE_REST);
+  for (const [index, source] of sources.entries()) {
     process.stdout.write(`tests on real Postgres: clusters, ${source}\n`);
     await vitest("pg", { QUORATE_TEST_POSTGRES: source }, ALL || index === 0 ? CLUSTERS : CLUSTERS_TELLING);
   }

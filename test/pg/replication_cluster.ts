@@ -17,10 +17,14 @@ export interface Installation {
   readonly source: BinariesSource;
 }
 
-export const INSTALLATIONS: readonly Installation[] = [
+const KNOWN: readonly Installation[] = [
   { title: "Postgres of the distribution", source: "distribution" },
   { title: "Postgres from npm", source: "npm" },
 ];
+/** `system` or `npm` alone, as it chooses the one of the clusters; both without it. */
+const CHOSEN = { system: "distribution", npm: "npm" }[process.env.QUORATE_TEST_POSTGRES ?? ""];
+
+export const INSTALLATIONS = KNOWN.filter(({ source }) => CHOSEN === undefined || source === CHOSEN);
 
 async function freePort(): Promise<number> {
   const server = createServer();
