@@ -19,7 +19,7 @@ const DEADLINE_MS = 5_000;
 /**
  * The numbers of the Postgres processes of this user whose working directory is `dataDir`, by a child that is this user: root
  * without CAP_SYS_PTRACE, as in most containers, may signal them and yet not look at them, and they may look at one another
- * (ptrace(2), "Ptrace access mode checking"). Some 5 ms; null if no such child can be had.
+ * (ptrace(2), "Ptrace access mode checking"). 3 to 8 ms (60 each, on a busy machine); null if no such child can be had.
  */
 export function lookAs({ uid, gid }: Owner, dataDir: string): ReadonlySet<number> | null {
   const args = ["--norc", "-p", "-c", LOOK, "quorate-look", dataDir];

@@ -2,7 +2,7 @@
  * `npm run -s test:hosts`: three hosts (containers with systemd, each with an address and a Postgres of its own) are
  * installed by the very commands of deploy/README.md, and then everything is done to them that the README promises to outlast,
  * while clients write. Needs root and a Docker engine on this machine with an image debian:bookworm-slim; what is
- * committed is what is tested. Some ten minutes on an idle machine. Exit code 0 only if nothing acknowledged was lost on any host.
+ * committed is what is tested. Installing alone took three to five minutes on a busy machine. Exit code 0 only if nothing acknowledged was lost on any host.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";

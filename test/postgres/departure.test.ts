@@ -1,6 +1,5 @@
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { departurePath, recordDeparture, takeDeparture } from "../../src/postgres/departure.js";
 import { HAS_PROC } from "../../src/postgres/proc_table.js";
@@ -46,8 +45,12 @@ describe.skipIf(!HAS_PROC)("what a sidecar leaves behind for the next one", () =
     const whole = await readFile(file, "utf8");
     await writeFile(file, whole.slice(0, 10));
     let burns = true;
-    const taken = takeDeparture(stateDir, () => burns);
-    await delay(20);
+    let asked = 0;
+    const taken = takeDeparture(stateDir, () => {
+      asked++;
+      return burns;
+    });
+    await expect.poll(() => asked).toBeGreaterThan(1);
     await writeFile(file, whole);
     expect(await taken).toMatchObject({ term: 7n });
     const waits = takeDeparture(stateDir, () => burns);

@@ -167,13 +167,12 @@ function considerStop(turn: Turn, restart: RestartOrder): void {
     );
   const refusal = restart.force ? null : unsafe(turn);
   if (refusal !== null) return refuseRestart(turn, restart.call, refusal);
-  if (pending !== null || catchUp !== null || turn.postgres.op !== null || turn.nowMs < turn.postgres.retryAtMs) {
+  const { op, retryAtMs, postmasterPid } = turn.postgres;
+  // That it was another process in the end is what the answer stands on.
+  if (pending !== null || catchUp !== null || op !== null || turn.nowMs < retryAtMs || postmasterPid === null) {
     if (turn.nowMs >= restart.untilMs) refuseRestart(turn, restart.call, tooSlow());
     return;
   }
-  // That it was another process in the end is what the answer stands on.
-  const { postmasterPid } = turn.postgres;
-  if (postmasterPid === null) return;
   turn.note("info", "restarting", "stops its Postgres, to start it again", {});
   turn.operate({ kind: "stop" }, turn.durable.promise.term);
   turn.setPostgres({ still: null, receiver: null, streaming: false });
