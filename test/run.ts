@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 /**
  * `npm test`: every check, the unit tests, the simulator, and the tests on real Postgres: of one node on every version at
@@ -13,6 +13,21 @@ import { join } from "node:path";
 interface Tally {
   passed: number;
   failed: number;
+}
+
+/** What vitest's reporter for machines writes, as far as it is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 /** The whole run has to end within 25 minutes, the installation included: a hanging step must not take the summary along. */
@@ -37,6 +52,10 @@ const ALL = process.argv.includes("--all");
 const CHECKS = ["check:types", "check:core", "check:lint", "check:imports"] as const;
 
 const tally: Tally = { passed: 0, failed: 0 };
+/** What failed, said once more at the end: of a long output only the end may be kept. */
+const failures: string[] = [];
+/** Of one failed test: its first words, the place, and a look at what a cluster said. */
+const LINES_OF_A_FAILURE = 40;
 
 /** With whose output a command runs: ours, or a file's, and then only as long as nobody else wants the processors. */
 type Place = { readonly log: number } | null;
@@ -90,11 +109,17 @@ function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-async function check(script: string, args: readonly string[] = [], beside: Place = null): Promise<void> {
+async function check(script: string, args: readonly string[] = [], beside: Place = null): Promise<boolean> {
   const code = await run("npm", ["run", "-s", script, ...(args.length > 0 ? ["--", ...args] : [])], {}, beside);
   process.stdout.write(`${code === 0 ? "ok" : "FAILED"}  ${["npm run", script, ...args].join(" ")}\n`);
   if (code === 0) tally.passed += 1;
-  else tally.failed += 1;
+  else fail(["npm run", script, ...args].join(" "));
+  return code === 0;
+}
+
+function fail(what: string): void {
+  tally.failed += 1;
+  failures.push(what);
 }
 
 /** Counts what vitest reports; a run that ended badly without a failed test (a crash, no report) counts as one failure. */
@@ -119,12 +144,30 @@ async function vitest(project: string, env: NodeJS.ProcessEnv = {}, filters: rea
     ],
     env,
   );
-  const counts = await readFile(report, "utf8")
-    .then((text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number })
-    .catch(() => ({ numPassedTests: 0, numFailedTests: 0 }));
+  const told = await readFile(report, "utf8")
+    .then((text) => JSON.parse(text) as Report)
+    .catch((): Report => ({ numPassedTests: 0, testResults: [] }));
   await rm(folder, { recursive: true, force: true });
-  tally.passed += counts.numPassedTests;
-  tally.failed += code !== 0 && counts.numFailedTests === 0 ? 1 : counts.numFailedTests;
+  tally.passed += told.numPassedTests;
+  const failed = told.testResults.flatMap(failuresOf);
+  for (const failure of failed) fail(failure);
+  if (code !== 0 && failed.length === 0) fail(`vitest ended with ${code} and named no test: ${project} ${filters}`);
+}
+
+/** A file that broke outside its tests is a failure of its own. */
+function failuresOf(file: Report["testResults"][number]): readonly string[] {
+  const name = relative(process.cwd(), file.name);
+  const tests = file.assertionResults.filter(({ status }) => status === "failed");
+  if (file.status === "failed" && tests.length === 0) return [`${name}\n${firstLines([file.message])}`];
+  return tests.map((test) => `${name}: ${test.fullName}\n${firstLines(test.failureMessages)}`);
+}
+
+function firstLines(messages: readonly string[]): string {
+  const lines = messages.join("\n").split("\n");
+  return lines
+    .slice(0, LINES_OF_A_FAILURE)
+    .map((line) => `    ${line}`)
+    .join("\n");
 }
 
 /** The system's Postgres as the distribution lays it out, and the one from npm, which is always there. */
@@ -142,9 +185,11 @@ async function simulate(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "quorate-test-log-"));
   const path = join(folder, "log");
   const log = openSync(path, "w");
-  await check("sim", ["--seeds", SEEDS], { log });
+  const passed = await check("sim", ["--seeds", SEEDS], { log });
   closeSync(log);
-  simulated = await readFile(path, "utf8");
+  const said = await readFile(path, "utf8");
+  // How often each state was reached is two hundred lines: they are wanted where it failed.
+  simulated = passed ? said.replaceAll(/^ {2}.*\n/gm, "") : said;
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -168,7 +213,8 @@ try {
   process.stdout.write(simulated);
 } catch (error) {
   process.stdout.write(`the test run broke: ${error instanceof Error ? error.stack : String(error)}\n`);
-  tally.failed += 1;
+  fail("the test run itself");
 }
+for (const failure of failures) process.stdout.write(`FAILED: ${failure}\n`);
 process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;
 process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
