@@ -35,6 +35,7 @@ const AGAIN_MS = 5_000;
 interface Told {
   /** In ms since the boot of the machine. */
   readonly untilMs: number;
+  readonly graceMs: number;
   readonly left: FuseWord["left"];
 }
 
@@ -48,7 +49,8 @@ export class Fuse {
   private constructor(options: FuseOptions, boot: string, word: FuseWord) {
     this.options = options;
     this.boot = boot;
-    this.told = { untilMs: options.nowMs() + (word.allowanceMs ?? 0), left: word.left };
+    const { allowanceMs, graceMs, left } = word;
+    this.told = { untilMs: options.nowMs() + (allowanceMs ?? 0), graceMs, left };
   }
 
   /**
@@ -69,16 +71,16 @@ export class Fuse {
   }
 
   /** What holds from `nowMs` on. Told at once if it is less than was told before, or other. */
-  feed({ allowanceMs, left }: FuseWord, nowMs: number): void {
+  feed({ allowanceMs, graceMs, left }: FuseWord, nowMs: number): void {
     if (this.over) return;
     const { told } = this;
     const untilMs = allowanceMs === null ? told.untilMs : nowMs + allowanceMs;
     const more = untilMs - told.untilMs;
     const worthMs = left === null ? FEED_EVERY_MS : FEED_LEASE_MS;
     // A fence takes so much more than a millisecond that less of one is no news.
-    if (more > -1 && more < worthMs && sameTerm(left, told.left)) return;
-    this.told = { untilMs, left };
-    this.say(this.words(nowMs).join(" "));
+    if (more > -1 && more < worthMs && graceMs === told.graceMs && sameTerm(left, told.left)) return;
+    this.told = { untilMs, graceMs, left };
+    this.say(this.words().join(" "));
   }
 
   /** The sidecar leaves. Postgres is closed when the machine has been up for so long, suspensions counted. */
@@ -93,10 +95,10 @@ export class Fuse {
     this.say("off");
   }
 
-  private words(nowMs: number): readonly [string, string, string] {
-    const { untilMs, left } = this.told;
-    const seconds = (Math.max(0, untilMs - nowMs) / 1000).toFixed(3);
-    return [seconds, `${Math.max(0, Math.floor(untilMs))}`, left === null ? "-" : departureText(left, this.boot)];
+  private words(): readonly [string, string, string] {
+    const { untilMs, graceMs, left } = this.told;
+    const grace = graceMs === 0 ? "0" : (graceMs / 1000).toFixed(3);
+    return [`${Math.max(0, Math.floor(untilMs))}`, grace, left === null ? "-" : departureText(left, this.boot)];
   }
 
   private say(line: string): void {
@@ -107,8 +109,8 @@ export class Fuse {
   }
 
   private async begin(before: readonly ProcessId[] = []): Promise<void> {
-    const { dataDir, stateDir, user, warn, nowMs } = this.options;
-    const args = [...FUSE_ARGUMENTS, dataDir, departurePath(stateDir), ...this.words(nowMs())];
+    const { dataDir, stateDir, user, warn } = this.options;
+    const args = [...FUSE_ARGUMENTS, dataDir, departurePath(stateDir), ...this.words()];
     const child = spawn("bash", args, {
       detached: true,
       // Whose processes it may look at, and end, without any capability; and what it writes lies in their folder.

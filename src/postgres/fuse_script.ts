@@ -1,15 +1,16 @@
 /**
  * The fuse itself: a small bash, since it sleeps beside every sidecar for as long as that runs (0.44 MB; POSTGRES.md F).
  *
- * Each line on its standard input is `SECONDS UNTIL RECORD`: for how many seconds nothing need be heard, until what time that
- * is in ms since the boot of the machine, and what the sidecar leaves behind if it ends now (`-`: nothing that another one goes on
- * with). When the input ends, the record is written for the next sidecar, beside the fuse's own work: a disk that hangs must not
+ * Each line on its standard input is `UNTIL GRACE RECORD`: until when nothing need be heard, in ms since the boot of the machine;
+ * for how many seconds after that a sidecar that is there still may speak first (one that was frozen with it: a lease does not wait
+ * for that); and what the sidecar leaves behind if it ends now (`-`: nothing that another one goes on with). A line that was read
+ * late puts nothing off. When the input ends, the record is written for the next sidecar, beside the fuse's own work: a disk that hangs must not
  * keep it from burning. When the time passes, or has passed since the input ended, or at the ms after an `until`, Postgres is
  * closed as `fence` does it: SIGQUIT, and then SIGKILL child by child, the postmaster frozen meanwhile and killed last, until
  * none is left. The times of a sidecar that is gone are not waited for but looked at: what the machine sleeps counts.
  */
 const FUSE_SCRIPT = `
-data=$1 departure=$2 left=$3 until=$4 record=$5
+data=$1 departure=$2 until=$3 grace=$4 record=$5
 exec 3<> <(:)
 nap() { read -r -t "$1" -u 3 _; }
 list() {
@@ -46,16 +47,23 @@ burn() {
   done
   exit 1
 }
-# Uptime is told in hundredths of a second.
+# Uptime is told in hundredths of a second. Of a sidecar that is there the time is over rather early than late.
+rest() {
+  local up ms
+  read -r up _ < /proc/uptime
+  ms=$(( until - 10#\${up/./}0 - 10 ))
+  (( ms > 0 )) || ms=1
+  printf -v left '%d.%03d' $(( ms / 1000 )) $(( ms % 1000 ))
+}
 burn_at() {
   while read -r up _ < /proc/uptime && (( 10#\${up/./}0 < $1 )); do nap 0.02; done
   burn "$2"
 }
 while :; do
+  rest
   read -r -t "$left" line
   heard=$?
-  # Thawed together with its sidecar, it lets that one speak first.
-  if (( heard > 128 )); then read -r -t 0.5 line; heard=$?; fi
+  if (( heard > 128 )) && [[ $grace != 0 ]]; then read -r -t "$grace" line; heard=$?; fi
   (( heard > 128 )) && burn "its sidecar hangs"
   if (( heard != 0 )); then
     # The end of the line says that it is whole.
@@ -64,8 +72,8 @@ while :; do
   fi
   [[ $line == off ]] && exit 0
   [[ $line == "until "* ]] && burn_at "\${line#until }" "its sidecar did not come back"
-  left=\${line%% *} line=\${line#* }
-  until=\${line%% *} record=\${line#* }
+  until=\${line%% *} line=\${line#* }
+  grace=\${line%% *} record=\${line#* }
 done
 `;
 

@@ -6,13 +6,13 @@ import { World } from "../datadriven/world.js";
 /** Of the clock of a script. */
 const START_MS = new World().clock.nowMs;
 
-function led(more: readonly string[]): { readonly script: Script; readonly word: () => FuseWord } {
+function led(more: readonly string[]): { readonly script: Script; readonly word: (node?: string) => FuseWord } {
   const world = new World();
   const script = new Script(world);
   script.run(["cluster n1 n2 n3 leases", "start n1 n2 n3", "advance 3000", ...more].join("\n"));
-  const word = () => {
-    const { loop } = world.machine("n1");
-    if (loop === null) throw new Error("n1 is down");
+  const word = (node = "n1") => {
+    const { loop } = world.machine(node);
+    if (loop === null) throw new Error(`${node} is down`);
     return fuseWord(loop.state, world.clock.nowMs);
   };
   return { script, word };
@@ -21,7 +21,9 @@ function led(more: readonly string[]): { readonly script: Script; readonly word:
 describe("what the fuse is told", () => {
   it("of a leader: its lease, the term, and the rules that were decided last", () => {
     const { script, word } = led([]);
-    const { allowanceMs, left } = word();
+    const { allowanceMs, graceMs, left } = word();
+    // The others elect once it is over.
+    expect(graceMs).toBe(0);
     expect(left).toEqual({
       term: 2n,
       untilMs: START_MS + 3000 + (allowanceMs ?? 0),
@@ -33,9 +35,14 @@ describe("what the fuse is told", () => {
     expect(word().left?.settled).toEqual({ term: 2n, subterm: 1 });
   });
 
+  it("of a follower: to wait for a sidecar that is thawed", () => {
+    const { word } = led([]);
+    expect(word("n2")).toMatchObject({ graceMs: 500, left: null });
+  });
+
   it("of one that left office: no more time, until it is known to be fenced", () => {
     const { script, word } = led(["hold pg n1 emergency_fence", "hold pg n1 revoke", "names n1", "write n1 x"]);
-    expect(word()).toEqual({ allowanceMs: null, left: null });
+    expect(word()).toEqual({ allowanceMs: null, graceMs: 0, left: null });
     script.run("release");
     expect(word().allowanceMs).toBeGreaterThan(0);
   });

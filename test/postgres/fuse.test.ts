@@ -31,12 +31,12 @@ function start(program: string, args: readonly string[], cwd: string): ChildProc
 }
 
 /** Begun with a time that is over `ms` from now, as every line is. */
-function fuse(dataDir: string, ms: number, departure = "/dev/null"): ChildProcess {
-  return start("bash", [...FUSE_ARGUMENTS, dataDir, departure, ...line(ms).split(" ")], "/");
+function fuse(dataDir: string, ms: number, departure = "/dev/null", grace = "0"): ChildProcess {
+  return start("bash", [...FUSE_ARGUMENTS, dataDir, departure, ...line(ms, "-", grace).split(" ")], "/");
 }
 
-function line(ms: number, left = "-"): string {
-  return `${(ms / 1000).toFixed(3)} ${Math.floor(uptime() * 1000 + ms)} ${left}`;
+function line(ms: number, left = "-", grace = "0"): string {
+  return `${Math.floor(uptime() * 1000 + ms)} ${grace} ${left}`;
 }
 
 function exitOf(child: ChildProcess): Promise<number | string | null> {
@@ -61,6 +61,22 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       expect(await exitOf(fuse(dataDir, 200))).toBe(0);
       await Promise.all(ended);
       expect(runs(elsewhere)).toBe(true);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    "lets a sidecar that is there speak first for as long as it was told to, and of a lease that is no time",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const ours = await postgresIn(dataDir);
+      const ended = exitOf(ours);
+      const child = fuse(dataDir, 50, "/dev/null", "1000");
+      const untilMs = uptime() * 1000 + 50;
+      while (uptime() * 1000 < untilMs + 100) await delay(10);
+      expect(runs(ours) && runs(child)).toBe(true);
+      child.stdin?.write(`${line(50)}\n`);
+      await Promise.all([ended, exitOf(child)]);
     },
     DEADLINE_MS,
   );
@@ -111,7 +127,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       vi.stubEnv("BASH_ENV", rc).stubEnv("HOME", stateDir).stubEnv("SHLVL", "0");
       const nowMs = () => uptime() * 1000;
       const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
-      const lit = await Fuse.light(options, { allowanceMs: 300, left: null });
+      const lit = await Fuse.light(options, { allowanceMs: 300, graceMs: 0, left: null });
       vi.unstubAllEnvs();
       await ended;
       lit.putOut();
@@ -136,12 +152,12 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
         nowMs: () => uptime() * 1000,
         warn: (text: string) => warnings.push(text),
       };
-      const first = await Fuse.light(options, { allowanceMs: 100_000, left: null });
+      const first = await Fuse.light(options, { allowanceMs: 100_000, graceMs: 500, left: null });
       const before = await fuseOfBefore(stateDir);
       expect(before()).toBe(true);
-      const second = await Fuse.light(options, { allowanceMs: 100_000, left: null });
+      const second = await Fuse.light(options, { allowanceMs: 100_000, graceMs: 500, left: null });
       while (before()) await delay(1);
-      second.feed({ allowanceMs: 200_000, left: null }, options.nowMs());
+      second.feed({ allowanceMs: 200_000, graceMs: 500, left: null }, options.nowMs());
       expect(second.lit).toBe(true);
       first.putOut();
       second.putOut();

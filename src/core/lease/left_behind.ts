@@ -7,7 +7,7 @@ import type { Term } from "../log/position.js";
 import { TERM_NONE } from "../log/position.js";
 import type { RulesetNumber } from "../ruleset/ruleset.js";
 import type { State } from "../state.js";
-import { fuseAllowanceMs } from "./lease.js";
+import { fuseAllowanceMs, mustFenceWithinMs } from "./lease.js";
 
 export interface LeftBehind {
   readonly term: Term;
@@ -31,14 +31,21 @@ export function leftBehind(state: State, untilMs: number): LeftBehind | null {
 export interface FuseWord {
   /** Postgres is closed unless another word comes within so long, in ms; null: when it was to be. */
   readonly allowanceMs: number | null;
+  /** For so long, in ms, a sidecar that was frozen together with the fuse may speak first after that. */
+  readonly graceMs: number;
   readonly left: LeftBehind | null;
 }
 
+/** A sidecar that is thawed takes a turn of its event loop, on a busy machine some of them, until it speaks. */
+const GRACE_MS = 500;
+
 export function fuseWord(state: State, nowMs: number): FuseWord {
   // A leader that left office is being fenced: until it is, no more time is given to it.
-  if (mayServeStill(state)) return { allowanceMs: null, left: null };
+  if (mayServeStill(state)) return { allowanceMs: null, graceMs: 0, left: null };
   const allowanceMs = fuseAllowanceMs(state, nowMs);
-  return { allowanceMs, left: leftBehind(state, nowMs + allowanceMs) };
+  // The others count a lease to its end and elect: nothing is added to it.
+  const graceMs = mustFenceWithinMs(state, nowMs) === Number.POSITIVE_INFINITY ? GRACE_MS : 0;
+  return { allowanceMs, graceMs, left: leftBehind(state, nowMs + allowanceMs) };
 }
 
 function mayServeStill({ volatile: { leading, postgres }, durable: { promotionStarted } }: State): boolean {
