@@ -57,7 +57,8 @@ export type HandoverResult =
 export interface Mandate {
   readonly kind: "switchover" | "failover";
   readonly stage: "waiting" | "draining" | "electing";
-  readonly call: string;
+  /** Whom to answer; null: nobody ordered it, the leader itself has to leave. */
+  readonly call: string | null;
   /** Who is to lead; null until one is chosen, or if anybody but `from` will do. */
   readonly to: NodeId | null;
   /** The leader to be replaced, and its term; null and 0 if none is known. */

@@ -41,7 +41,11 @@ describe("what the fuse is told", () => {
   });
 
   it("of one that left office: no more time, until it is known to be fenced", () => {
-    const { script, word } = led(["hold pg n1 emergency_fence", "hold pg n1 revoke", "names n1", "write n1 x"]);
+    const { script, word } = led([
+      ...["hold pg n1 emergency_fence", "hold pg n1 revoke"],
+      // Nobody could take what there is first.
+      ...["hold wal n1->n2", "hold wal n1->n3", "settle", "names n1", "write n1 x"],
+    ]);
     expect(word()).toEqual({ allowanceMs: null, graceMs: 0, left: null });
     script.run("release");
     expect(word().allowanceMs).toBeGreaterThan(0);

@@ -74,8 +74,9 @@ function isWanted({ to, from }: Mandate, id: NodeId): boolean {
   return to === null ? id !== from : id === to;
 }
 
-function reasonOf({ kind, term, from, cause, sinceMs }: Mandate): Suspicion {
-  return { term, leader: from, firstHand: true, cause: `${kind} by an operator: ${cause}`, sinceMs };
+function reasonOf({ kind, call, term, from, cause, sinceMs }: Mandate): Suspicion {
+  const ordered = call === null ? cause : `${kind} by an operator: ${cause}`;
+  return { term, leader: from, firstHand: true, cause: ordered, sinceMs };
 }
 
 /** Why this node elects, whatever it sees itself. */

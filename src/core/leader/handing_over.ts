@@ -89,13 +89,32 @@ function considerDraining(turn: Turn, leading: Leading, mandate: Mandate): void 
     const late = turn.nowMs >= mandate.untilMs;
     return obstacle.passing && !late ? undefined : refuseHandover(turn, mandate.call, obstacle.refusal);
   }
-  if (turn.postgres.op !== null) return;
-  turn.set({ mandate: { ...mandate, to, stage: "draining" } });
+  if (turn.postgres.op === null) drain(turn, { ...mandate, to, stage: "draining" });
+}
+
+function drain(turn: Turn, mandate: Mandate): void {
+  const { to, term, untilMs } = mandate;
+  turn.set({ mandate });
   turn.note("info", "draining", `shuts its door: ${to} is to lead, and takes what is left of the log`, {
-    term: Number(leading.term),
+    term: Number(term),
     to,
   });
-  turn.operate({ kind: "drain", deadlineMs: Math.max(0, mandate.untilMs - turn.nowMs) }, leading.term);
+  turn.operate({ kind: "drain", deadlineMs: Math.max(0, untilMs - turn.nowMs) }, term);
+}
+
+/**
+ * This leader has to leave office although its Postgres serves: somebody takes what there is first, where that can be. To leave
+ * at once ends the connections by which the others would still have got the last of it.
+ */
+export function leaveInOrder(turn: Turn, cause: string): void {
+  const { leading, mandate } = turn.volatile;
+  const to = leading === null ? null : bestPlaced(turn, leading);
+  if (leading === null || mandate !== null || to === null || turn.postgres.op !== null) return stepDown(turn, cause);
+  if (obstacleTo(turn, leading, to) !== null || obstacleNow(turn, leading, to) !== null) return stepDown(turn, cause);
+  drain(turn, {
+    ...{ kind: "switchover", stage: "draining", call: null, to, from: turn.self, term: leading.term, cause },
+    ...{ sinceMs: turn.nowMs, untilMs: turn.nowMs + turn.config.timings.detectMs, looks: 0 },
+  });
 }
 
 interface Obstacle {

@@ -22,8 +22,9 @@ import { callFollowers } from "./calling.js";
 import { advanceChange, onChangeRecord } from "./change.js";
 import { namesWanted } from "./enforced.js";
 import { audience } from "./followers.js";
+import { leaveInOrder } from "./handing_over.js";
 import { isHandingOver } from "./hands_over.js";
-import { stepDown, updateLeading } from "./office.js";
+import { updateLeading } from "./office.js";
 import { replaceWiped } from "./replacing.js";
 import { seatNewcomers, serve } from "./seating.js";
 
@@ -111,17 +112,15 @@ function holdNames(turn: Turn, shown: string | null): void {
   const { leading } = turn.volatile;
   if (leading?.stage !== "established" || shown === null || turn.postgres.op !== null) return;
   if (leading.names === "" || shown === leading.names) return;
-  turn.note(
-    "error",
-    "foreign_names",
-    `synchronous_standby_names was set to '${shown}' by somebody else; it is undone`,
-    {
-      term: Number(leading.term),
-      shown,
-    },
-  );
+  // Its door is shut, or about to be: it is leaving already.
+  if (shown === "" && isHandingOver(turn)) return;
+  const what =
+    shown === ""
+      ? "emptied by somebody else: commits wait for nobody"
+      : `set to '${shown}' by somebody else; it is undone`;
+  turn.note("error", "foreign_names", `synchronous_standby_names was ${what}`, { term: Number(leading.term), shown });
   // From empty to set nothing is in force at once (POSTGRES.md trap 16): only a new term is safe then.
-  if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");
+  if (shown === "") return leaveInOrder(turn, "synchronous_standby_names was emptied: commits wait for nobody");
   updateLeading(turn, { names: "" });
 }
 

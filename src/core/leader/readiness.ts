@@ -1,4 +1,5 @@
 /** Whether a change may begin: a quorum of the old rules and the new ones is connected and caught up (DESIGN 6.1). */
+import { isFresh } from "../detector/detector.js";
 import { holdsLease, rulesOf, silentGranters } from "../lease/holding.js";
 import { LAG_CAUGHT_UP_BYTES } from "../limits.js";
 import { satisfiedAll } from "../quorum/policy.js";
@@ -31,8 +32,9 @@ export function obstacleTo(turn: Turn, leading: Leading, target: Ruleset): Obsta
     return { passing: false, refusal: { code: "not_enforceable", reason, missing: [], nextStep } };
   }
   const ready = new Set<NodeId>([turn.self]);
+  // A connection may be seen for a while after its node's death: whoever is to carry the new rules is heard as well.
   for (const [id, sender] of Object.entries(leading.senders))
-    if (sender.flushLsn + LAG_CAUGHT_UP_BYTES >= leading.quorumLsn) ready.add(id);
+    if (sender.flushLsn + LAG_CAUGHT_UP_BYTES >= leading.quorumLsn && isHeard(turn, id)) ready.add(id);
   const seatedJoint = seated(joint, leading.seats);
   // The setting that will be in force must let commits through, too: it may be stricter than the rules.
   const now = compileNative(joint, turn.self, leading.seats);
@@ -71,9 +73,14 @@ function nobodyAfter(turn: Turn, target: Ruleset): Obstacle | null {
   return { passing: true, refusal: { code: "paused", reason, missing: [], nextStep } };
 }
 
+function isHeard(turn: Turn, id: NodeId): boolean {
+  return isFresh(turn.state(), turn.volatile.peers[id]);
+}
+
 function whyMissing(turn: Turn, leading: Leading, id: NodeId): string {
   const sender = leading.senders[id];
   const status = turn.volatile.peers[id]?.status;
+  if (!isHeard(turn, id)) return "not heard";
   if (sender !== undefined) return `${leading.quorumLsn - sender.flushLsn} bytes behind`;
   if (shownIncarnation(turn, id) === undefined || status == null) return "not heard";
   if (status.promise > leading.term) return `promised term ${status.promise}: only a leader of a higher term gets it`;

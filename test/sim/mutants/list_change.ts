@@ -9,6 +9,14 @@ const SEATS = "src/core/ruleset/seats.ts";
 /** DESIGN 6: changing the rules. */
 export const CHANGE_MUTANTS: readonly Mutant[] = [
   {
+    name: "change-carried-by-the-silent",
+    file: READINESS,
+    find: " && isHeard(turn, id)) ready.add(id);",
+    replace: ") ready.add(id);",
+    why: "DESIGN 6.1: a change that cannot come to its end makes commits wait until it is taken back",
+    script: "change_needs_who_is_heard.txt",
+  },
+  {
     name: "stalled-change-deposes-its-leader",
     file: "src/core/leader/progress.ts",
     find: " || helpsItself(turn, leading)",

@@ -111,9 +111,17 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   {
     name: "emptied-names-put-back",
     file: LEADER,
-    find: '  if (shown === "") return stepDown(turn, "synchronous_standby_names was emptied: commits wait for nobody");\n',
+    find: '  if (shown === "") return leaveInOrder(turn, "synchronous_standby_names was emptied: commits wait for nobody");\n',
     replace: "",
     why: "DESIGN 4 ◆: the names are never empty; from empty nothing is in force at once (POSTGRES.md trap 16)",
+    script: "names_set_by_hand.txt",
+  },
+  {
+    name: "emptied-names-leave-the-rest-behind",
+    file: "src/core/leader/handing_over.ts",
+    find: "if (leading === null || mandate !== null || to === null || turn.postgres.op !== null) return stepDown(turn, cause);",
+    replace: "if (leading !== null) return stepDown(turn, cause);\n  return;",
+    why: "what was acknowledged while commits waited for nobody is on the leader alone until somebody took it",
     script: "names_set_by_hand.txt",
   },
   {
