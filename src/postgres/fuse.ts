@@ -28,8 +28,10 @@ export interface FuseOptions {
 const FEED_EVERY_MS = 500;
 /** But what a lease adds: the next sidecar can go on by no more of it than was told. */
 const FEED_LEASE_MS = 50;
-/** One that cannot be started, or ends by itself, is started again after this long. */
+/** One that ends without having burnt, or cannot be started, is not started again before this: bash is missing, or memory. */
 const AGAIN_MS = 5_000;
+
+const BURNT = "it has burnt: this sidecar was not heard for too long";
 
 /** What the fuse goes by. */
 interface Told {
@@ -44,6 +46,7 @@ export class Fuse {
   private readonly boot: string;
   private child: ChildProcess | null = null;
   private told: Told;
+  private againAtMs = Number.NEGATIVE_INFINITY;
   private over = false;
 
   private constructor(options: FuseOptions, boot: string, word: FuseWord) {
@@ -74,6 +77,7 @@ export class Fuse {
   feed({ allowanceMs, graceMs, left }: FuseWord, nowMs: number): void {
     if (this.over) return;
     const { told } = this;
+    if (this.child === null && allowanceMs !== null) return this.lightAgain({ allowanceMs, graceMs, left }, nowMs);
     const untilMs = allowanceMs === null ? told.untilMs : nowMs + allowanceMs;
     const more = untilMs - told.untilMs;
     const worthMs = left === null ? FEED_EVERY_MS : FEED_LEASE_MS;
@@ -81,6 +85,13 @@ export class Fuse {
     if (more > -1 && more < worthMs && graceMs === told.graceMs && sameTerm(left, told.left)) return;
     this.told = { untilMs, graceMs, left };
     this.say(this.words().join(" "));
+  }
+
+  /** One that has burnt leaves a Postgres that is started again without any, and its node may lead in a moment. */
+  private lightAgain(word: FuseWord & { readonly allowanceMs: number }, nowMs: number): void {
+    if (nowMs < this.againAtMs) return;
+    this.told = { untilMs: nowMs + word.allowanceMs, graceMs: word.graceMs, left: word.left };
+    void this.begin();
   }
 
   /** The sidecar leaves. Postgres is closed when the machine has been up for so long, suspensions counted. */
@@ -122,8 +133,10 @@ export class Fuse {
     this.child = child;
     // Whoever writes to one that has ended hears so from its exit as well.
     child.stdin?.on("error", () => undefined);
-    child.once("error", (error) => this.lost(child, error));
-    child.once("exit", (code, name) => this.lost(child, new Error(`it ended (${name ?? `exit code ${code}`})`)));
+    child.once("error", (error) => this.lost(child, error.message));
+    child.once("exit", (code, name) =>
+      this.lost(child, code === 0 ? BURNT : `it ended (${name ?? `exit code ${code}`})`),
+    );
     child.unref();
     // A pipe is a socket to Node, which would wait for it.
     if (child.stdin !== null && "unref" in child.stdin && typeof child.stdin.unref === "function") child.stdin.unref();
@@ -136,13 +149,12 @@ export class Fuse {
     );
   }
 
-  private lost(child: ChildProcess, cause: Error): void {
+  private lost(child: ChildProcess, cause: string): void {
     if (this.over || this.child !== child) return;
+    const { warn, nowMs } = this.options;
     this.child = null;
-    this.options.warn(`the fuse, which closes Postgres if this sidecar dies, is gone: ${cause.message}`, cause);
-    setTimeout(() => {
-      if (!this.over) void this.begin();
-    }, AGAIN_MS).unref();
+    this.againAtMs = cause === BURNT ? Number.NEGATIVE_INFINITY : nowMs() + AGAIN_MS;
+    warn(`the fuse, which closes Postgres if this sidecar dies, is gone: ${cause}`, new Error(cause));
   }
 }
 

@@ -136,6 +136,27 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
   );
 
   it(
+    "is lit again at the next word once it has burnt: a sidecar that was frozen leads again before long",
+    async () => {
+      const [stateDir, dataDir] = [await tempDir(), join(await tempDir(), "pgdata")];
+      const ended = [exitOf(await postgresIn(dataDir))];
+      const nowMs = () => uptime() * 1000;
+      const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
+      const lit = await Fuse.light(options, { allowanceMs: 50, graceMs: 0, left: null });
+      await Promise.all(ended);
+      await expect.poll(() => lit.lit, { interval: 5, timeout: DEADLINE_MS }).toBe(false);
+      const again = exitOf(await postgresIn(dataDir));
+      lit.feed({ allowanceMs: null, graceMs: 0, left: null }, nowMs());
+      expect(lit.lit, "of a leader that is being fenced").toBe(false);
+      lit.feed({ allowanceMs: 50, graceMs: 0, left: null }, nowMs());
+      expect(lit.lit).toBe(true);
+      await again;
+      lit.putOut();
+    },
+    DEADLINE_MS,
+  );
+
+  it(
     "is put out by a word, and one that took its place ends it",
     async () => {
       const dataDir = join(await tempDir(), "pgdata");
