@@ -2,6 +2,8 @@
 import { isFresh, knownLeader } from "../detector/detector.js";
 import { underWay } from "../leader/handing_over.js";
 import { answerHandover, refuseHandover } from "../leader/handover_answer.js";
+import { isHandingOver } from "../leader/hands_over.js";
+import { stepDown } from "../leader/office.js";
 import type { Term } from "../log/position.js";
 import { TERM_NONE } from "../log/position.js";
 import type { HandoverRefusal, HandoverRequest, Mandate } from "../orders.js";
@@ -133,6 +135,8 @@ export function concludeMandate(turn: Turn): void {
   const patienceMs = detectMs + 2 * establishMs;
   if (!stopping && turn.nowMs < mandate.untilMs + patienceMs) return;
   const reason = stopping ? `${turn.self} is being stopped` : "nobody has been established yet";
+  // How its door stands is not known, if it could not be shut; and a term whose door was shut is not resumed.
+  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and ${reason}`);
   answerHandover(turn, mandate.call, { kind: "unknown", reason, nextStep: "see quorate status" });
 }
 

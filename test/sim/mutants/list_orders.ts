@@ -7,6 +7,14 @@ const COORDINATOR = "src/core/coordinator/coordinator.ts";
 /** What an operator orders: switchover, failover, pause. */
 export const ORDER_MUTANTS: readonly Mutant[] = [
   {
+    name: "resumes-what-it-handed-over",
+    file: "src/core/coordinator/mandate.ts",
+    find: "  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and ${reason}`);\n",
+    replace: "",
+    why: "DESIGN 5: from the shut door on there is no way back into this term",
+    script: "sim_i9_14436.txt",
+  },
+  {
     name: "paused-and-elects",
     file: COORDINATOR,
     find: "  if (turn.durable.pause.paused && ordered === null && seen !== null) return holdBack(turn, seen);\n",
