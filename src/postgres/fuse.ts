@@ -108,8 +108,8 @@ export class Fuse {
 
   private words(): readonly [string, string, string] {
     const { untilMs, graceMs, left } = this.told;
-    const grace = graceMs === 0 ? "0" : (graceMs / 1000).toFixed(3);
-    return [`${Math.max(0, Math.floor(untilMs))}`, grace, left === null ? "-" : departureText(left, this.boot)];
+    const ms = (value: number) => `${Math.max(0, Math.floor(value))}`;
+    return [ms(untilMs), ms(graceMs), left === null ? "-" : departureText(left, this.boot)];
   }
 
   private say(line: string): void {

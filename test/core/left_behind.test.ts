@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { leaseTimings } from "../../src/core/lease/bounds.js";
 import { type FuseWord, fuseWord } from "../../src/core/lease/left_behind.js";
 import { Script } from "../datadriven/script.js";
 import { World } from "../datadriven/world.js";
@@ -22,8 +23,8 @@ describe("what the fuse is told", () => {
   it("of a leader: its lease, the term, and the rules that were decided last", () => {
     const { script, word } = led([]);
     const { allowanceMs, graceMs, left } = word();
-    // The others elect once it is over.
-    expect(graceMs).toBe(0);
+    // Within the time that a fence is given: the others elect once the lease is over.
+    expect(graceMs).toBeLessThanOrEqual(leaseTimings(3000).leaseFenceMs / 2);
     expect(left).toEqual({
       term: 2n,
       untilMs: START_MS + 3000 + (allowanceMs ?? 0),
@@ -38,6 +39,16 @@ describe("what the fuse is told", () => {
   it("of a follower: to wait for a sidecar that is thawed", () => {
     const { word } = led([]);
     expect(word("n2")).toMatchObject({ graceMs: 500, left: null });
+  });
+
+  it("of one that went on with its term after a restart and lost it then: as of any other follower", () => {
+    const { script, word } = led(["cut n2->n1", "cut n3->n1", "sidecar-dies n1", "start n1", "advance 10"]);
+    expect(word().left?.term).toBe(2n);
+    expect(word().allowanceMs).toBeLessThan(3000);
+    script.run("advance 9000\nheal\nadvance 9000");
+    expect(word("n1").left).toBe(null);
+    expect(word("n1").allowanceMs).toBe(word("n3").allowanceMs ?? word("n2").allowanceMs);
+    expect(word("n1").allowanceMs).toBeGreaterThan(3000);
   });
 
   it("of one that left office: no more time, until it is known to be fenced", () => {

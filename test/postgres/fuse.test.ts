@@ -71,12 +71,29 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       const dataDir = join(await tempDir(), "pgdata");
       const ours = await postgresIn(dataDir);
       const ended = exitOf(ours);
-      const child = fuse(dataDir, 50, "/dev/null", "1000");
+      const child = fuse(dataDir, 50, "/dev/null", "1000000");
       const untilMs = uptime() * 1000 + 50;
       while (uptime() * 1000 < untilMs + 100) await delay(10);
       expect(runs(ours) && runs(child)).toBe(true);
       child.stdin?.write(`${line(50)}\n`);
       await Promise.all([ended, exitOf(child)]);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    "hears first what was said while it was late itself",
+    async () => {
+      const dataDir = join(await tempDir(), "pgdata");
+      const ours = await postgresIn(dataDir);
+      const child = fuse(dataDir, 100);
+      const untilMs = uptime() * 1000 + 100;
+      child.kill("SIGSTOP");
+      while (uptime() * 1000 < untilMs + 50) await delay(10);
+      child.stdin?.write(`${line(1_000_000)}\noff\n`);
+      child.kill("SIGCONT");
+      expect(await exitOf(child)).toBe(0);
+      expect(runs(ours)).toBe(true);
     },
     DEADLINE_MS,
   );

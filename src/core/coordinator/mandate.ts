@@ -126,17 +126,17 @@ export function concludeMandate(turn: Turn): void {
   const { mandate, stopping } = turn.volatile;
   if (mandate === null || (mandate.stage !== "electing" && !stopping)) return;
   const next = establishedAbove(turn, mandate.term);
+  const { detectMs, establishMs } = turn.config.timings;
+  const patienceMs = detectMs + 2 * establishMs;
+  if (next === null && !stopping && turn.nowMs < mandate.untilMs + patienceMs) return;
+  // How its door stands is not known, if it could not be shut; and a term whose door was shut is not resumed.
+  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and that is over`);
   if (next !== null) {
     if (isWanted(mandate, next.leader)) return answerHandover(turn, mandate.call, { kind: "done", ...next });
     const reason = `${mandate.to ?? "another node"} could not be made leader in time`;
     return answerHandover(turn, mandate.call, { kind: "failed", ...next, reason });
   }
-  const { detectMs, establishMs } = turn.config.timings;
-  const patienceMs = detectMs + 2 * establishMs;
-  if (!stopping && turn.nowMs < mandate.untilMs + patienceMs) return;
   const reason = stopping ? `${turn.self} is being stopped` : "nobody has been established yet";
-  // How its door stands is not known, if it could not be shut; and a term whose door was shut is not resumed.
-  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and ${reason}`);
   answerHandover(turn, mandate.call, { kind: "unknown", reason, nextStep: "see quorate status" });
 }
 

@@ -20,6 +20,8 @@ import { stepDown } from "./office.js";
 
 /** The first look may have begun while clients were still writing. */
 const LOOKS_NEEDED = 2;
+/** A leader whose commits wait for nobody does not take longer to leave, in ms. */
+const LEAVE_WITHIN_MS = 1000;
 
 /** An operator asks this leader to let another node lead. */
 export function onSwitchover(turn: Turn, call: string, request: HandoverRequest): void {
@@ -109,11 +111,13 @@ function drain(turn: Turn, mandate: Mandate): void {
 export function leaveInOrder(turn: Turn, cause: string): void {
   const { leading, mandate } = turn.volatile;
   const to = leading === null ? null : bestPlaced(turn, leading);
-  if (leading === null || mandate !== null || to === null || turn.postgres.op !== null) return stepDown(turn, cause);
+  // While elections are paused nobody is made to elect.
+  const may = mandate === null && turn.postgres.op === null && !turn.durable.pause.paused;
+  if (leading === null || to === null || !may) return stepDown(turn, cause);
   if (obstacleTo(turn, leading, to) !== null || obstacleNow(turn, leading, to) !== null) return stepDown(turn, cause);
   drain(turn, {
     ...{ kind: "switchover", stage: "draining", call: null, to, from: turn.self, term: leading.term, cause },
-    ...{ sinceMs: turn.nowMs, untilMs: turn.nowMs + turn.config.timings.detectMs, looks: 0 },
+    ...{ sinceMs: turn.nowMs, untilMs: turn.nowMs + Math.min(turn.config.timings.detectMs, LEAVE_WITHIN_MS), looks: 0 },
   });
 }
 

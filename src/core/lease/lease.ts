@@ -48,7 +48,8 @@ export function mustFenceWithinMs(state: State, nowMs: number): number {
 export function fuseAllowanceMs(state: State, nowMs: number): number {
   const { fuseMs, leaseMs } = state.config.timings;
   // What the sidecar before was granted may be given up before the fuse hears of it: no more of it than an ordinary lease.
-  const bridgedMs = state.volatile.lease.servesUntilMs > 0 ? leaseMs : fuseMs;
+  const bridges = state.volatile.leading !== null && state.volatile.lease.servesUntilMs > 0;
+  const bridgedMs = bridges ? leaseMs : fuseMs;
   return Math.min(fuseMs, bridgedMs, mustFenceWithinMs(state, nowMs));
 }
 

@@ -31,7 +31,7 @@ export function leftBehind(state: State, untilMs: number): LeftBehind | null {
 export interface FuseWord {
   /** Postgres is closed unless another word comes within so long, in ms; null: when it was to be. */
   readonly allowanceMs: number | null;
-  /** For so long, in ms, a sidecar that was frozen together with the fuse may speak first after that. */
+  /** For so long, in ms, a sidecar that is there may speak first after that: frozen together with the fuse, or fencing itself. */
   readonly graceMs: number;
   readonly left: LeftBehind | null;
 }
@@ -43,8 +43,9 @@ export function fuseWord(state: State, nowMs: number): FuseWord {
   // A leader that left office is being fenced: until it is, no more time is given to it.
   if (mayServeStill(state)) return { allowanceMs: null, graceMs: 0, left: null };
   const allowanceMs = fuseAllowanceMs(state, nowMs);
-  // The others count a lease to its end and elect: nothing is added to it.
-  const graceMs = mustFenceWithinMs(state, nowMs) === Number.POSITIVE_INFINITY ? GRACE_MS : 0;
+  // The others count a lease to its end and elect: what is added to it is in the time that a fence is given.
+  const leads = mustFenceWithinMs(state, nowMs) !== Number.POSITIVE_INFINITY;
+  const graceMs = leads ? Math.floor(state.config.timings.leaseFenceMs / 2) : GRACE_MS;
   return { allowanceMs, graceMs, left: leftBehind(state, nowMs + allowanceMs) };
 }
 

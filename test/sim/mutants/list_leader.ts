@@ -119,8 +119,8 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
   {
     name: "emptied-names-leave-the-rest-behind",
     file: "src/core/leader/handing_over.ts",
-    find: "if (leading === null || mandate !== null || to === null || turn.postgres.op !== null) return stepDown(turn, cause);",
-    replace: "if (leading !== null) return stepDown(turn, cause);\n  return;",
+    find: "if (leading === null || to === null || !may) return stepDown(turn, cause);",
+    replace: "if (leading === null || to === null || may) return stepDown(turn, cause);",
     why: "what was acknowledged while commits waited for nobody is on the leader alone until somebody took it",
     script: "names_set_by_hand.txt",
   },

@@ -9,7 +9,7 @@ export const ORDER_MUTANTS: readonly Mutant[] = [
   {
     name: "resumes-what-it-handed-over",
     file: "src/core/coordinator/mandate.ts",
-    find: "  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and ${reason}`);\n",
+    find: "  if (isHandingOver(turn)) stepDown(turn, `it was handing over to ${mandate.to}, and that is over`);\n",
     replace: "",
     why: "DESIGN 5: from the shut door on there is no way back into this term",
     script: "sim_i9_14436.txt",
