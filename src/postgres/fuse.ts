@@ -31,7 +31,7 @@ const FEED_LEASE_MS = 50;
 /** One that ends without having burnt, or cannot be started, is not started again before this: bash is missing, or memory. */
 const AGAIN_MS = 5_000;
 
-const BURNT = "it has burnt: this sidecar was not heard for too long";
+const BURNT = "its time was over, and it was told of no more";
 
 /** What the fuse goes by. */
 interface Told {

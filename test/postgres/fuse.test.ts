@@ -4,7 +4,7 @@ import { uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Fuse, fuseOfBefore } from "../../src/postgres/fuse.js";
+import { Fuse, type FuseOptions, fuseOfBefore } from "../../src/postgres/fuse.js";
 import { FUSE_ARGUMENTS } from "../../src/postgres/fuse_script.js";
 import { HAS_PROC } from "../../src/postgres/proc_table.js";
 import { tempDir } from "../temp_dir.js";
@@ -37,6 +37,11 @@ function fuse(dataDir: string, ms: number, departure = "/dev/null", grace = "0")
 
 function line(ms: number, left = "-", grace = "0"): string {
   return `${Math.floor(uptime() * 1000 + ms)} ${grace} ${left}`;
+}
+
+function optionsOf(dataDir: string, stateDir: string, warnings: string[] = []): FuseOptions {
+  const warn = (text: string) => void warnings.push(text);
+  return { dataDir, stateDir, user: USER, nowMs: () => uptime() * 1000, warn };
 }
 
 function exitOf(child: ChildProcess): Promise<number | string | null> {
@@ -142,8 +147,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       const rc = join(stateDir, ".bashrc");
       await writeFile(rc, "sleep 1000\n");
       vi.stubEnv("BASH_ENV", rc).stubEnv("HOME", stateDir).stubEnv("SHLVL", "0");
-      const nowMs = () => uptime() * 1000;
-      const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
+      const options = optionsOf(dataDir, stateDir);
       const lit = await Fuse.light(options, { allowanceMs: 300, graceMs: 0, left: null });
       vi.unstubAllEnvs();
       await ended;
@@ -157,15 +161,14 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
     async () => {
       const [stateDir, dataDir] = [await tempDir(), join(await tempDir(), "pgdata")];
       const ended = [exitOf(await postgresIn(dataDir))];
-      const nowMs = () => uptime() * 1000;
-      const options = { dataDir, stateDir, user: USER, nowMs, warn: () => undefined };
+      const options = optionsOf(dataDir, stateDir);
       const lit = await Fuse.light(options, { allowanceMs: 50, graceMs: 0, left: null });
       await Promise.all(ended);
       await expect.poll(() => lit.lit, { interval: 5, timeout: DEADLINE_MS }).toBe(false);
       const again = exitOf(await postgresIn(dataDir));
-      lit.feed({ allowanceMs: null, graceMs: 0, left: null }, nowMs());
+      lit.feed({ allowanceMs: null, graceMs: 0, left: null }, options.nowMs());
       expect(lit.lit, "of a leader that is being fenced").toBe(false);
-      lit.feed({ allowanceMs: 50, graceMs: 0, left: null }, nowMs());
+      lit.feed({ allowanceMs: 50, graceMs: 0, left: null }, options.nowMs());
       expect(lit.lit).toBe(true);
       await again;
       lit.putOut();
@@ -183,13 +186,7 @@ describe.skipIf(!HAS_PROC)("the fuse", () => {
       expect(await exitOf(out)).toBe(0);
       const stateDir = await tempDir();
       const warnings: string[] = [];
-      const options = {
-        dataDir,
-        stateDir,
-        user: USER,
-        nowMs: () => uptime() * 1000,
-        warn: (text: string) => warnings.push(text),
-      };
+      const options = optionsOf(dataDir, stateDir, warnings);
       const first = await Fuse.light(options, { allowanceMs: 100_000, graceMs: 500, left: null });
       const before = await fuseOfBefore(stateDir);
       expect(before()).toBe(true);

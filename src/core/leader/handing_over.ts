@@ -21,7 +21,7 @@ import { stepDown } from "./office.js";
 /** The first look may have begun while clients were still writing. */
 const LOOKS_NEEDED = 2;
 /** A leader whose commits wait for nobody does not take longer to leave, in ms. */
-const LEAVE_WITHIN_MS = 1000;
+const HAND_OVER_WITHIN_MS = 1000;
 
 /** An operator asks this leader to let another node lead. */
 export function onSwitchover(turn: Turn, call: string, request: HandoverRequest): void {
@@ -117,7 +117,11 @@ export function leaveInOrder(turn: Turn, cause: string): void {
   if (obstacleTo(turn, leading, to) !== null || obstacleNow(turn, leading, to) !== null) return stepDown(turn, cause);
   drain(turn, {
     ...{ kind: "switchover", stage: "draining", call: null, to, from: turn.self, term: leading.term, cause },
-    ...{ sinceMs: turn.nowMs, untilMs: turn.nowMs + Math.min(turn.config.timings.detectMs, LEAVE_WITHIN_MS), looks: 0 },
+    ...{
+      sinceMs: turn.nowMs,
+      untilMs: turn.nowMs + Math.min(turn.config.timings.detectMs, HAND_OVER_WITHIN_MS),
+      looks: 0,
+    },
   });
 }
 

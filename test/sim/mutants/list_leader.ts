@@ -125,6 +125,14 @@ export const LEADER_MUTANTS: readonly Mutant[] = [
     script: "names_set_by_hand.txt",
   },
   {
+    name: "emptied-names-elect-while-paused",
+    file: "src/core/leader/handing_over.ts",
+    find: " && !turn.durable.pause.paused;",
+    replace: ";",
+    why: "DESIGN 5: paused, nobody starts an election but by an order",
+    script: "names_set_by_hand.txt",
+  },
+  {
     name: "foreign-names-kept",
     file: LEADER,
     find: '  if (leading.names === "" || shown === leading.names) return;\n',
